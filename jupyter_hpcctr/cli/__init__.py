@@ -1,0 +1,1 @@
+"""``jupyter hpcctr``: each module here adds one subcommand by its ``register(subparsers)``."""

@@ -1,0 +1,202 @@
+"""What will be done, as a value: printed, compared, stored and shown; it holds no secret."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from ..errors import RequestError
+from .facts import GUEST_ROOT, Facts, ImageInfo, ImageKind, Policy
+from .job import Command
+from .request import Mount, Resources
+from .resolve import Resolved
+
+if TYPE_CHECKING:
+    from .seams import Engine, Scheduler
+
+HOLDER_PID = "@HOLDER_PID@"
+"""Stands in a joining command's words for the holder's process id, which only the agent will know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container on one node, whichever engine makes it. Paths are the host's unless said.
+
+    ``workdir`` is seen from inside. ``env_file`` is where the agent writes the environment
+    (``NAME=value`` lines) before any command runs. ``mount_point`` is an empty private directory
+    for the engine's use.
+    """
+
+    image: str
+    kind: ImageKind
+    mounts: tuple[Mount, ...]
+    workdir: str
+    env_file: str
+    mount_point: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCommand:
+    """The words that put a program into a container.
+
+    Where ``reads_env_file`` is false, the program gets its environment as the command's own process
+    environment. ``step_options`` are for the srun that starts it, for engines that are Slurm plug-ins
+    (pyxis); ``preserve_fds`` is how many descriptors above 2 must stay open.
+    """
+
+    argv: tuple[str, ...]
+    reads_env_file: bool = False
+    step_options: tuple[str, ...] = ()
+    preserve_fds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What a scheduler needs to know of a job."""
+
+    name: str
+    argv: tuple[str, ...]
+    resources: Resources
+    workdir: str
+    log_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlan:
+    """One launch, whole: submitted by the edge, carried out by the agent.
+
+    ``directories`` are made (0700) on the node before the first command; ``hold`` starts the parked
+    container and ``kernel`` the kernel in it, with ``HOLDER_PID`` in its words.
+    """
+
+    name: str
+    scheduler: str
+    engine: str
+    image: ImageInfo | None
+    resources: Resources
+    submit: Command
+    hold: EngineCommand | None
+    kernel: EngineCommand
+    env: Mapping[str, str]
+    pass_env: tuple[str, ...]
+    drop_env: tuple[str, ...]
+    run_dir: str
+    kernel_dir: str
+    """The kernel's socket directory as the kernel sees it."""
+    directories: tuple[str, ...]
+    job_dir: str
+    log_file: str
+    secret_file: str
+    reasons: tuple[str, ...] = field(default=())
+
+
+def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, scheduler: Scheduler) -> LaunchPlan:
+    """Lay out one launch. Pure: the same input gives the same plan.
+
+    Raises
+    ------
+    EngineError, RequestError
+        The engine cannot carry a name or a mount of the request.
+    """
+    host = facts.host
+    bare = resolved.image is None
+    kernel_dir = f"{host.run_dir}/kernel" if bare else f"{GUEST_ROOT}/run"
+    guest = host.guest_dir if bare else f"{GUEST_ROOT}/guest"
+    container, stages = _container(resolved, facts)
+    engine.check(container)
+    words = _kernel_words(resolved, guest=guest, kernel_dir=kernel_dir)
+    hold = None if bare else engine.hold(container, (resolved.request.python, "-S", "-E", f"{guest}/holder.py"))
+    joined = None if hold is None else engine.join(container, HOLDER_PID, words)
+    name = "jupyter" if resolved.image is None else f"jupyter {resolved.image.reference}"[:64]
+    log_file, secret_file = f"{host.job_dir}/job.log", f"{host.job_dir}/agent.json"
+    spec = JobSpec(
+        name=name,
+        argv=(host.python, "-m", "jupyter_hpcctr.agent", secret_file),
+        resources=resolved.resources,
+        workdir=host.job_dir,
+        log_file=log_file,
+    )
+    return LaunchPlan(
+        name=name,
+        scheduler=resolved.scheduler,
+        engine=resolved.engine,
+        image=resolved.image,
+        resources=resolved.resources,
+        submit=scheduler.submit(spec),
+        hold=hold if joined is not None else None,
+        kernel=joined or engine.command(container, words),
+        env=resolved.env,
+        pass_env=policy.pass_env,
+        drop_env=policy.drop_env,
+        run_dir=host.run_dir,
+        kernel_dir=kernel_dir,
+        directories=(f"{host.run_dir}/kernel", container.mount_point, *stages),
+        job_dir=host.job_dir,
+        log_file=log_file,
+        secret_file=secret_file,
+        reasons=resolved.reasons,
+    )
+
+
+def _kernel_words(resolved: Resolved, *, guest: str, kernel_dir: str) -> tuple[str, ...]:
+    connection = f"{kernel_dir}/connection.json"
+    boot = (resolved.request.python, f"{guest}/boot.py", resolved.engine, connection)
+    return boot + tuple(word.replace("{connection_file}", connection) for word in resolved.request.argv)
+
+
+def _container(resolved: Resolved, facts: Facts) -> tuple[Container, tuple[str, ...]]:
+    host, image = facts.host, resolved.image
+    own = (
+        Mount(host.guest_dir, f"{GUEST_ROOT}/guest"),
+        Mount(f"{host.run_dir}/kernel", f"{GUEST_ROOT}/run"),
+    )
+    staged, stages = ((), ()) if image is None else stage(resolved.mounts, image, host.run_dir)
+    container = Container(
+        image="" if image is None else image.path,
+        kind="none" if image is None else image.kind,
+        mounts=() if image is None else own + staged + resolved.mounts,
+        workdir=resolved.workdir,
+        env_file=f"{host.run_dir}/env",
+        mount_point=f"{host.run_dir}/mnt",
+    )
+    return container, stages
+
+
+def stage(mounts: tuple[Mount, ...], image: ImageInfo, run_dir: str) -> tuple[tuple[Mount, ...], tuple[str, ...]]:
+    """Make room in a read-only image for mount targets that it does not have.
+
+    A target below a root directory that is empty in the image is laid on a directory tree that the
+    agent makes on the node and binds over that root first.
+
+    Returns
+    -------
+    (mounts, directories)
+        The extra mounts, which come before the others, and the directories to make on the node.
+
+    Raises
+    ------
+    RequestError
+        The image has no such root directory, so that nothing can be mounted there.
+    """
+    roots: dict[str, None] = {}
+    directories: list[str] = []
+    for mount in mounts:
+        top, *below = PurePosixPath(mount.target).parts[1:] or ("",)
+        if top not in image.roots:
+            raise RequestError(
+                f"nothing can be mounted at {mount.target}: the image has no /{top}",
+                hint="mount it below one of: " + ", ".join(f"/{n}" for n, empty in sorted(image.roots.items()) if empty),
+            )
+        if below and image.roots[top]:
+            roots[top] = None
+            directories.append("/".join((run_dir, "stage", top, *below)))
+    return tuple(Mount(f"{run_dir}/stage/{top}", f"/{top}") for top in roots), tuple(directories)
+
+
+def to_json(plan_: LaunchPlan) -> str:
+    """Return a plan as JSON text with sorted keys, for people, files and the browser."""
+    return json.dumps(dataclasses.asdict(plan_), indent=2, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,131 @@
+"""The seams on one page: what an engine, a scheduler and an image store must offer.
+
+A newcomer writes one class, registers it as an entry point of the group named with its seam, and runs
+the contract suite of ``jupyter_hpcctr.testing`` over it. Engines and schedulers are pure: they
+build words and read words; whoever calls them runs the commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from .facts import ImageInfo, ImageKind, Site
+from .job import Command, JobId, JobStatus, Output
+from .plan import Container, EngineCommand, JobSpec
+from .request import ImageRef
+
+
+class Engine(Protocol):
+    """Puts programs into containers. Entry-point group ``jupyter_hpcctr.engines``."""
+
+    name: str
+    accepts: tuple[ImageKind, ...]
+
+    def check(self, container: Container) -> None:
+        """Refuse, before anything is submitted, what this engine cannot do or cannot write down.
+
+        Called by ``plan`` once a launch. Raises ``EngineError``.
+        """
+        ...
+
+    def hold(self, container: Container, argv: Sequence[str]) -> EngineCommand:
+        """Start a container whose only process is parked, for others to join.
+
+        Called by ``plan``; the agent runs it once a node, first. The command's process id, as the
+        agent sees it, is the holder's: an engine's command must become or be the parked process.
+        """
+        ...
+
+    def join(self, container: Container, holder_pid: str, argv: Sequence[str]) -> EngineCommand | None:
+        """Run a program in the container of a holder, in all of its namespaces.
+
+        Called by ``plan`` with ``HOLDER_PID`` in place of a number; the agent runs it for the kernel,
+        for each restart and for the ranks. None where the engine cannot join.
+        """
+        ...
+
+    def command(self, container: Container, argv: Sequence[str]) -> EngineCommand:
+        """Run a program in a container of its own. Called where ``join`` is not possible."""
+        ...
+
+
+class Scheduler(Protocol):
+    """Starts jobs. Entry-point group ``jupyter_hpcctr.schedulers``.
+
+    Each step is a command and the reading of its answer, so that answers of other releases can be
+    recorded and replayed.
+    """
+
+    name: str
+    keep_env: tuple[str, ...]
+    """Patterns of the variables that its commands need besides PATH, HOME, USER and the locale."""
+
+    def submit(self, spec: JobSpec) -> Command:
+        """Words that submit a job: options as words, the script on standard input. Called by ``plan``."""
+        ...
+
+    def submitted(self, output: Output) -> JobId:
+        """Read the new job's id. Raises ``SubmitRefused`` or ``SchedulerUnreachable``."""
+        ...
+
+    def query(self, jobs: Collection[JobId]) -> Command:
+        """One command for all jobs, called by the one poller of a server."""
+        ...
+
+    def statuses(self, output: Output) -> Mapping[JobId, JobStatus]:
+        """Read the answer; a job that is not in it is not known (any more).
+
+        Raises ``SchedulerUnreachable``: then nothing is known and nothing changes.
+        """
+        ...
+
+    def settle(self, job: JobId) -> Command:
+        """Words that ask how one job ended, called once when it has left the queue or its agent is gone."""
+        ...
+
+    def settled(self, output: Output, job: JobId) -> JobStatus:
+        """Read how it ended; state UNKNOWN where the scheduler has forgotten it."""
+        ...
+
+    def signal(self, job: JobId, signum: int) -> Command:
+        """Words that send a signal to the job's batch step, called when the agent does not answer."""
+        ...
+
+    def cancel(self, jobs: Collection[JobId]) -> Command:
+        """Words that end jobs, pending or running. Ending a job that is gone is no error."""
+        ...
+
+    def site(self) -> tuple[Command, ...]:
+        """Commands that ask for version, controller and partitions, called rarely and cached."""
+        ...
+
+    def read_site(self, outputs: Sequence[Output]) -> Site:
+        """Read the answers to ``site``. Raises ``SchedulerUnreachable``."""
+        ...
+
+
+class ImageStore(Protocol):
+    """Knows which bytes a name stands for, and keeps them. Group ``jupyter_hpcctr.image_stores``.
+
+    The factory is called with the ``Policy``.
+    """
+
+    def find(self, ref: ImageRef) -> ImageInfo | None:
+        """Return what the store holds under this name, without asking anybody else. Called at each launch."""
+        ...
+
+    def pull(self, ref: ImageRef, report: Callable[[str], None]) -> ImageInfo:
+        """Resolve the name to a digest and fetch it once; ``report`` is told each step. May take minutes.
+
+        Raises ``ImageError``.
+        """
+        ...
+
+    def list(self) -> tuple[ImageInfo, ...]:
+        """Return all images, newest first."""
+        ...
+
+    def remove(self, ref: ImageRef) -> None:
+        """Forget a name, and delete the image when no name is left. Raises ``ImageError`` where there is none."""
+        ...

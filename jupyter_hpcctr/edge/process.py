@@ -1,0 +1,100 @@
+"""The one door to other programs: commands are tuples of words, never a shell line."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..core.job import Command, Output
+from ..errors import CommandError, CommandMissing, CommandTimeout
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    command: Command, *, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout_s: float = 30.0
+) -> Output:
+    """Run a command to its end and return what it said, whatever its exit status.
+
+    Parameters
+    ----------
+    command : Command
+        The words, and what goes to standard input.
+    env : mapping, optional
+        The whole environment; None hands on this process's.
+    cwd : Path, optional
+        Work directory.
+    timeout_s : float
+        Seconds after which the command is killed.
+
+    Raises
+    ------
+    CommandMissing
+        The program is not on the PATH.
+    CommandTimeout
+        It did not end in time.
+    """
+    name = command.argv[0]
+    log.debug("run %s", command.argv)
+    try:
+        done = subprocess.run(
+            command.argv,
+            input=command.stdin.encode(),
+            capture_output=True,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            timeout=timeout_s,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise CommandMissing(f"{name} is not installed", hint=f"install it, or put it on the PATH: {error}") from error
+    except subprocess.TimeoutExpired as error:
+        said = (error.stderr or b"").decode(errors="replace")
+        raise CommandTimeout(f"{name} did not answer in {timeout_s:g} s", stderr=said) from error
+    return Output(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def check(
+    command: Command, *, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout_s: float = 30.0
+) -> str:
+    """Run a command that must succeed, and return its standard output.
+
+    Raises
+    ------
+    CommandError
+        Exit status other than 0; the last lines of its standard error are in the message.
+    """
+    out = run(command, env=env, cwd=cwd, timeout_s=timeout_s)
+    if out.returncode != 0:
+        said = (out.stderr.strip() or out.stdout.strip())[-2000:]
+        raise CommandError(
+            f"{command.argv[0]} failed with status {out.returncode}: {said}",
+            returncode=out.returncode,
+            stderr=out.stderr,
+        )
+    return out.stdout
+
+
+def start(command: Command, *, env: Mapping[str, str], log_file: Path, cwd: Path) -> subprocess.Popen[bytes]:
+    """Start a long-lived program in a session of its own, with its output in a file.
+
+    Raises
+    ------
+    CommandMissing
+        The program is not on the PATH.
+    """
+    with log_file.open("ab") as out:
+        try:
+            return subprocess.Popen(
+                command.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=dict(env),
+                cwd=cwd,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise CommandMissing(f"{command.argv[0]} is not installed", hint=str(error)) from error

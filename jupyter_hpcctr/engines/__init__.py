@@ -1,0 +1,1 @@
+"""Container engines, one file each: pure, loaded by entry point, imported by nobody."""

@@ -1,0 +1,130 @@
+"""Every error that this package raises on purpose.
+
+::
+
+    HpcctrError                 stage, hint, transient
+    ├── RequestError            what was asked for cannot be understood      (stage "request")
+    ├── PolicyError             the site does not allow it                   (stage "resolve")
+    ├── ImageError              image not found, not fetched, not usable     (stage "image")
+    ├── EngineError             the container engine cannot do it            (stage "engine")
+    ├── SchedulerError          the scheduler did not do what it was told    (stage "scheduler")
+    │   ├── SubmitRefused       it answered, and said no
+    │   └── SchedulerUnreachable  it did not answer                          (transient)
+    ├── LaunchError             the job runs, the kernel does not            (stage "launch")
+    ├── CommandError            a command failed, is missing or took too long (stage "command")
+    │   ├── CommandMissing
+    │   └── CommandTimeout                                                   (transient)
+    └── ClusterError            the downscaled cluster cannot do it          (stage "cluster")
+
+Each has a ``hint``: one sentence that says what to do about it. ``transient`` says that the same
+request may succeed later without being changed.
+"""
+
+from __future__ import annotations
+
+
+class HpcctrError(Exception):
+    """Base of the tree; never raised itself.
+
+    Parameters
+    ----------
+    message : str
+        What happened, in the user's words.
+    hint : str, optional
+        What to do about it.
+    """
+
+    stage: str = "internal"
+    transient: bool = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return the message, and the hint after it where there is one."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class RequestError(HpcctrError):
+    """What was asked for cannot be understood."""
+
+    stage = "request"
+
+
+class PolicyError(HpcctrError):
+    """The site's policy does not allow what was asked for."""
+
+    stage = "resolve"
+
+
+class ImageError(HpcctrError):
+    """An image is not found, cannot be fetched or cannot be used."""
+
+    stage = "image"
+
+
+class EngineError(HpcctrError):
+    """A container engine cannot run what was planned."""
+
+    stage = "engine"
+
+
+class SchedulerError(HpcctrError):
+    """A scheduler did not do what it was told."""
+
+    stage = "scheduler"
+
+
+class SubmitRefused(SchedulerError):  # noqa: N818  (it is a refusal)
+    """The scheduler answered a submission, and said no."""
+
+
+class SchedulerUnreachable(SchedulerError):  # noqa: N818
+    """The scheduler did not answer; nothing is known of its jobs."""
+
+    transient = True
+
+
+class LaunchError(HpcctrError):
+    """The job is there, the kernel is not."""
+
+    stage = "launch"
+
+
+class CommandError(HpcctrError):
+    """A command failed; its standard error is kept.
+
+    Parameters
+    ----------
+    message : str
+        What was tried.
+    returncode : int or None
+        Exit status, None where the command never ran to its end.
+    stderr : str
+        What the command said.
+    """
+
+    stage = "command"
+
+    def __init__(self, message: str, *, hint: str = "", returncode: int | None = None, stderr: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.returncode = returncode
+        self.stderr = stderr
+
+
+class CommandMissing(CommandError):  # noqa: N818
+    """A command is not installed here."""
+
+
+class CommandTimeout(CommandError):  # noqa: N818
+    """A command did not end in the time that it was given."""
+
+    transient = True
+
+
+class ClusterError(HpcctrError):
+    """The downscaled cluster cannot be started, asked or stopped."""
+
+    stage = "cluster"

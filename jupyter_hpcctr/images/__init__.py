@@ -1,0 +1,1 @@
+"""Which bytes is this name? References, digests, and the store of flattened images."""
