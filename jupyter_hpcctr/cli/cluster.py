@@ -1,0 +1,62 @@
+"""``jupyter hpcctr cluster up | status | down``: a Slurm in one directory."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import time
+from pathlib import Path
+
+from ..downscale.cluster import Cluster, ClusterStatus
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``cluster`` and its three words to a command line."""
+    parser = subparsers.add_parser("cluster", help="run a real Slurm in one directory, without root")
+    words = parser.add_subparsers(metavar="up | status | down", required=True)
+    up = words.add_parser("up", help="start a cluster; return when its nodes are idle")
+    up.add_argument("--nodes", type=int, default=2, metavar="N", help="number of nodes (default: 2)")
+    up.add_argument("--cpus", type=int, metavar="N", help="CPUs of each node (default: this machine's, at least 4)")
+    up.add_argument("--gpus", type=int, default=0, metavar="N", help="declared GPUs of each node (default: 0)")
+    up.add_argument("--memory", type=int, metavar="MIB", help="memory of each node (default: this machine's)")
+    up.set_defaults(func=_up)
+    status = words.add_parser("status", help="say how the cluster is; exit status 1 where it is not up")
+    status.set_defaults(func=_status)
+    down = words.add_parser("down", help="cancel its jobs, end its processes, remove its files")
+    down.set_defaults(func=_down)
+    for each in (up, status, down):
+        each.add_argument(
+            "--dir", type=Path, metavar="DIR", help="the cluster's directory (default: in your state directory)"
+        )
+
+
+def _up(args: argparse.Namespace) -> int:
+    before = time.monotonic()
+    cluster = Cluster.up(args.dir, nodes=args.nodes, cpus=args.cpus, gpus=args.gpus, memory_mb=args.memory)
+    took = time.monotonic() - before
+    print(_describe(cluster.status()))
+    print(f"up in {took:.1f} s; to use it:\n\n    export SLURM_CONF={shlex.quote(str(cluster.conf))}\n")
+    return 0
+
+
+def _status(args: argparse.Namespace) -> int:
+    status = Cluster.at(args.dir).status()
+    print(_describe(status))
+    return 0 if status.is_up else 1
+
+
+def _down(args: argparse.Namespace) -> int:
+    cluster = Cluster.at(args.dir)
+    print(f"cluster in {cluster.directory}: {'down' if cluster.down() else 'there was none'}")
+    return 0
+
+
+def _describe(status: ClusterStatus) -> str:
+    lines = [f"cluster in {status.directory}: {status.problem or 'up'}"]
+    for node in status.nodes:
+        gres = f", {node.gres}" if node.gres else ""
+        lines.append(f"  {node.name}  {node.state}  {node.cpus} CPUs, {node.memory_mb} MiB{gres}")
+    if status.is_up:
+        lines.append(f"  jobs: {status.jobs}")
+    lines += [f"  {name}: process {pid}" for name, pid in status.pids.items()]
+    return "\n".join(lines)
