@@ -87,6 +87,7 @@ class LaunchPlan:
     run_dir: str
     kernel_dir: str
     """The kernel's socket directory as the kernel sees it."""
+    workdir: str
     directories: tuple[str, ...]
     job_dir: str
     log_file: str
@@ -108,7 +109,7 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
     guest = host.guest_dir if bare else f"{GUEST_ROOT}/guest"
     container, stages = _container(resolved, facts)
     engine.check(container)
-    words = _kernel_words(resolved, guest=guest, kernel_dir=kernel_dir)
+    words = _kernel_words(resolved, facts, guest=guest, kernel_dir=kernel_dir)
     hold = None if bare else engine.hold(container, (resolved.request.python, "-S", "-E", f"{guest}/holder.py"))
     joined = None if hold is None else engine.join(container, HOLDER_PID, words)
     name = "jupyter" if resolved.image is None else f"jupyter {resolved.image.reference}"[:64]
@@ -134,6 +135,7 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
         drop_env=policy.drop_env,
         run_dir=host.run_dir,
         kernel_dir=kernel_dir,
+        workdir=resolved.workdir,
         directories=(f"{host.run_dir}/kernel", container.mount_point, *stages),
         job_dir=host.job_dir,
         log_file=log_file,
@@ -142,9 +144,12 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
     )
 
 
-def _kernel_words(resolved: Resolved, *, guest: str, kernel_dir: str) -> tuple[str, ...]:
+def _kernel_words(resolved: Resolved, facts: Facts, *, guest: str, kernel_dir: str) -> tuple[str, ...]:
     connection = f"{kernel_dir}/connection.json"
-    boot = (resolved.request.python, f"{guest}/boot.py", resolved.engine, connection)
+    python = resolved.request.python
+    if resolved.image is None and python == "python3":
+        python = facts.host.python  # no image: the server's own Python, which has ipykernel
+    boot = (python, f"{guest}/boot.py", resolved.engine, connection)
     return boot + tuple(word.replace("{connection_file}", connection) for word in resolved.request.argv)
 
 
@@ -189,7 +194,8 @@ def stage(mounts: tuple[Mount, ...], image: ImageInfo, run_dir: str) -> tuple[tu
         if top not in image.roots:
             raise RequestError(
                 f"nothing can be mounted at {mount.target}: the image has no /{top}",
-                hint="mount it below one of: " + ", ".join(f"/{n}" for n, empty in sorted(image.roots.items()) if empty),
+                hint="mount it below one of: "
+                + ", ".join(f"/{n}" for n, empty in sorted(image.roots.items()) if empty),
             )
         if below and image.roots[top]:
             roots[top] = None

@@ -25,7 +25,9 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORD = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.,:@+|&*()\[\]=%/-]*")
 _MEMORY = re.compile(r"([0-9]+)([KMGT]?)B?", re.IGNORECASE)
 # sbatch(1) --time: minutes, minutes:seconds, hours:minutes:seconds, days-hours[:minutes[:seconds]]
-_TIME = re.compile(r"(?:(?P<days>[0-9]+)-(?P<dh>[0-9]+)(?::(?P<dm>[0-9]+))?(?::(?P<ds>[0-9]+))?|(?P<hms>[0-9]+(?::[0-9]+){0,2}))")
+_TIME = re.compile(
+    r"(?:(?P<days>[0-9]+)-(?P<dh>[0-9]+)(?::(?P<dm>[0-9]+))?(?::(?P<ds>[0-9]+))?|(?P<hms>[0-9]+(?::[0-9]+){0,2}))"
+)
 _UNITS_MB = {"K": 1 / 1024, "": 1, "M": 1, "G": 1024, "T": 1024 * 1024}
 
 
@@ -113,9 +115,7 @@ def parse(raw: Mapping[str, object]) -> KernelRequest:
     plain = {str(k).replace("-", "_"): v for k, v in raw.items()}
     unknown = sorted(set(plain) - names - known)
     if unknown:
-        raise RequestError(
-            f"unknown request field {unknown[0]!r}", hint="known: " + ", ".join(sorted(names | known))
-        )
+        raise RequestError(f"unknown request field {unknown[0]!r}", hint="known: " + ", ".join(sorted(names | known)))
     image = _optional_text(plain, "image")
     return KernelRequest(
         image=None if image is None else ImageRef(image),
@@ -131,25 +131,18 @@ def parse(raw: Mapping[str, object]) -> KernelRequest:
 
 def to_dict(request: KernelRequest) -> dict[str, object]:
     """Return the mapping that ``parse`` reads back as the same request; nothing that is at its default."""
-    out: dict[str, object] = {}
-    if request.image is not None:
-        out["image"] = request.image.text
-    for name in ("engine", "scheduler"):
-        if getattr(request, name) is not None:
-            out[name] = getattr(request, name)
-    for each in dataclasses.fields(Resources):
-        value = getattr(request.resources, each.name)
-        if value != each.default:
-            out[each.name] = value
-    if request.mounts:
-        out["mounts"] = [f"{m.source}:{m.target}{':ro' if m.read_only else ''}" for m in request.mounts]
-    if request.env:
-        out["env"] = dict(request.env)
-    if request.argv:
-        out["argv"] = list(request.argv)
-    if request.python != "python3":
-        out["python"] = request.python
-    return out
+    optional: dict[str, object] = {
+        "image": None if request.image is None else request.image.text,
+        "engine": request.engine,
+        "scheduler": request.scheduler,
+        "mounts": [f"{m.source}:{m.target}{':ro' if m.read_only else ''}" for m in request.mounts],
+        "env": dict(request.env),
+        "argv": list(request.argv),
+        "python": request.python if request.python != "python3" else None,
+    }
+    defaults = {each.name: each.default for each in dataclasses.fields(Resources)}
+    resources = {n: v for n in defaults if (v := getattr(request.resources, n)) != defaults[n]}
+    return {name: value for name, value in optional.items() if value} | resources
 
 
 def parse_mount(text: str) -> Mount:
@@ -163,7 +156,9 @@ def parse_mount(text: str) -> Mount:
     source, _, rest = text.partition(":")
     target, _, mode = rest.partition(":")
     if mode not in ("", "ro", "rw"):
-        raise RequestError(f"mount {text!r} is not SOURCE[:TARGET[:ro|rw]]", hint="a path with a colon cannot be mounted")
+        raise RequestError(
+            f"mount {text!r} is not SOURCE[:TARGET[:ro|rw]]", hint="a path with a colon cannot be mounted"
+        )
     return Mount(source, target or source, mode == "ro")
 
 

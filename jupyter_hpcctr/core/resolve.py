@@ -36,7 +36,9 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
     ImageError
         The image is needed and not in the store.
     """
-    engine = _choice(request.engine, policy.default_engine, policy.engines, "engine", fallback_bare=request.image is None)
+    engine = _choice(
+        request.engine, policy.default_engine, policy.engines, "engine", fallback_bare=request.image is None
+    )
     scheduler = _choice(request.scheduler, policy.default_scheduler, policy.schedulers, "scheduler")
     _check_image(request, facts, policy, engine)
     resources, reasons = _within_limits(request.resources, policy)
@@ -55,7 +57,9 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
     )
 
 
-def _choice(asked: str | None, default: str, allowed: tuple[str, ...], what: str, *, fallback_bare: bool = False) -> str:
+def _choice(
+    asked: str | None, default: str, allowed: tuple[str, ...], what: str, *, fallback_bare: bool = False
+) -> str:
     chosen = asked or ("bare" if fallback_bare else default)
     if chosen not in allowed:
         raise PolicyError(f"this site does not allow the {what} {chosen!r}", hint="allowed: " + ", ".join(allowed))
@@ -65,15 +69,15 @@ def _choice(asked: str | None, default: str, allowed: tuple[str, ...], what: str
 def _check_image(request: KernelRequest, facts: Facts, policy: Policy, engine: str) -> None:
     if engine == "bare":
         if request.image is not None:
-            raise PolicyError(
-                "the engine 'bare' runs no image", hint="leave the image out, or choose another engine"
-            )
+            raise PolicyError("the engine 'bare' runs no image", hint="leave the image out, or choose another engine")
         return
     if request.image is None:
         raise PolicyError(f"the engine {engine!r} needs an image", hint="name one, or choose the engine 'bare'")
     name = request.image.text
     if policy.image_patterns and not any(fnmatch.fnmatchcase(name, p) for p in policy.image_patterns):
-        raise PolicyError(f"this site does not allow the image {name}", hint="allowed: " + ", ".join(policy.image_patterns))
+        raise PolicyError(
+            f"this site does not allow the image {name}", hint="allowed: " + ", ".join(policy.image_patterns)
+        )
     if facts.image is None:
         raise ImageError(f"the image {name} is not in the store", hint=f"jupyter hpcctr images pull {name}")
 
@@ -100,7 +104,10 @@ def _mounts(
         return (), host.cwd, ()
     for mount in request.mounts:
         if policy.mount_sources and not any(_inside(mount.source, root) for root in policy.mount_sources):
-            raise PolicyError(f"this site does not allow to mount {mount.source}", hint="allowed below: " + ", ".join(policy.mount_sources))
+            raise PolicyError(
+                f"this site does not allow to mount {mount.source}",
+                hint="allowed below: " + ", ".join(policy.mount_sources),
+            )
     mounts: dict[str, Mount] = {}
     if policy.mount_home:
         mounts[host.home] = Mount(host.home, host.home)
@@ -109,7 +116,11 @@ def _mounts(
     if any(_inside(host.cwd, target) for target in seen):
         return tuple(mounts.values()), host.cwd, ()
     fallback = host.home if policy.mount_home else "/"
-    return tuple(mounts.values()), fallback, (f"work directory {host.cwd} → {fallback}: it is not mounted in the container",)
+    return (
+        tuple(mounts.values()),
+        fallback,
+        (f"work directory {host.cwd} → {fallback}: it is not mounted in the container",),
+    )
 
 
 def _inside(path: str, root: str) -> bool:
@@ -118,4 +129,6 @@ def _inside(path: str, root: str) -> bool:
 
 def _safe_image_env(env: Mapping[str, str]) -> dict[str, str]:
     # An image may set its own search paths, but not preload anything or claim a user's identity.
-    return {k: v for k, v in env.items() if k not in ("LD_PRELOAD", "LD_AUDIT", "HOME", "USER", "LOGNAME") and "\n" not in v}
+    return {
+        k: v for k, v in env.items() if k not in ("LD_PRELOAD", "LD_AUDIT", "HOME", "USER", "LOGNAME") and "\n" not in v
+    }

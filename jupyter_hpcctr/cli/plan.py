@@ -1,0 +1,55 @@
+"""``jupyter hpcctr plan``: what a launch would do, without doing it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from .. import plugins
+from ..config import load_policy
+from ..core import quote
+from ..core.plan import LaunchPlan, to_json
+from ..launch import draw, gather
+from . import asking
+
+
+def register(commands: Any) -> None:
+    """Add the subcommand."""
+    each = commands.add_parser("plan", help="show what a launch would do, without submitting it")
+    asking.add_options(each)
+    each.add_argument("--json", action="store_true", help="print the whole plan as JSON")
+    each.set_defaults(func=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw a plan and print it."""
+    policy = load_policy()
+    store = plugins.image_store("squash", policy)
+    request = asking.request(arguments)
+    facts = gather(request, policy, store, cwd=os.getcwd())  # noqa: PTH109
+    drawn = draw(request, facts, policy, engine=plugins.engine, scheduler=plugins.scheduler)
+    print(to_json(drawn) if arguments.json else readable(drawn))
+    return 0
+
+
+def readable(plan: LaunchPlan) -> str:
+    """Return a plan as text for people; its commands can be copied into a shell."""
+    image = plan.image
+    lines = [
+        f"image      {'none' if image is None else f'{image.reference} ({image.digest})'}",
+        f"engine     {plan.engine}",
+        f"scheduler  {plan.scheduler}",
+        f"work dir   {plan.workdir}",
+    ]
+    lines += [f"changed    {reason}" for reason in plan.reasons]
+    lines += ["", "# submitted, with this script on standard input:", quote.line(plan.submit.argv)]
+    lines += [f"    {line}" for line in plan.submit.stdin.splitlines()]
+    if plan.hold is not None:
+        lines += [
+            "",
+            "# on the node, once: the container that kernel, restarts and ranks join",
+            quote.line(plan.hold.argv),
+        ]
+    lines += ["", "# the kernel", quote.line(plan.kernel.argv)]
+    return "\n".join(lines)

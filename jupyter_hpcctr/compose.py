@@ -1,0 +1,28 @@
+"""The composition root: one hub per process and site policy, with everything a launch needs."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+
+from . import plugins
+from .core.facts import Policy
+from .launch import Hub
+
+_hubs: dict[Policy, Hub] = {}
+_lock = threading.Lock()
+
+
+def hub(policy: Policy) -> Hub:
+    """Return this process's hub for a policy; made at first use, ended with the process."""
+    with _lock:
+        if policy not in _hubs:
+            made = Hub(
+                policy,
+                engine=plugins.engine,
+                scheduler=plugins.scheduler,
+                store=plugins.image_store("squash", policy),
+            )
+            atexit.register(made.close)
+            _hubs[policy] = made
+        return _hubs[policy]

@@ -1,0 +1,103 @@
+"""The site's configuration: the administrator's choices, as traitlets, frozen once into a ``Policy``.
+
+It is read from ``jupyter_hpcctr_config.py`` or ``.json`` in Jupyter's configuration directories and from the
+section ``HpcctrSite`` of a server's own configuration. None of it can be set by a kernelspec: jupyter_client
+hands a kernelspec's ``config`` to the provisioner's traits, so the provisioner has none that matter here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.paths import jupyter_config_path
+from traitlets import Bool, Integer, List, Unicode
+from traitlets.config import Config, Configurable
+from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, PyFileConfigLoader
+
+from .core.facts import DROP_ENV, PASS_ENV, Policy
+
+BASENAME = "jupyter_hpcctr_config"
+_DEFAULT = Policy()
+
+
+class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
+    """What this site allows and prefers."""
+
+    default_engine = Unicode("charliecloud", help="Engine for kernels with an image.").tag(config=True)
+    default_scheduler = Unicode("slurm", help="Scheduler where none is asked for: 'slurm' or 'local'.").tag(config=True)
+    engines = List(Unicode(), ["charliecloud", "bare"], help="Engines that may be used.").tag(config=True)
+    schedulers = List(Unicode(), ["slurm", "local"], help="Schedulers that may be used.").tag(config=True)
+    image_patterns = List(
+        Unicode(), [], help="Shell patterns of the image references that are allowed; empty allows all."
+    ).tag(config=True)
+    mount_sources = List(
+        Unicode(), [], help="Directories at or below which users may mount; empty leaves it to their rights."
+    ).tag(config=True)
+    mount_home = Bool(True, help="Show the user's home directory in the container at its own path.").tag(config=True)
+    mount_points = List(
+        Unicode(), list(_DEFAULT.mount_points), help="Root directories that every flattened image gets, to mount below."
+    ).tag(config=True)
+    pass_env = List(Unicode(), list(PASS_ENV), help="Patterns of job variables that a kernel gets.").tag(config=True)
+    drop_env = List(Unicode(), list(DROP_ENV), help="Patterns of those that it never gets.").tag(config=True)
+    max_nodes = Integer(None, allow_none=True, help="Most nodes for one kernel; None for no limit.").tag(config=True)
+    max_time_minutes = Integer(
+        None, allow_none=True, help="Longest wall time in minutes; None leaves it to the scheduler."
+    ).tag(config=True)
+    store = Unicode(
+        "",
+        help="Image store, on a file system that nodes share. Default: in the XDG data directory.",
+    ).tag(config=True)
+    state_dir = Unicode(
+        "",
+        help="Launches' private files, on a file system that nodes share. Default: in the XDG state directory.",
+    ).tag(config=True)
+    insecure_registries = List(
+        Unicode(), list(_DEFAULT.insecure_registries), help="Registry hosts that are asked by plain http."
+    ).tag(config=True)
+    link_address = Unicode(
+        "", help="Address of this host that nodes dial. Default: the one that faces the scheduler's controller."
+    ).tag(config=True)
+    node_tmp = Unicode(
+        _DEFAULT.node_tmp, help="Directory on each node for sockets; short, because socket paths end at 107 bytes."
+    ).tag(config=True)
+    orphan_minutes = Integer(
+        10, help="Minutes that a job lives on without hearing of its server; 0 is not allowed.", min=1
+    ).tag(config=True)
+
+    def freeze(self) -> Policy:
+        """Return the configuration as a value."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in self.trait_values(config=True).items()
+        }
+        home = Path.home()
+        data = os.environ.get("XDG_DATA_HOME") or str(home / ".local/share")
+        state = os.environ.get("XDG_STATE_HOME") or str(home / ".local/state")
+        values["store"] = values["store"] or f"{data}/jupyter_hpcctr/images"
+        values["state_dir"] = values["state_dir"] or f"{state}/jupyter_hpcctr"
+        return Policy(**values)
+
+
+def load_policy(own: Config | None = None) -> Policy:
+    """Read the site's configuration files and the process's own configuration over them.
+
+    Parameters
+    ----------
+    own : Config, optional
+        Configuration of the Jupyter application that this runs in; its ``HpcctrSite`` section wins.
+    """
+    merged = Config()
+    for directory in reversed(jupyter_config_path()):
+        for loader in (
+            JSONFileConfigLoader(f"{BASENAME}.json", directory),
+            PyFileConfigLoader(f"{BASENAME}.py", directory),
+        ):
+            try:
+                merged.merge(loader.load_config())
+            except ConfigFileNotFound:
+                continue
+    if own is not None and "HpcctrSite" in own:
+        merged.merge(Config({"HpcctrSite": own["HpcctrSite"]}))
+    return HpcctrSite(config=merged).freeze()

@@ -1,0 +1,66 @@
+"""What people are told about a job: one sentence for each state and each ending."""
+
+from __future__ import annotations
+
+from .job import Ending, JobState, JobStatus
+
+RESTART = "Nothing is submitted again by itself; Kernel → Restart starts a new job."
+
+# squeue(1), "JOB REASON CODES": those that people meet, in their words.
+_REASONS = {
+    "Priority": "jobs with a higher priority are ahead",
+    "Resources": "waiting for free resources",
+    "QOSMaxJobsPerUserLimit": "your limit of running jobs is reached",
+    "AssocGrpCpuLimit": "your group's limit of CPUs is reached",
+    "PartitionTimeLimit": "the time asked for is above the partition's limit",
+    "PartitionNodeLimit": "more nodes are asked for than the partition has",
+    "PartitionConfig": "the partition cannot give what is asked for",
+    "ReqNodeNotAvail": "a node that is needed is down or reserved",
+    "BadConstraints": "no node can ever satisfy what is asked for",
+    "JobHeldUser": "the job is held by you (scontrol release)",
+    "JobHeldAdmin": "the job is held by an administrator",
+    "Dependency": "waiting for another job",
+    "BeginTime": "its begin time is not reached",
+}
+
+
+def waiting(scheduler: str, status: JobStatus) -> str:
+    """Say why a kernel is not there yet."""
+    job = f"{scheduler} job {status.job_id}"
+    if status.state is JobState.RUNNING:
+        return f"{job} runs on {status.nodes or 'its node'}; the kernel is starting …"
+    meaning = _REASONS.get(status.reason.split(",")[0])
+    reason = f" ({status.reason}{': ' + meaning if meaning else ''})" if status.reason not in ("", "None") else ""
+    start = f", expected start {status.expected_start.replace('T', ' ')}" if status.expected_start else ""
+    return f"{job} is pending{reason}{start}. This cell runs when the kernel is there."
+
+
+def ended(scheduler: str, status: JobStatus, *, time_limit_minutes: int | None, cause: str = "") -> str:
+    """Say how a job ended, in the user's words, and what can be done.
+
+    ``cause`` is what the agent said last, "" where it said nothing.
+    """
+    job = f"{scheduler} job {status.job_id}"
+    limit = "" if time_limit_minutes is None else f" of {time_limit_minutes} min"
+    said = {
+        Ending.TIMEOUT: f"{job} reached its time limit{limit}.",
+        Ending.CANCELLED: f"{job} was cancelled from outside of this notebook.",
+        Ending.OUT_OF_MEMORY: f"{job} needed more memory than it had asked for.",
+        Ending.NODE_FAIL: f"{job} ended because its node{' ' + status.nodes if status.nodes else ''} failed.",
+        Ending.PREEMPTED: f"{job} was preempted by a job with a higher priority.",
+        Ending.LOST: f"{job} is gone and {scheduler} no longer knows it.",
+    }
+    text = said.get(status.ending) if status.ending is not None else None
+    if text is None:
+        how = f" with status {status.exit_code}" if status.exit_code else ""
+        text = f"{job} ended{how}: {cause}." if cause else f"{job} ended{how}."
+    elif cause and status.ending is Ending.LOST:
+        text = f"{text} Its last word was: {cause}."
+    return f"{text} {RESTART}"
+
+
+def died(code: int, signal_name: str) -> str:
+    """Say that the kernel's process ended while its job goes on."""
+    how = f"was ended by {signal_name}" if code < 0 else f"exited with status {code}"
+    hint = " Often that is the memory limit." if signal_name == "SIGKILL" else ""
+    return f"the kernel's process {how}; its variables are lost, its job is still there.{hint}"

@@ -1,0 +1,51 @@
+"""One background thread with one event loop, in which everything at the edge lives.
+
+A provisioner is driven by whatever loop its caller has: a server's, nbclient's, or one that runs only
+for the length of a blocking call. What must go on between those calls goes on here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class EdgeLoop:
+    """A daemon thread that runs an event loop until the process ends or ``stop`` is called."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="hpcctr-edge", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    async def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the edge loop and await its result in the caller's loop."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.loop))
+
+    def wait(self, work: Coroutine[Any, Any, T], timeout_s: float = 30.0) -> T:
+        """Run a coroutine in the edge loop and block until it is done (not from the edge loop)."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout_s)
+
+    def post(self, function: Callable[[], object]) -> None:
+        """Run a plain function in the edge loop, soon."""
+        self.loop.call_soon_threadsafe(function)
+
+    def stop(self) -> None:
+        """End the loop and its thread."""
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join(5)
+            self.loop.close()
+
+
+async def in_thread(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Run a blocking function outside of the edge loop's thread."""
+    return await asyncio.to_thread(function, *args, **kwargs)

@@ -1,0 +1,115 @@
+"""What all kernels of a process share: the edge loop, the link, one poller a scheduler, the store."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import logging
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..core.facts import Policy
+from ..core.job import Command, Output
+from ..core.seams import Engine, ImageStore, Scheduler
+from ..edge import process
+from ..edge.link import Link
+from ..edge.loop import EdgeLoop, in_thread
+from ..edge.net import address_towards
+from ..edge.watch import Watch
+from ..errors import CommandError, SchedulerUnreachable
+
+if TYPE_CHECKING:
+    from .kernel import Launch
+
+log = logging.getLogger(__name__)
+
+_KEEP_ENV = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_*",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "COVERAGE_PROCESS_*",
+)
+
+
+class Hub:
+    """One per process and policy; made by ``compose``."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        engine: Callable[[str], Engine],
+        scheduler: Callable[[str], Scheduler],
+        store: ImageStore,
+    ) -> None:
+        self.policy = policy
+        self.engine = engine
+        self.scheduler = scheduler
+        self.store = store
+        self.edge = EdgeLoop()
+        self.launches: set[Launch] = set()
+        self._link: Link | None = None
+        self._watches: dict[str, Watch] = {}
+        self._controllers: dict[str, str] = {}
+
+    @property
+    def link(self) -> Link:
+        """The one listening socket; made at first use, in the edge loop."""
+        if self._link is None:
+            self._link = Link()
+        return self._link
+
+    def watch(self, name: str) -> Watch:
+        """The poller of a scheduler; made at first use, in the edge loop."""
+        if name not in self._watches:
+            self._watches[name] = Watch(self.scheduler(name), lambda: self.env(name))
+        return self._watches[name]
+
+    def env(self, name: str) -> dict[str, str]:
+        """The environment for a scheduler's commands, and so for its jobs: allow-listed, no token in it."""
+        patterns = (*_KEEP_ENV, *self.scheduler(name).keep_env)
+        return {k: v for k, v in os.environ.items() if any(fnmatch.fnmatchcase(k, p) for p in patterns)}
+
+    async def run(self, name: str, command: Command) -> Output:
+        """Run one of a scheduler's commands outside of the loop; raises ``CommandError`` as ``process.run``."""
+        return await in_thread(process.run, command, env=self.env(name))
+
+    async def endpoint(self, name: str) -> str:
+        """Listen where a scheduler's nodes can reach us, and return what they dial."""
+        address = self.policy.link_address
+        if not address:
+            if name not in self._controllers:
+                self._controllers[name] = await self._controller(name)
+            address = await in_thread(address_towards, self._controllers[name])
+        return self.link.listen(address)
+
+    async def _controller(self, name: str) -> str:
+        scheduler = self.scheduler(name)
+        try:
+            outputs = [await self.run(name, command) for command in scheduler.site()]
+            return scheduler.read_site(outputs).controller
+        except CommandError as error:
+            raise SchedulerUnreachable(f"{name} does not answer: {error}", hint=error.hint) from error
+
+    def close(self) -> None:
+        """End every launch of this process and everything that runs for them."""
+        if self.edge.loop.is_closed():
+            return
+        with contextlib.suppress(TimeoutError):
+            self.edge.wait(self._close(), timeout_s=15)
+        self.edge.stop()
+
+    async def _close(self) -> None:
+        for launch in tuple(self.launches):
+            await launch.stop()
+        for watch in self._watches.values():
+            await watch.close()
+        if self._link is not None:
+            await self._link.close()

@@ -1,0 +1,125 @@
+"""The kernel provisioner: jupyter_client's contract on one side, a ``Launch`` on the other.
+
+Its only trait is ``request``, the user's; the site's policy is not to be had here, because
+jupyter_client hands whatever a kernelspec's ``config`` holds to this class's traits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import Any
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
+from traitlets import Dict
+
+from . import compose
+from .config import load_policy
+from .core.request import parse
+from .launch import Hub, Launch
+
+
+class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-ignore]
+    """Starts kernels in containers through the site's scheduler.
+
+    A kernelspec names it in ``metadata.kernel_provisioner`` with
+    ``{"provisioner_name": "hpcctr", "config": {"request": {…}}}``.
+    """
+
+    request = Dict(help="What is asked for: image, engine, scheduler and sbatch(1)'s names of resources.").tag(
+        config=True
+    )
+
+    launch: Launch | None = None
+    _hub: Hub | None = None
+
+    @property
+    def has_process(self) -> bool:
+        """Whether there is a kernel, or a job that will become one."""
+        return self.launch is not None
+
+    async def poll(self) -> int | None:
+        """Return None while the kernel is alive or awaited, else its exit status; from memory."""
+        return 0 if self.launch is None else self.launch.exit_code
+
+    async def wait(self) -> int | None:
+        """Wait until the kernel's process has ended."""
+        launch = self.launch
+        while launch is not None and launch.exit_code is None:  # noqa: ASYNC110  (another loop's)
+            await asyncio.sleep(0.02)
+        return None if launch is None else launch.exit_code
+
+    async def send_signal(self, signum: int) -> None:
+        """Send a signal to the kernel, wherever it runs; SIGINT while it is awaited aborts waiting cells."""
+        if self.launch is not None and self._hub is not None and signum:
+            launch = self.launch
+            self._hub.edge.post(lambda: launch.signal(signum))
+
+    async def kill(self, restart: bool = False) -> None:
+        """End the kernel's process; its job goes on until ``cleanup`` says that nothing follows."""
+        await self._end(signal.SIGKILL)
+
+    async def terminate(self, restart: bool = False) -> None:
+        """End the kernel's process, politely."""
+        await self._end(signal.SIGTERM)
+
+    async def _end(self, signum: int) -> None:
+        if self.launch is not None and self._hub is not None:
+            await self._hub.edge.call(self.launch.kill(signum))
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Parse the request before anything is started; raises ``RequestError``."""
+        parse(self.request)
+        kwargs.setdefault("cmd", [])
+        return await super().pre_launch(**kwargs)
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Submit, or start again in the job that is there, and return the front's address at once.
+
+        Raises
+        ------
+        HpcctrError
+            The request was refused; the message says by whom and what to do.
+        """
+        if self.launch is not None and self._hub is not None:
+            await self._hub.edge.call(self.launch.start_again())
+            return self.launch.connection_info  # type: ignore[return-value]
+        hub = self._hub = compose.hub(load_policy(getattr(self.parent, "config", None)))
+        cwd = str(kwargs.get("cwd") or os.getcwd())  # noqa: PTH109
+
+        async def start() -> Launch:
+            launch = Launch(hub, parse(self.request), cwd=cwd)
+            await launch.start()
+            return launch
+
+        self.launch = await hub.edge.call(start())
+        self.connection_info = self.launch.connection_info  # type: ignore[assignment]
+        return self.connection_info
+
+    async def shutdown_requested(self, restart: bool = False) -> None:
+        """Expect the kernel's end; its message reaches the kernel by the front."""
+        if self.launch is not None and self._hub is not None:
+            launch = self.launch
+            self._hub.edge.post(lambda: launch.shutdown(restart=restart))
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """End the job unless a restart follows."""
+        if not restart and self.launch is not None and self._hub is not None:
+            launch, self.launch = self.launch, None
+            await self._hub.edge.call(launch.stop())
+
+    async def get_provisioner_info(self) -> dict[str, Any]:
+        """Return what is worth knowing of the launch: job, node phases in seconds, reasons."""
+        info = await super().get_provisioner_info()
+        if self.launch is not None:
+            plan = self.launch.plan
+            info["job"] = self.launch.job
+            info["phases"] = dict(self.launch.phases)
+            info["reasons"] = [] if plan is None else list(plan.reasons)
+        return info
+
+    def get_shutdown_wait_time(self, recommended: float = 5.0) -> float:
+        """Give the message time to cross the cluster's network."""
+        return max(recommended, 10.0)
