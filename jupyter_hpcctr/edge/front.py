@@ -74,6 +74,8 @@ class Front:
                 socket = self._context.socket(kind)
                 socket.linger = 500
                 socket.sndhwm = socket.rcvhwm = 0
+                if kind == zmq.XPUB:
+                    socket.xpub_verbose = True  # tell of every subscriber, not of the first alone
                 self._sockets[name] = socket
                 self._tasks.append(asyncio.create_task(self._serve(name, socket)))
             if not Path(path).exists():

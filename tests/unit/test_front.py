@@ -1,0 +1,261 @@
+"""The front alone: what clients are told while there is no kernel, and what is passed on when there is one.
+
+The owner here records what the front asks of it; the sockets and the clients are real.
+"""
+
+import asyncio
+
+import pytest
+import zmq
+import zmq.asyncio
+
+from jupyter_hpcctr.edge.front import CHANNELS, Front, Phase
+from jupyter_hpcctr.guest import wire
+
+KEY = b"k3y"
+
+
+class Owner:
+    def __init__(self):
+        self.passed, self.interrupted, self.shutdowns = [], 0, []
+
+    def to_kernel(self, channel, frames):
+        self.passed.append((channel, frames))
+
+    def interrupt(self):
+        self.interrupted += 1
+
+    def shutdown(self, *, restart):
+        self.shutdowns.append(restart)
+
+
+class Client:
+    """A Jupyter client of five sockets, by hand."""
+
+    def __init__(self, ip):
+        self.context = zmq.asyncio.Context()
+        kinds = {"shell": zmq.DEALER, "control": zmq.DEALER, "iopub": zmq.SUB, "hb": zmq.REQ}
+        self.sockets = {}
+        for name, kind in kinds.items():
+            socket = self.sockets[name] = self.context.socket(kind)
+            socket.linger = 0
+            if kind == zmq.SUB:
+                socket.subscribe(b"")
+            socket.connect(f"ipc://{ip}-{CHANNELS[name]}")
+
+    async def send(self, channel, kind, content=None, *, key=KEY):
+        frames = wire.pack(key, kind, content or {}, session="client")
+        await self.sockets[channel].send_multipart(frames)
+        return wire.unpack(key, frames).header["msg_id"]
+
+    async def receive(self, channel, *, seconds=2):
+        frames = await asyncio.wait_for(self.sockets[channel].recv_multipart(), seconds)
+        message = wire.unpack(KEY, frames)
+        assert message is not None, "the front signs what it sends"
+        return message
+
+    async def until(self, channel, kind):
+        while True:
+            message = await self.receive(channel)
+            if message.kind == kind:
+                return message
+
+    async def published(self, seconds=0.2):
+        """All that is published until nothing comes for a while: (kind, parent's id, content)."""
+        found = []
+        while True:
+            try:
+                message = await self.receive("iopub", seconds=seconds)
+            except asyncio.TimeoutError:
+                return found
+            found.append((message.kind, message.parent.get("msg_id"), message.content))
+
+    def close(self):
+        for socket in self.sockets.values():
+            socket.close()
+        self.context.term()
+
+
+@pytest.fixture
+def drive(tmp_path):
+    """Run a scenario against an open front."""
+
+    def run(scenario):
+        async def main():
+            owner = Owner()
+            front = Front(tmp_path, KEY, owner)
+            front.open()
+            client = Client(front.ip)
+            await client.until("iopub", "iopub_welcome")
+            try:
+                return await scenario(front, client, owner)
+            finally:
+                client.close()
+                await front.close()
+
+        return asyncio.run(main())
+
+    return run
+
+
+def test_it_answers_kernel_info_and_heartbeat_before_there_is_a_kernel(drive):
+    async def scenario(front, client, owner):
+        front.ipykernel = "7.4.0"
+        asked = await client.send("shell", "kernel_info_request")
+        reply = await client.receive("shell")
+        assert (reply.kind, reply.content["status"], reply.parent["msg_id"]) == ("kernel_info_reply", "ok", asked)
+        assert reply.content["supported_features"] == ["kernel subshells"]
+        states = [c["execution_state"] for kind, _, c in await client.published() if kind == "status"]
+        assert states == ["busy", "idle", "starting"]
+        await client.sockets["hb"].send(b"ping")
+        assert await asyncio.wait_for(client.sockets["hb"].recv(), 2) == b"ping"
+        assert owner.passed == []
+
+    drive(scenario)
+
+
+def test_a_message_with_a_wrong_signature_is_dropped(drive):
+    async def scenario(front, client, owner):
+        await client.send("shell", "kernel_info_request", key=b"guess")
+        await client.send("control", "shutdown_request", key=b"guess")
+        with pytest.raises(asyncio.TimeoutError):
+            await client.receive("shell", seconds=0.3)
+        assert owner.shutdowns == []
+
+    drive(scenario)
+
+
+def test_a_waiting_cell_shows_why_in_place_and_runs_when_the_kernel_is_there_in_order(drive):
+    async def scenario(front, client, owner):
+        front.say("job 1 is pending")
+        first = await client.send("shell", "execute_request", {"code": "1"})
+        second = await client.send("shell", "execute_request", {"code": "2"})
+        shown = await client.until("iopub", "display_data")
+        assert shown.parent["msg_id"] == first
+        assert shown.content["data"]["text/plain"] == "job 1 is pending"
+        front.say("job 1 <b>runs</b>")
+        update = await client.until("iopub", "update_display_data")
+        assert update.content["transient"] == shown.content["transient"]
+        assert "&lt;b&gt;runs" in update.content["data"]["text/html"]
+        assert owner.passed == []
+        front.ready()
+        assert [(kind, parent) for kind, parent, _ in await client.published()][-1] == ("clear_output", first)
+        ids = [wire.unpack(KEY, frames).header["msg_id"] for _, frames in owner.passed]
+        assert ids == [first, second]
+        third = await client.send("shell", "execute_request", {"code": "3"})
+        await asyncio.sleep(0.1)
+        assert wire.unpack(KEY, owner.passed[-1][1]).header["msg_id"] == third
+
+    drive(scenario)
+
+
+def test_an_interrupt_while_waiting_ends_the_first_cell_with_an_error_and_aborts_the_others(drive):
+    async def scenario(front, client, owner):
+        first = await client.send("shell", "execute_request", {"code": "1"})
+        second = await client.send("shell", "execute_request", {"code": "2"})
+        await client.published()
+        front.abort("interrupted")
+        replies = [await client.receive("shell"), await client.receive("shell")]
+        assert [(r.parent["msg_id"], r.content["status"]) for r in replies] == [(first, "error"), (second, "aborted")]
+        kinds = [kind for kind, _, _ in await client.published()]
+        assert kinds == ["clear_output", "error", "status", "status"]
+        front.ready()
+        assert owner.passed == []
+
+    drive(scenario)
+
+
+def test_the_end_of_a_job_ends_running_and_waiting_cells_and_every_later_one_with_the_reason(drive):
+    async def scenario(front, client, owner):
+        front.ready()
+        running = await client.send("shell", "execute_request", {"code": "1"})
+        await asyncio.sleep(0.1)
+        front.end("JobEnded", "the time limit", log_tail="last line")
+        reply = await client.receive("shell")
+        assert (reply.parent["msg_id"], reply.content["evalue"]) == (running, "the time limit")
+        assert any("last line" in line for line in reply.content["traceback"])
+        await client.send("shell", "execute_request", {"code": "2"})
+        assert (await client.receive("shell")).content["ename"] == "JobEnded"
+        await client.send("shell", "kernel_info_request")
+        assert (await client.receive("shell")).content["status"] == "ok"
+        assert front.phase is Phase.ENDED
+
+    drive(scenario)
+
+
+def test_a_reply_of_the_kernel_finishes_its_cell(drive):
+    async def scenario(front, client, owner):
+        front.ready()
+        asked = await client.send("shell", "execute_request", {"code": "1"})
+        await asyncio.sleep(0.1)
+        request = wire.unpack(KEY, owner.passed[0][1])
+        answer = wire.pack(KEY, "execute_reply", {"status": "ok"}, session="k", parent=request.header, idents=request.idents)
+        front.from_kernel("shell", answer)
+        assert (await client.receive("shell")).parent["msg_id"] == asked
+        front.end("JobEnded", "over")
+        with pytest.raises(asyncio.TimeoutError):
+            await client.receive("shell", seconds=0.3)
+
+    drive(scenario)
+
+
+@pytest.mark.parametrize("phase", ["waiting", "ready", "ended"])
+def test_shutdown_is_told_to_the_owner_and_answered_where_there_is_no_kernel(drive, phase):
+    async def scenario(front, client, owner):
+        if phase == "ready":
+            front.ready()
+        if phase == "ended":
+            front.end("JobEnded", "over")
+        await client.send("control", "shutdown_request", {"restart": True})
+        if phase == "ready":
+            await asyncio.sleep(0.1)
+            assert [channel for channel, _ in owner.passed] == ["control"]
+        else:
+            assert (await client.receive("control")).content == {"status": "ok", "restart": True}
+        assert owner.shutdowns == [True]
+
+    drive(scenario)
+
+
+def test_interrupt_requests_go_to_the_owner_never_to_the_kernel(drive):
+    async def scenario(front, client, owner):
+        front.ready()
+        await client.send("control", "interrupt_request")
+        assert (await client.receive("control")).kind == "interrupt_reply"
+        assert (owner.interrupted, owner.passed) == (1, [])
+
+    drive(scenario)
+
+
+def test_it_listens_again_where_jupyter_client_has_removed_its_files(drive, tmp_path):
+    async def scenario(front, client, owner):
+        for port in CHANNELS.values():
+            (tmp_path / f"front-{port}").unlink()
+        front.open()
+        late = Client(front.ip)
+        await late.until("iopub", "iopub_welcome")
+        for each in (client, late):
+            await each.send("shell", "kernel_info_request")
+            assert (await each.receive("shell")).kind == "kernel_info_reply"
+        late.close()
+
+    drive(scenario)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "expected"),
+    [
+        ("is_complete_request", {"code": "x"}, {"status": "unknown"}),
+        ("complete_request", {"code": "x", "cursor_pos": 1}, {"matches": [], "cursor_start": 1}),
+        ("inspect_request", {}, {"found": False}),
+        ("history_request", {}, {"history": []}),
+        ("comm_info_request", {}, {"comms": {}}),
+    ],
+)
+def test_no_request_of_a_front_end_hangs_while_there_is_no_kernel(drive, kind, content, expected):
+    async def scenario(front, client, owner):
+        await client.send("shell", kind, content)
+        reply = await client.receive("shell")
+        assert expected.items() <= reply.content.items()
+
+    drive(scenario)

@@ -1,0 +1,145 @@
+"""The pure middle: what is asked and what is known become a plan, with the reasons."""
+
+import dataclasses
+import json
+
+import pytest
+
+from jupyter_hpcctr.core.facts import Facts, Host, ImageInfo, Policy
+from jupyter_hpcctr.core.job import Command
+from jupyter_hpcctr.core.plan import EngineCommand, plan, stage, to_json
+from jupyter_hpcctr.core.quote import job_script, line
+from jupyter_hpcctr.core.request import Mount, parse
+from jupyter_hpcctr.core.resolve import resolve
+from jupyter_hpcctr.errors import ImageError, PolicyError, RequestError
+
+HOST = Host(
+    user="alice", uid=1001, home="/home/alice", cwd="/home/alice/nb", job_dir="/state/jobs/1",
+    run_dir="/tmp/hpcctr-1001-1", guest_dir="/opt/guest", python="/opt/venv/bin/python",
+)  # fmt: skip
+IMAGE = ImageInfo(
+    reference="r/n:1", digest="sha256:1", path="/store/1.sqfs", kind="squashfs",
+    env={"PATH": "/usr/bin", "LD_PRELOAD": "evil.so", "USER": "root"},
+    roots={"usr": False, "home": True, "scratch": True, "hpcctr": False},
+)  # fmt: skip
+FACTS = Facts(HOST, IMAGE)
+
+
+class Words:
+    """An engine and a scheduler that only write down what they are told."""
+
+    name = "words"
+    accepts = ("squashfs", "directory", "none")
+
+    def check(self, container):
+        self.container = container
+
+    def hold(self, container, argv):
+        return EngineCommand(("hold", *argv))
+
+    def join(self, container, holder_pid, argv):
+        return EngineCommand(("join", holder_pid, *argv))
+
+    def command(self, container, argv):
+        return EngineCommand(("command", *argv))
+
+    def submit(self, spec):
+        return Command(("submit", spec.name, *spec.argv), stdin=job_script(spec.argv))
+
+
+def drawn(raw, facts=FACTS, policy=Policy()):  # noqa: B008
+    words = Words()
+    return plan(resolve(parse(raw), facts, policy), facts, policy, engine=words, scheduler=words), words.container
+
+
+def test_a_plan_for_an_image_holds_a_container_and_joins_it():
+    made, container = drawn({"image": "r/n:1", "mounts": ["/scratch/p"]})
+    boot = ("python3", "/hpcctr/guest/boot.py", "charliecloud", "/hpcctr/run/connection.json")
+    assert made.kernel == EngineCommand(("join", "@HOLDER_PID@", *boot))
+    assert made.hold.argv[-1] == "/hpcctr/guest/holder.py"
+    assert container.mounts == (
+        Mount("/opt/guest", "/hpcctr/guest"),
+        Mount("/tmp/hpcctr-1001-1/kernel", "/hpcctr/run"),
+        Mount("/tmp/hpcctr-1001-1/stage/home", "/home"),
+        Mount("/tmp/hpcctr-1001-1/stage/scratch", "/scratch"),
+        Mount("/home/alice", "/home/alice"),
+        Mount("/scratch/p", "/scratch/p"),
+    )
+    assert made.env == {"PATH": "/usr/bin", "HOME": "/home/alice", "USER": "alice", "LOGNAME": "alice"}
+    assert made.reasons == ()
+
+
+def test_the_same_input_gives_the_same_plan_and_it_can_be_written_down():
+    first, _ = drawn({"image": "r/n:1"})
+    second, _ = drawn({"image": "r/n:1"})
+    assert first == second
+    assert json.loads(to_json(first))["image"]["digest"] == "sha256:1"
+
+
+def test_without_an_image_the_kernel_is_the_servers_own_python():
+    made, container = drawn({"scheduler": "local"}, Facts(HOST))
+    assert (made.engine, made.hold, container.kind) == ("bare", None, "none")
+    assert made.kernel.argv == (
+        "command", "/opt/venv/bin/python", "/opt/guest/boot.py", "bare", "/tmp/hpcctr-1001-1/kernel/connection.json",
+    )  # fmt: skip
+
+
+def test_a_kernels_own_command_gets_the_connection_file():
+    made, _ = drawn({"image": "r/n:1", "argv": ["R", "-f", "{connection_file}"]})
+    assert made.kernel.argv[-3:] == ("R", "-f", "/hpcctr/run/connection.json")
+
+
+@pytest.mark.parametrize(
+    ("raw", "policy", "facts", "error", "word"),
+    [
+        ({"image": "r/n:1"}, Policy(), Facts(HOST), ImageError, "images pull r/n:1"),
+        ({"image": "r/n:1", "engine": "bare"}, Policy(), FACTS, PolicyError, "runs no image"),
+        ({"engine": "charliecloud"}, Policy(), FACTS, PolicyError, "needs an image"),
+        ({"image": "r/n:1", "engine": "docker"}, Policy(), FACTS, PolicyError, "allowed: charliecloud, bare"),
+        ({"scheduler": "pbs"}, Policy(), Facts(HOST), PolicyError, "allowed: slurm, local"),
+        ({"image": "r/n:1"}, Policy(image_patterns=("site/*",)), FACTS, PolicyError, "site/*"),
+        ({"image": "r/n:1", "mounts": ["/etc"]}, Policy(mount_sources=("/scratch",)), FACTS, PolicyError, "/scratch"),
+        ({"image": "r/n:1", "mounts": ["/new/x"]}, Policy(), FACTS, RequestError, "/scratch"),
+    ],
+)
+def test_what_the_site_does_not_allow_is_refused_with_what_it_does(raw, policy, facts, error, word):
+    with pytest.raises(error) as refusal:
+        drawn(raw, facts, policy)
+    assert word in str(refusal.value)
+
+
+def test_a_mount_source_is_not_allowed_by_its_spelling_alone():
+    with pytest.raises(PolicyError):
+        drawn({"image": "r/n:1", "mounts": ["/scratchy/x:/scratch/x"]}, policy=Policy(mount_sources=("/scratch",)))
+
+
+def test_limits_of_the_site_change_the_request_with_a_reason():
+    made, _ = drawn({"image": "r/n:1", "nodes": 8, "time": 600}, policy=Policy(max_nodes=2, max_time_minutes=60))
+    assert (made.resources.nodes, made.resources.time_minutes) == (2, 60)
+    assert made.reasons == ("nodes 8 → 2: the site's limit", "time 600 min → 60 min: the site's limit")
+
+
+def test_a_work_directory_that_is_not_mounted_is_replaced_with_a_reason():
+    facts = Facts(dataclasses.replace(HOST, cwd="/elsewhere"), IMAGE)
+    made, container = drawn({"image": "r/n:1"}, facts)
+    assert container.workdir == "/home/alice"
+    assert "work directory /elsewhere" in made.reasons[0]
+
+
+def test_targets_that_an_image_lacks_get_a_tree_of_their_own():
+    mounts = (Mount("/a", "/home/x/y"), Mount("/b", "/scratch"), Mount("/c", "/usr/share"))
+    assert stage(mounts, IMAGE, "/run") == ((Mount("/run/stage/home", "/home"),), ("/run/stage/home/x/y",))
+
+
+@pytest.mark.parametrize("word", ["a b", "it's", "$(id)", "`id`", "\n", "-x", "", "é", "a;b"])
+def test_a_job_script_is_one_program_with_its_words_as_they_are(word):
+    import subprocess
+
+    script = job_script(["printf", "%s|", word, "end"])
+    said = subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True).stdout
+    assert said == f"{word}|end|"
+
+
+def test_a_nul_cannot_be_written():
+    with pytest.raises(RequestError):
+        line(["a\0b"])
