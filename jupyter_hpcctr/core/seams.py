@@ -88,6 +88,13 @@ class Scheduler(Protocol):
         """Read how it ended; state UNKNOWN where the scheduler has forgotten it."""
         ...
 
+    def recall(self, job: JobId) -> Command | None:
+        """Words for a second, longer memory, asked where ``settled`` said UNKNOWN; None where there is none.
+
+        ``settled`` reads its answer as well.
+        """
+        ...
+
     def signal(self, job: JobId, signum: int) -> Command:
         """Words that send a signal to the job's batch step, called when the agent does not answer."""
         ...

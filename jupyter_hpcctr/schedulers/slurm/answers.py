@@ -1,0 +1,287 @@
+"""Reads what Slurm's commands print, on releases 22.05 to 26.05; states as in squeue(1), "JOB STATE CODES"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from ...core.facts import Partition, Site
+from ...core.job import Ending, JobId, JobState, JobStatus, Output
+from ...errors import SchedulerUnreachable, SubmitRefused
+
+_END_STATES: Mapping[str, Ending] = {
+    "COMPLETED": Ending.COMPLETED,
+    "FAILED": Ending.FAILED,
+    "LAUNCH_FAILED": Ending.FAILED,
+    "RECONFIG_FAIL": Ending.FAILED,
+    "CANCELLED": Ending.CANCELLED,
+    "TIMEOUT": Ending.TIMEOUT,
+    "DEADLINE": Ending.TIMEOUT,
+    "OUT_OF_MEMORY": Ending.OUT_OF_MEMORY,
+    "NODE_FAIL": Ending.NODE_FAIL,
+    "BOOT_FAIL": Ending.NODE_FAIL,
+    "PREEMPTED": Ending.PREEMPTED,
+    "REVOKED": Ending.LOST,  # another cluster of the federation runs it
+}
+# A job whose nodes still boot (CONFIGURING) runs nothing yet; one that is COMPLETING still has processes.
+_LIVE_STATES: Mapping[str, JobState] = {
+    "PENDING": JobState.PENDING,
+    "CONFIGURING": JobState.PENDING,
+    "POWER_UP_NODE": JobState.PENDING,
+    "REQUEUED": JobState.PENDING,
+    "REQUEUE_FED": JobState.PENDING,
+    "REQUEUE_HOLD": JobState.PENDING,
+    "RESV_DEL_HOLD": JobState.PENDING,
+    "SPECIAL_EXIT": JobState.PENDING,
+    "EXPEDITING": JobState.PENDING,
+    "RUNNING": JobState.RUNNING,
+    "COMPLETING": JobState.RUNNING,
+    "RESIZING": JobState.RUNNING,
+    "SIGNALING": JobState.RUNNING,
+    "STAGE_OUT": JobState.RUNNING,
+    "STOPPED": JobState.RUNNING,
+    "SUSPENDED": JobState.RUNNING,
+    "UPDATE_DB": JobState.RUNNING,
+}
+_REQUEUED = frozenset({"REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
+_NOTHING = frozenset({"", "None", "N/A", "NONE", "(null)", "Unknown", "None assigned"})
+
+# What Slurm's commands say when the controller, not the request, is the trouble (slurm_errno.c)
+_UNREACHABLE = re.compile(
+    r"unable to contact slurm controller|controller is not|standby mode|timed out|connection refused|connect failure"
+    r"|communication|zero bytes were transmitted|unexpected message|authentication|munge|configuration source"
+    r"|temporarily unable|temporarily unavailable|could not establish|unable to (?:resolve|connect)"
+    r"|error parsing|unable to process configuration|host is down|no route to host",
+    re.IGNORECASE,
+)
+_NOISE = re.compile(r"^(?:sbatch|squeue|scontrol|sinfo|sacct|scancel)?:?\s*(?:error|fatal):\s*", re.IGNORECASE)
+_NO_SUCH_JOB = "invalid job id"
+_HINTS: tuple[tuple[str, str], ...] = (
+    ("partition", "choose one of the partitions that sinfo lists, and stay within its limits"),
+    ("account", "choose an account that you may use: sacctmgr show associations user=$USER"),
+    ("qos", "choose a quality of service that you may use: sacctmgr show associations user=$USER"),
+    ("reservation", "choose a reservation that you may use: scontrol show reservation"),
+    ("feature", "choose features that nodes have: sinfo -o '%N %f'"),
+    ("time limit", "ask for less time"),
+    ("node count", "ask for fewer nodes"),
+    ("configuration is not available", "ask for fewer CPUs, less memory or fewer GPUs per node, as sinfo -N -l shows"),
+    ("memory", "ask for less memory per node"),
+    ("submit limit", "wait until some of your jobs have ended"),
+)
+
+
+def job_id(output: Output) -> JobId:
+    """Read ``sbatch --parsable``: an id, and after a semicolon a cluster's name in a federation.
+
+    Raises
+    ------
+    SubmitRefused, SchedulerUnreachable
+        Slurm said no, or said nothing.
+    """
+    if output.returncode != 0:
+        said = _message(output)
+        if _UNREACHABLE.search(said):
+            raise _unreachable(output)
+        raise SubmitRefused(f"Slurm refused the job: {said}", hint=_hint(said))
+    lines = output.stdout.split()
+    found = re.fullmatch(r"([0-9]+)(?:;.*)?", lines[-1]) if lines else None
+    if found is None:
+        raise SubmitRefused(
+            f"sbatch answered {output.stdout.strip()!r}, which holds no job id",
+            hint="look with squeue whether the job is there; a site's wrapper around sbatch may be the cause",
+        )
+    return JobId(found[1])
+
+
+def queue(output: Output) -> Mapping[JobId, JobStatus]:
+    """Read squeue's rows; it fails with "Invalid job id" where one job is asked for and that one is gone.
+
+    Raises
+    ------
+    SchedulerUnreachable
+        It failed otherwise.
+    """
+    if output.returncode != 0 and _NO_SUCH_JOB not in output.stderr.lower():
+        raise _unreachable(output)
+    rows = (line.split("|", 5) for line in output.stdout.splitlines())
+    found = (_queued(row) for row in rows if len(row) == 6)
+    return {status.job_id: status for status in found}
+
+
+def end(output: Output, job: JobId) -> JobStatus:
+    """Read scontrol's line or sacct's row of one job; where neither knows it, its state is UNKNOWN.
+
+    Raises
+    ------
+    SchedulerUnreachable
+        The command failed for another reason than an unknown job or a site without accounting.
+    """
+    if output.returncode != 0:
+        said = output.stderr.lower()
+        if _NO_SUCH_JOB in said or "accounting storage is disabled" in said:
+            return JobStatus(job, JobState.UNKNOWN)
+        raise _unreachable(output)
+    if output.stdout.startswith("JobId="):
+        return _from_scontrol(output.stdout, job)
+    rows = [line.split("|") for line in output.stdout.splitlines()]
+    mine = [row for row in rows if len(row) == 5 and row[0] == job]
+    return _from_sacct(mine[-1], job) if mine else JobStatus(job, JobState.UNKNOWN)
+
+
+def site(sinfo: Output, config: Output) -> Site:
+    """Read partitions from sinfo, release and controller from ``scontrol show config``.
+
+    Raises
+    ------
+    SchedulerUnreachable
+        One of them failed.
+    """
+    for output in (sinfo, config):
+        if output.returncode != 0:
+            raise _unreachable(output)
+    about = dict(re.findall(r"^(\S+)\s*= (.*?)\s*$", config.stdout, re.MULTILINE))
+    host = about.get("SlurmctldHost[0]", about.get("ControlMachine", "localhost"))
+    parts = re.fullmatch(r"(?P<host>[^()]+)(?:\((?P<address>[^()]+)\))?", host)
+    return Site(
+        scheduler="slurm",
+        version=about.get("SLURM_VERSION", ""),
+        controller=host if parts is None else parts["address"] or parts["host"],
+        partitions=_partitions(sinfo.stdout.splitlines()),
+    )
+
+
+def _message(output: Output) -> str:
+    lines = (output.stderr.strip() or output.stdout.strip()).splitlines()
+    said = [_NOISE.sub("", line).removeprefix("Batch job submission failed: ") for line in lines]
+    return "; ".join(dict.fromkeys(line.strip() for line in said if line.strip())) or f"exit status {output.returncode}"
+
+
+def _hint(said: str) -> str:
+    low = said.lower()
+    return next((hint for word, hint in _HINTS if word in low), "change the request, or ask your site what this means")
+
+
+def _unreachable(output: Output) -> SchedulerUnreachable:
+    return SchedulerUnreachable(
+        f"Slurm does not answer: {_message(output)}", hint="nothing was concluded from that; try again in a minute"
+    )
+
+
+def _plain(text: str) -> str:
+    return "" if text.strip() in _NOTHING else text.strip()
+
+
+def _state(word: str) -> tuple[JobState, Ending | None]:
+    """Read a state: sacct adds " by UID" to CANCELLED, a "+" where it cuts, and 24.11 joins flags with commas."""
+    names = [name for name in re.split(r"[,+ ]", word.upper()) if name in _LIVE_STATES or name in _END_STATES]
+    for name in names:
+        if name in _LIVE_STATES:
+            return _LIVE_STATES[name], None
+    return (JobState.ENDED, _END_STATES[names[0]]) if names else (JobState.UNKNOWN, None)
+
+
+def _queued(row: Sequence[str]) -> JobStatus:
+    job, word, start, end, nodes, reason = row
+    state, ending = _state(word)
+    if state is JobState.PENDING and word != "PENDING" or state is JobState.RUNNING and word != "RUNNING":
+        # core.job: the reason of a requeued job begins with "requeue"
+        reason = "requeued" if word in _REQUEUED else word.capitalize()
+    return JobStatus(
+        job_id=JobId(job),
+        state=state,
+        reason=_plain(reason),
+        nodes=_plain(nodes),
+        expected_start=(_plain(start) or None) if state is JobState.PENDING else None,
+        end_time=(_plain(end) or None) if state > JobState.PENDING else None,
+        ending=ending,
+    )
+
+
+def _from_scontrol(text: str, job: JobId) -> JobStatus:
+    # The job's name comes before UserId and its paths after NodeList; both may hold anything.
+    found = re.search(
+        r" UserId=\S+ .*? JobState=(?P<state>\S+) Reason=(?P<reason>.*?) Dependency=.*? ExitCode=(?P<code>\d+:\d+) "
+        r".*? EndTime=(?P<end>\S+) .*? NodeList=(?P<nodes>\S*) ",
+        text,
+        re.DOTALL,
+    )
+    if found is None:
+        return JobStatus(job, JobState.UNKNOWN)
+    return _settled(job, found["state"], found["code"], found["end"], found["nodes"], found["reason"])
+
+
+def _from_sacct(row: Sequence[str], job: JobId) -> JobStatus:
+    _, state, code, end, nodes = row
+    return _settled(job, state, code, end, nodes, "")
+
+
+def _settled(job: JobId, word: str, code: str, end: str, nodes: str, reason: str) -> JobStatus:
+    state, ending = _state(word)
+    ended = state is JobState.ENDED
+    status, _, signum = code.partition(":")
+    return JobStatus(
+        job_id=job,
+        state=state,
+        reason=_plain(reason),
+        nodes=_plain(nodes),
+        end_time=_plain(end) or None,
+        ending=ending,
+        exit_code=int(status) if ended else None,
+        signal=(int(signum or 0) or None) if ended else None,
+    )
+
+
+def _partitions(rows: Iterable[str]) -> tuple[Partition, ...]:
+    """Read sinfo's rows; a partition of unlike nodes has several."""
+    found: dict[str, Partition] = {}
+    for row in rows:
+        cells = row.split("|")
+        if len(cells) == 7:
+            one = _partition(cells)
+            found[one.name] = _joined(found[one.name], one) if one.name in found else one
+    return tuple(found.values())
+
+
+def _partition(cells: Sequence[str]) -> Partition:
+    name, up, limit, counts, cpus, memory, gres = cells
+    _, idle, _, total = (_number(number) for number in counts.split("/"))
+    return Partition(
+        name=name.removesuffix("*"),
+        is_default=name.endswith("*"),
+        is_up=up == "up",
+        nodes_total=total,
+        nodes_idle=idle,
+        cpus_per_node=_number(cpus),
+        mem_mb_per_node=_number(memory),
+        gres=tuple(re.sub(r"\(S:[^)]*\)", "", one) for one in _plain(gres).split(",") if one),
+        time_limit_minutes=_minutes(limit),
+    )
+
+
+def _joined(one: Partition, other: Partition) -> Partition:
+    return Partition(
+        name=one.name,
+        is_default=one.is_default,
+        is_up=one.is_up,
+        nodes_total=one.nodes_total + other.nodes_total,
+        nodes_idle=one.nodes_idle + other.nodes_idle,
+        cpus_per_node=max(one.cpus_per_node, other.cpus_per_node),
+        mem_mb_per_node=max(one.mem_mb_per_node, other.mem_mb_per_node),
+        gres=tuple(dict.fromkeys(one.gres + other.gres)),
+        time_limit_minutes=one.time_limit_minutes,
+    )
+
+
+def _minutes(limit: str) -> int | None:
+    """Read sinfo's time limit, [days-]hours:minutes:seconds, shorter ones without what is zero in front."""
+    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
+    if found is None:
+        return None
+    days, hours, minutes, _ = (int(number or 0) for number in found.groups())
+    return (days * 24 + hours) * 60 + minutes
+
+
+def _number(text: str) -> int:
+    """Read a count of sinfo's; "4+" is the least of unlike nodes."""
+    found = re.match(r"[0-9]+", text)
+    return int(found[0]) if found else 0

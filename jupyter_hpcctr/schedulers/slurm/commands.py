@@ -1,0 +1,147 @@
+"""Slurm, by its commands: sbatch(1), squeue(1), scontrol(1), sacct(1), scancel(1), sinfo(1).
+
+Only fields that releases 22.05 to 26.05 print alike are asked for; ``--json`` is not among them. This
+room builds words and reads words; it runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ...core.facts import Site
+from ...core.job import Command, JobId, JobStatus, Output
+from ...core.plan import JobSpec
+from ...core.quote import job_script
+from ...core.request import Resources
+from ...errors import RequestError
+from . import answers
+
+
+class Slurm:
+    """Starts jobs through Slurm."""
+
+    name = "slurm"
+    # SBATCH_WAIT, SBATCH_ARRAY_INX and SLURM_TIME_FORMAT, among others, would change what the commands do or print.
+    keep_env = (
+        "SLURM_CONF",
+        "SBATCH_ACCOUNT",
+        "SBATCH_PARTITION",
+        "SBATCH_QOS",
+        "SBATCH_RESERVATION",
+        "SBATCH_CONSTRAINT",
+    )
+
+    def submit(self, spec: JobSpec) -> Command:
+        """Return the sbatch(1) words.
+
+        ``--export=ALL`` hands on what the caller gives sbatch, which is an allow-list; ``NONE`` would
+        load a login environment instead.
+
+        Raises
+        ------
+        RequestError
+            The log file or the work directory has a name that sbatch(1) cannot carry.
+        """
+        log = _pattern(spec.log_file)
+        words = (
+            "sbatch",
+            "--parsable",
+            "--no-requeue",
+            "--export=ALL",
+            "--open-mode=append",
+            f"--job-name={_job_name(spec.name)}",
+            f"--chdir={_absolute(spec.workdir)}",
+            f"--output={log}",
+            f"--error={log}",
+            *_resource_words(spec.resources),
+        )
+        return Command(words, stdin=job_script(spec.argv))
+
+    def submitted(self, output: Output) -> JobId:
+        """Read the id that ``sbatch --parsable`` prints."""
+        return answers.job_id(output)
+
+    def query(self, jobs: Collection[JobId]) -> Command:
+        """Return one squeue(1) for all jobs, also those that ended a moment ago."""
+        return Command(
+            ("squeue", "--noheader", "--states=all", "--format=%A|%T|%S|%e|%N|%r", "--jobs=" + ",".join(jobs))
+        )
+
+    def statuses(self, output: Output) -> Mapping[JobId, JobStatus]:
+        """Read squeue's rows."""
+        return answers.queue(output)
+
+    def settle(self, job: JobId) -> Command:
+        """Return a ``scontrol show job``: the controller remembers a job for MinJobAge (slurm.conf(5))."""
+        return Command(("scontrol", "--oneliner", "show", "job", job))
+
+    def recall(self, job: JobId) -> Command | None:
+        """Return a sacct(1): the accounting database, where there is one, remembers a job for months."""
+        fields = "--format=JobIDRaw,State,ExitCode,End,NodeList"
+        return Command(("sacct", "--allocations", "--parsable2", "--noheader", fields, f"--jobs={job}"))
+
+    def settled(self, output: Output, job: JobId) -> JobStatus:
+        """Read what scontrol or sacct says; sites without accounting count as having forgotten the job."""
+        return answers.end(output, job)
+
+    def signal(self, job: JobId, signum: int) -> Command:
+        """Return a scancel(1) that signals the batch script, which has become the agent, and nothing else."""
+        return Command(("scancel", "--batch", f"--signal={signum}", job))
+
+    def cancel(self, jobs: Collection[JobId]) -> Command:
+        """Return one scancel(1) for all jobs; it exits 0 for those that are gone."""
+        return Command(("scancel", "--quiet", *jobs))
+
+    def site(self) -> tuple[Command, ...]:
+        """Return sinfo(1) for the partitions and ``scontrol show config`` for release and controller."""
+        return (
+            Command(("sinfo", "--noheader", "--format=%P|%a|%l|%F|%c|%m|%G")),
+            Command(("scontrol", "show", "config")),
+        )
+
+    def read_site(self, outputs: Sequence[Output]) -> Site:
+        """Read partitions, release and controller."""
+        sinfo, config = outputs
+        return answers.site(sinfo, config)
+
+
+def _resource_words(wanted: Resources) -> tuple[str, ...]:
+    gres = None
+    if wanted.gpus_per_node:
+        gres = ":".join(word for word in ("gpu", wanted.gpu_type, str(wanted.gpus_per_node)) if word)
+    options: tuple[tuple[str, object], ...] = (
+        ("nodes", wanted.nodes),
+        ("ntasks", wanted.ntasks),
+        ("ntasks-per-node", wanted.ntasks_per_node),
+        ("cpus-per-task", wanted.cpus_per_task),
+        ("mem", None if wanted.mem_mb is None else f"{wanted.mem_mb}M"),
+        ("gres", gres),
+        ("time", wanted.time_minutes),
+        ("partition", wanted.partition),
+        ("account", wanted.account),
+        ("qos", wanted.qos),
+        ("constraint", wanted.constraint),
+        ("reservation", wanted.reservation),
+    )
+    return tuple(f"--{name}={value}" for name, value in options if value is not None)
+
+
+def _job_name(name: str) -> str:
+    """Return a name of one line: squeue(1) and a site's own tools print it as it is."""
+    return "".join(c if c.isprintable() else " " for c in name).strip() or "jupyter"
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or "\0" in path:
+        raise RequestError(f"the job's directory {path!r} is not an absolute path", hint="write it out whole")
+    return path
+
+
+def _pattern(path: str) -> str:
+    """Write a path as sbatch(1) reads it back, "FILENAME PATTERN": '%' is doubled, '\\' has no way through."""
+    if "\\" in path:
+        raise RequestError(
+            f"the log file {path!r} has a backslash in its name, which sbatch(1) drops",
+            hint="use a directory without one",
+        )
+    return _absolute(path).replace("%", "%%")
