@@ -1,0 +1,99 @@
+"""An unpacked image before it is flattened: what is added to it, and what is found in it.
+
+Its content is a stranger's: nothing is run, and no link of it is followed when something is made.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from ..core.facts import GUEST_ROOT
+from ..errors import ImageError
+
+_IPYKERNEL = re.compile(r"ipykernel-([0-9][^-]*)\.dist-info")
+_ENGINES = ("dev", "proc", "sys")
+_PYTHONS = ("usr/lib", "usr/local/lib", "opt/*/lib", "opt/*/*/lib", "opt/*/envs/*/lib", "home/*/lib", "venv/lib")
+
+
+def furnish(root: Path, mount_points: Iterable[str], *, epoch: int) -> None:
+    """Make everything readable for its owner, and add the directories that are mounted over.
+
+    A read-only container cannot make them later. Set-user-id bits, which have no use in a container
+    without privileges, are taken away.
+
+    Raises
+    ------
+    ImageError
+        The image has something else than a directory where ours must be.
+    """
+    _open_up(root)
+    for inner in ("guest", "run"):
+        _directory(root, PurePosixPath(GUEST_ROOT, inner).parts[1:], epoch, required=True)
+    for name in mount_points:
+        _directory(root, tuple(p for p in PurePosixPath(name).parts if p not in ("/", "..")), epoch, required=False)
+    os.utime(root, (epoch, epoch))
+
+
+def roots(root: Path) -> dict[str, bool]:
+    """Return the names in the root directory, and whether each is an empty directory that may be laid over.
+
+    The engines' own are not: no container runs without the kernel's file systems.
+    """
+    return {
+        path.name: path.name not in _ENGINES and path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+        for path in sorted(root.iterdir())
+    }
+
+
+def ipykernel(root: Path) -> str | None:
+    """Return the version of the ipykernel in the image, None where none is found in the usual places."""
+    for place in _PYTHONS:
+        for found in sorted(root.glob(f"{place}/python3*/*-packages/ipykernel-*.dist-info"), reverse=True):
+            if version := _IPYKERNEL.fullmatch(found.name):
+                return version[1]
+    return None
+
+
+def remove(tree: Path) -> None:
+    """Remove a directory tree, whatever the modes of the directories in it."""
+    for directory, names, _ in os.walk(tree):
+        for name in names:
+            path = Path(directory, name)
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(tree)
+
+
+def _open_up(root: Path) -> None:
+    root.chmod(0o755)
+    for directory, names, files in os.walk(root):
+        for name, wanted in (*((n, 0o700) for n in names), *((f, 0o400) for f in files)):
+            path = Path(directory, name)
+            mode = path.lstat().st_mode
+            right = (mode & 0o1777) | wanted
+            if not stat.S_ISLNK(mode) and right != stat.S_IMODE(mode):
+                path.chmod(right)
+
+
+def _directory(root: Path, parts: tuple[str, ...], epoch: int, *, required: bool) -> None:
+    path = root
+    for part in parts:
+        path = path / part
+        try:
+            path.mkdir(mode=0o755)
+            os.utime(path, (epoch, epoch))
+        except FileExistsError:
+            if path.is_dir() and not path.is_symlink():
+                continue
+            if required:
+                raise ImageError(
+                    f"the image has a /{path.relative_to(root)} that is not a directory",
+                    hint=f"{GUEST_ROOT} must be free in an image",
+                ) from None
+            return
+    os.utime(path.parent, (epoch, epoch))

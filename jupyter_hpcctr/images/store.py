@@ -1,0 +1,183 @@
+"""The image store: one SquashFS file an image, by digest, fetched once and shared by everything that runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..core.facts import ImageInfo, Policy
+from ..core.request import ImageRef
+from ..errors import ImageError
+from . import fetch, rootfs
+from .fetch import Resolved, Source
+from .records import Name, Record, Shelf, canonical, info
+
+
+class SquashStore:
+    """Keeps images as SquashFS files below ``policy.store``.
+
+    Parameters
+    ----------
+    policy : Policy
+        ``store`` is the directory, ``mount_points`` the root directories that each image gets,
+        ``insecure_registries`` the hosts (with or without a port) that are asked by plain http.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        if not policy.store:
+            raise ImageError("the image store has no directory", hint="set HpcctrSite.store")
+        self._policy = policy
+        self._shelf = Shelf(Path(policy.store))
+
+    def find(self, ref: ImageRef) -> ImageInfo | None:
+        """Return what the store holds under this name: reads two small files and asks nobody.
+
+        Raises
+        ------
+        ImageError
+            The image or its record can have been written by somebody else, or is damaged.
+        """
+        known = self._shelf.name(canonical(ref))
+        return None if known is None else self._info(known.digest, ref.text)
+
+    def pull(self, ref: ImageRef, report: Callable[[str], None]) -> ImageInfo:
+        """Resolve a name, fetch and flatten its image unless the store has it, and record the name.
+
+        Of several that pull the same image at once, one fetches it and the others wait.
+
+        Raises
+        ------
+        ImageError
+            The image cannot be had or used; the store is as before.
+        CommandMissing
+            skopeo, umoci or mksquashfs is not installed.
+        """
+        report(f"resolving {ref.text}")
+        source = Source(ref, self._plain_http(ref))
+        resolved = fetch.resolve(source)
+        with self._writing(), self._shelf.locked(resolved.digest):
+            found = self._info(resolved.digest, ref.text)
+            if found is None:
+                self._fetch(resolved, report)
+                found = self._info(resolved.digest, ref.text)
+            name = canonical(ref)
+            self._shelf.write(Name(name, resolved.digest))
+            if not ref.is_local:
+                for digest in filter(None, (resolved.digest, resolved.index)):
+                    also = f"{fetch.repository(ImageRef(name))}@{digest}"
+                    if also != name:
+                        self._shelf.write(Name(also, resolved.digest, follows=name))
+        if found is None:
+            raise ImageError(f"{ref.text} was removed while it was fetched", hint="pull it again")
+        report(f"done: {found.digest}, {found.size_bytes / 1e6:.0f} MB")
+        return found
+
+    def list(self) -> tuple[ImageInfo, ...]:
+        """Return each name that was asked for with its image, newest image first. Raises ``ImageError``."""
+        names = self._shelf.names()
+        asked = {n.digest for n in names if not n.follows}
+        shown = [n for n in names if not n.follows or n.digest not in asked]
+        found = [i for n in shown if (i := self._info(n.digest, n.name)) is not None]
+        return tuple(sorted(found, key=lambda i: (-Path(i.path).stat().st_mtime_ns, i.reference)))
+
+    def remove(self, ref: ImageRef) -> None:
+        """Forget a name, and delete its image when no other name stands for it.
+
+        Raises
+        ------
+        ImageError
+            The store does not have this name.
+        """
+        known = self._shelf.name(canonical(ref))
+        if known is None:
+            raise ImageError(f"the image store does not have {ref.text}", hint="see: jupyter hpcctr images list")
+        with self._writing(), self._shelf.locked(known.digest):
+            self._shelf.forget(known.name)
+            left = [n for n in self._shelf.names() if n.digest == known.digest]
+            if all(n.follows == known.name for n in left):
+                for name in left:
+                    self._shelf.forget(name.name)
+                self._shelf.delete(known.digest)
+
+    def _info(self, digest: str, reference: str) -> ImageInfo | None:
+        record = self._shelf.record(digest)
+        return None if record is None else info(record, reference, self._shelf.image(digest))
+
+    def _plain_http(self, ref: ImageRef) -> bool:
+        host = canonical(ref).partition("/")[0]
+        return not ref.is_local and bool({host, host.rpartition(":")[0]} & set(self._policy.insecure_registries))
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ImageError(
+                f"the image store cannot be changed: {error}",
+                hint=f"see that {self._policy.store} is your own, is there and has room",
+            ) from error
+
+    def _fetch(self, resolved: Resolved, report: Callable[[str], None]) -> None:
+        size = f" {resolved.size_bytes / 1e6:.0f} MB" if resolved.size_bytes else ""
+        target = self._shelf.image(resolved.digest)
+        partial = target.with_name(f".{target.name}")
+        with self._workplace(resolved.digest) as work:
+            report(f"fetching{size}")
+            config = fetch.copy(resolved, work)
+            report("unpacking")
+            root = fetch.unpack(resolved, work)
+            epoch = _seconds(config.created)
+            rootfs.furnish(root, self._policy.mount_points, epoch=epoch)
+            report("flattening")
+            partial.unlink(missing_ok=True)
+            try:
+                fetch.flatten(resolved, root, partial, epoch=epoch)
+                record = Record(
+                    digest=resolved.digest,
+                    index=resolved.index,
+                    reference=resolved.source.ref.text,
+                    sha256=_sha256(partial),
+                    size_bytes=partial.stat().st_size,
+                    ipykernel=rootfs.ipykernel(root),
+                    roots=rootfs.roots(root),
+                    tools=fetch.versions(),
+                    **{f.name: getattr(config, f.name) for f in dataclasses.fields(config)},
+                )
+                self._shelf.save(record, partial)
+            finally:
+                partial.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _workplace(self, digest: str) -> Iterator[Path]:
+        """Give a private directory, local where TMPDIR is; what a killed pull left of it goes first."""
+        store = hashlib.sha256(str(self._shelf.place.absolute()).encode()).hexdigest()
+        prefix = f"hpcctr-{store[:8]}-{digest.removeprefix('sha256:')[:16]}-"
+        for old in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+            with contextlib.suppress(PermissionError):
+                rootfs.remove(old)
+        work = Path(tempfile.mkdtemp(prefix=prefix))
+        try:
+            yield work
+        finally:
+            rootfs.remove(work)
+
+
+def _seconds(created: str) -> int:
+    """Return an RFC 3339 time as seconds since 1970, 0 where it is none."""
+    try:
+        return max(0, int(datetime.datetime.fromisoformat(created[:19] + "+00:00").timestamp()))
+    except ValueError:
+        return 0
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
