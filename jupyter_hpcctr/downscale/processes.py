@@ -1,4 +1,4 @@
-"""Which processes belong to a cluster, read from /proc, and how they are ended.
+"""Which processes belong to a cluster or a local job, read from /proc, and how they are ended.
 
 No pid file is believed: a process is a cluster's because its program, its words, its work directory or
 its environment say so at the moment of looking (proc(5)), and it is signalled only while its start
@@ -7,6 +7,7 @@ time is the one that was seen.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -34,7 +35,7 @@ Look = Callable[[], tuple[Process, ...]]
 
 def of_cluster(directory: Path) -> tuple[Process, ...]:
     """Return the cluster's daemons, job steps and jobs' processes, without the caller and its ancestors."""
-    everything = {process.pid: process for process in _mine()}
+    everything = {process.pid: process for process in mine()}
     spared = _ancestors(everything, os.getpid())
     own = {pid: p for pid, p in everything.items() if _is_daemon(p, directory) or _is_job(p, directory)}
     steps = {pid for pid, p in own.items() if p.name in ("slurmd", "slurmstepd")}
@@ -42,9 +43,24 @@ def of_cluster(directory: Path) -> tuple[Process, ...]:
     return tuple(process for pid, process in sorted(own.items()) if pid not in spared)
 
 
+def descendants(pid: int) -> tuple[Process, ...]:
+    """Return the processes below a process, itself not among them."""
+    everything = {process.pid: process for process in mine()}
+    return tuple(p for p in everything.values() if p.pid != pid and pid in _ancestors(everything, p.pid))
+
+
+def resident_mb(processes: Iterable[Process]) -> int:
+    """Return the memory that processes hold together, in MiB (proc(5), statm; shared pages count each time)."""
+    pages = 0
+    for process in processes:
+        with contextlib.suppress(OSError):
+            pages += int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
 def is_alive(process: Process) -> bool:
     """Whether the very process that was seen still runs; one that only waits to be collected does not."""
-    now = _read(process.pid)
+    now = read(process.pid)
     return now is not None and now.start == process.start
 
 
@@ -80,7 +96,8 @@ def wait_gone(look: Look, *, timeout_s: float, kill: bool = False) -> tuple[Proc
         time.sleep(0.03)
 
 
-def _mine() -> Iterator[Process]:
+def mine() -> Iterator[Process]:
+    """Yield the calling user's processes."""
     uid = os.getuid()
     for entry in os.scandir("/proc"):
         if not entry.name.isdecimal():
@@ -89,12 +106,13 @@ def _mine() -> Iterator[Process]:
             owner = entry.stat().st_uid
         except OSError:
             continue
-        found = _read(int(entry.name)) if owner == uid else None
+        found = read(int(entry.name)) if owner == uid else None
         if found is not None:
             yield found
 
 
-def _read(pid: int) -> Process | None:
+def read(pid: int) -> Process | None:
+    """Return a process, None where there is none or it only waits to be collected."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
         words = Path(f"/proc/{pid}/cmdline").read_bytes()

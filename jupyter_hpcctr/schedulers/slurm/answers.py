@@ -139,7 +139,7 @@ def site(sinfo: Output, config: Output) -> Site:
     for output in (sinfo, config):
         if output.returncode != 0:
             raise _unreachable(output)
-    about = dict(re.findall(r"^(\S+)\s*= (.*?)\s*$", config.stdout, re.MULTILINE))
+    about: dict[str, str] = dict(re.findall(r"^(\S+)\s*= (.*?)\s*$", config.stdout, re.MULTILINE))
     host = about.get("SlurmctldHost[0]", about.get("ControlMachine", "localhost"))
     parts = re.fullmatch(r"(?P<host>[^()]+)(?:\((?P<address>[^()]+)\))?", host)
     return Site(
