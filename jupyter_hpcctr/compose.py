@@ -23,6 +23,14 @@ def hub(policy: Policy) -> Hub:
                 scheduler=plugins.scheduler,
                 store=plugins.image_store("squash", policy),
             )
-            atexit.register(made.close)
+            if not _hubs:
+                atexit.register(close_all)
             _hubs[policy] = made
         return _hubs[policy]
+
+
+def close_all() -> None:
+    """End every launch of this process; runs by itself when the process ends."""
+    with _lock:
+        while _hubs:
+            _hubs.popitem()[1].close()

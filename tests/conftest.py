@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-pytest_plugins = ("support.slurm", "support.images")
+pytest_plugins = ("support.slurm", "support.images", "support.kernels")
 
 KEEP = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
 

@@ -49,6 +49,7 @@ class Agent:
         self._kernel: Child | None = None
         self._holder_pid = ""
         self._ready = False
+        self._informed: dict[str, Any] | None = None
         self._over: str | None = None
         self._status = 0
         self._last_heard = self._last_beat = self._last_nudge = self._holding_since = time.monotonic()
@@ -97,8 +98,10 @@ class Agent:
         return reading
 
     def _make_ready(self) -> None:
+        sweep(self._run_dir)
         # Exclusive: a directory that is already there was made by somebody else for us to fall into.
         os.mkdir(self._run_dir, 0o700)
+        os.symlink(str(os.getpid()), f"{self._run_dir}/agent")
         for directory in self._plan["directories"]:
             os.makedirs(directory, 0o700, exist_ok=True)
         self._container_env = environment.compose(
@@ -218,8 +221,6 @@ class Agent:
             self._say("ready", info=self._informed)
             self._informed = None
 
-    _informed: dict[str, Any] | None = None
-
     def _keep_in_touch(self) -> None:
         now = time.monotonic()
         if now - self._last_beat > BEAT_S:
@@ -250,6 +251,25 @@ class Agent:
         self._channels.close()
         self._link.close()
         self._context.term()
+
+
+def sweep(run_dir: str) -> None:
+    """Remove what agents of this user left on this node that were killed before they could tidy up.
+
+    ``run_dir`` is ``…/hpcctr-UID-TOKEN``; each names its agent's process by a link.
+    """
+    parent, _, name = run_dir.rpartition("/")
+    prefix = name.rpartition("-")[0] + "-"
+    for other in os.listdir(parent):
+        path = f"{parent}/{other}"
+        if not other.startswith(prefix):
+            continue
+        try:
+            gone = os.lstat(path).st_uid == os.getuid() and not os.path.exists(f"/proc/{os.readlink(f'{path}/agent')}")
+        except OSError:  # made by somebody else, or this moment
+            continue
+        if gone:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _read(fd: int) -> bytes:

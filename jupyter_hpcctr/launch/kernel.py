@@ -13,6 +13,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ class Launch:
         hub = self._hub
         facts = await in_thread(gather, self._request, hub.policy, hub.store, cwd=self._cwd)
         plan = self.plan = draw(self._request, facts, hub.policy, engine=hub.engine, scheduler=hub.scheduler)
-        self._front.ipykernel = None if plan.image is None else plan.image.ipykernel
+        self._front.ipykernel = version("ipykernel") if plan.image is None else plan.image.ipykernel
         await self._write_secret(plan)
         output = await hub.run(plan.scheduler, plan.submit)
         self.job = hub.scheduler(plan.scheduler).submitted(output)
@@ -211,11 +212,11 @@ class Launch:
         if not was_ready and not self._expected:
             self._cause = f"the kernel ended with status {code} before it was ready"
             return
+        self.exit_code = code
+        self._front.phase = Phase.WAITING
         if not self._expected:
             name = signal.Signals(-code).name if code < 0 else ""
             self._front.fail(answers.failure("KernelDied", story.died(code, name)))
-        self._front.phase = Phase.WAITING
-        self.exit_code = code
 
     def _on_bye(self, why: str) -> None:
         self._connected = False

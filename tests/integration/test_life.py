@@ -1,0 +1,268 @@
+"""A kernel's whole life through jupyter_client, on Slurm and without it, real in every part."""
+
+import os
+import queue
+import signal
+import subprocess
+import time
+
+import pytest
+from support.kernels import processes_with
+
+BARE = {"engine": "bare", "scheduler": "slurm"}
+
+
+@pytest.fixture(params=["slurm", "local"])
+def kernel(request, start):
+    return start(engine="bare", scheduler=request.param)
+
+
+@pytest.fixture
+def full(site):
+    """Fill the cluster, so that whatever is submitted has to wait; ``full()`` makes room again."""
+    line = ["sbatch", "--parsable", "--nodes=2", "--exclusive", "--job-name=full", "--output=/dev/null", "--wrap=sleep 120"]
+    job = subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
+    freed = []
+
+    def free():
+        if not freed:
+            subprocess.run(["scancel", "--signal=KILL", "--full", job], check=True)
+            subprocess.run(["scancel", job], check=True)
+            freed.append(job)
+
+    until = time.monotonic() + 10
+    while "RUNNING" not in " ".join(site.queue()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    yield free
+    free()
+
+
+def texts(published, *kinds):
+    return [m["content"]["data"]["text/plain"] for m in published if m["msg_type"] in kinds]
+
+
+def test_a_kernel_runs_as_the_user_in_the_job_and_leaves_nothing(site, start):
+    kernel = start(**BARE, cpus_per_task=2, gpus_per_node=1, time=5)
+    env = kernel.value("dict(__import__('os').environ)")
+    assert env["SLURMD_NODENAME"] in ("n1", "n2")
+    assert env["SLURM_JOB_ID"] == kernel.launch.job
+    assert env["SLURM_CPUS_PER_TASK"] == "2"
+    assert env["CUDA_VISIBLE_DEVICES"] == "0"
+    assert kernel.value("__import__('os').getuid()") == os.getuid()
+    assert kernel.value("__import__('os').getcwd()") == str(site.cwd)
+    assert [line.split()[1] for line in site.queue()] == ["RUNNING"]
+    kernel.stop()
+    assert site.left_behind() == []
+
+
+def test_restart_is_in_the_same_job_with_nothing_of_the_old_kernel(kernel):
+    job, pid = kernel.launch.job, kernel.value("__import__('os').getpid()")
+    kernel.run("kept = 1")
+    kernel.manager.restart_kernel()
+    kernel.client.wait_for_ready(timeout=30)
+    assert kernel.value("'kept' in globals()") is False
+    assert kernel.value("__import__('os').getpid()") != pid
+    assert kernel.launch.job == job
+
+
+def test_a_killed_kernel_is_seen_as_dead_and_restarts_in_its_job(kernel):
+    job = kernel.launch.job
+    content, published = kernel.run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert (content["ename"], content["status"]) == ("KernelDied", "error")
+    assert "SIGKILL" in content["evalue"]
+    assert kernel.manager.is_alive() is False
+    kernel.manager.restart_kernel(now=True)
+    kernel.client.wait_for_ready(timeout=30)
+    assert kernel.value("1 + 1") == 2
+    assert kernel.launch.job == job
+
+
+@pytest.mark.parametrize("code", ["import time; time.sleep(60)", "while True: pass"])
+def test_interrupt_stops_a_cell_and_not_the_kernel(kernel, code):
+    kernel.run("x = 42")
+    kernel.client.execute(code)
+    until = time.monotonic() + 10
+    while kernel.client.get_iopub_msg(timeout=10)["content"].get("execution_state") != "busy":
+        assert time.monotonic() < until
+    time.sleep(0.3)
+    kernel.manager.interrupt_kernel()
+    reply = kernel.client.get_shell_msg(timeout=10)
+    assert reply["content"]["ename"] == "KeyboardInterrupt"
+    assert kernel.value("x") == 42
+
+
+def test_input_comms_and_ten_megabytes_pass(kernel):
+    kernel.client.execute("name = input('who? ')", allow_stdin=True)
+    assert kernel.client.get_stdin_msg(timeout=10)["content"]["prompt"] == "who? "
+    kernel.client.input("me")
+    assert kernel.client.get_shell_msg(timeout=10)["content"]["status"] == "ok"
+    assert kernel.value("name") == "me"
+    _, published = kernel.run(
+        "from comm import create_comm\nc = create_comm('t', data={'n': 1}, buffers=[b'x' * 10_000_000])"
+    )
+    opened = [m for m in published if m["msg_type"] == "comm_open"]
+    assert opened[0]["content"]["data"] == {"n": 1}
+    assert bytes(opened[0]["buffers"][0]) == b"x" * 10_000_000
+    sent = kernel.client.session.msg("execute_request", {"code": f"n = len({'y' * 10_000_000!r})", "silent": False})
+    kernel.client.shell_channel.send(sent)
+    assert kernel.client.get_shell_msg(timeout=30)["content"]["status"] == "ok"
+    assert kernel.value("n") == 10_000_000
+
+
+def test_subshells_pass(kernel):
+    kernel.client.kernel_info()
+    assert "kernel subshells" in kernel.client.get_shell_msg(timeout=10)["content"]["supported_features"]
+    control = kernel.client.control_channel
+    control.send(kernel.client.session.msg("create_subshell_request"))
+    subshell = kernel.client.get_control_msg(timeout=10)["content"]["subshell_id"]
+    kernel.client.execute("import time; time.sleep(3)")
+    message = kernel.client.session.msg("execute_request", {"code": "1", "silent": False})
+    message["header"]["subshell_id"] = subshell
+    kernel.client.shell_channel.send(message)
+    first = kernel.client.get_shell_msg(timeout=10)
+    assert first["parent_header"]["msg_id"] == message["header"]["msg_id"]
+    assert kernel.client.get_shell_msg(timeout=10)["content"]["status"] == "ok"
+
+
+def test_a_cell_waits_in_the_queue_says_why_and_runs_in_order(full, start):
+    kernel = start(**BARE)
+    first = kernel.client.execute("print('one')")
+    kernel.client.execute("print('two')")
+    shown = until_message(kernel, "display_data")
+    assert shown["parent_header"]["msg_id"] == first
+    job = kernel.launch.job
+    until = time.monotonic() + 20
+    while True:
+        text = until_message(kernel, "update_display_data")["content"]["data"]["text/plain"]
+        if "Resources" in text or "Priority" in text:
+            break
+        assert time.monotonic() < until
+    assert f"job {job} is pending" in text
+    full()
+    words = []
+    while len(words) < 2:
+        content = until_message(kernel, "stream", seconds=30)["content"]
+        words += [content["text"]] if content["name"] == "stdout" else []
+    assert words == ["one\n", "two\n"]
+    assert kernel.launch.job == job
+
+
+def until_message(kernel, kind, *, seconds=20):
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            message = kernel.client.get_iopub_msg(timeout=max(0.1, until - time.monotonic()))
+        except queue.Empty:
+            raise AssertionError(f"no {kind} in {seconds} s") from None
+        if message["msg_type"] == kind:
+            return message
+
+
+def test_interrupt_while_pending_aborts_the_waiting_cells_and_keeps_the_job(full, site, start):
+    kernel = start(**BARE)
+    kernel.client.execute("1")
+    kernel.client.execute("2")
+    until_message(kernel, "display_data")
+    kernel.manager.interrupt_kernel()
+    replies = [kernel.client.get_shell_msg(timeout=5)["content"] for _ in range(2)]
+    assert [r["status"] for r in replies] == ["error", "aborted"]
+    assert f"{kernel.launch.job} PENDING" in " ".join(site.queue())
+    full()
+    assert kernel.value("1 + 1") == 2
+
+
+def test_shutdown_while_pending_cancels_the_job_at_once(full, site, start):
+    kernel = start(**BARE)
+    job = kernel.launch.job
+    kernel.client.execute("1")
+    kernel.stop()
+    assert not [line for line in site.queue() if line.startswith(f"{job} ")]
+
+
+@pytest.mark.parametrize("now", [True, False])
+def test_restart_while_pending_keeps_the_place_in_the_queue(full, start, now):
+    kernel = start(**BARE)
+    job = kernel.launch.job
+    kernel.manager.restart_kernel(now=now)
+    kernel.client.wait_for_ready(timeout=10)
+    assert kernel.launch.job == job
+    full()
+    assert kernel.value("1 + 1") == 2
+
+
+def ended(kernel, *, seconds=30):
+    """Run cells until one is told that the job is over; return that error."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        content, _ = kernel.run("import time; time.sleep(0.5)")
+        if content["status"] == "error" and content["ename"] == "JobEnded":
+            return content
+    raise AssertionError("the kernel was never told that its job is over")
+
+
+@pytest.mark.parametrize("scheduler", ["slurm", "local"])
+def test_the_time_limit_ends_the_running_cell_with_words_and_restart_begins_anew(site, start, scheduler):
+    kernel = start(engine="bare", scheduler=scheduler, time=1)
+    job = kernel.launch.job
+    content, _ = kernel.run("import time; time.sleep(150)", timeout=150)
+    assert content["ename"] == "JobEnded"
+    assert "time limit of 1 min" in content["evalue"]
+    assert "Restart" in content["evalue"]
+    assert kernel.manager.is_alive(), "the end of a job is no crash: nothing may restart by itself"
+    assert ended(kernel)["evalue"] == content["evalue"]
+    kernel.manager.restart_kernel()
+    kernel.client.wait_for_ready(timeout=30)
+    assert kernel.value("1 + 1") == 2
+    assert kernel.launch.job != job
+
+
+def test_scancel_from_outside_is_told_and_nothing_is_submitted_again(site, start):
+    kernel = start(**BARE)
+    kernel.value("1")
+    kernel.client.execute("import time; time.sleep(60)")
+    time.sleep(0.5)
+    subprocess.run(["scancel", kernel.launch.job], check=True)
+    content = kernel.client.get_shell_msg(timeout=30)["content"]
+    assert (content["ename"], "cancelled" in content["evalue"]) == ("JobEnded", True)
+    time.sleep(4)
+    assert kernel.manager.is_alive()
+    assert site.queue() == []
+
+
+def test_scancel_of_a_pending_job_is_told_to_the_waiting_cell(full, start):
+    kernel = start(**BARE)
+    kernel.client.execute("1")
+    subprocess.run(["scancel", kernel.launch.job], check=True)
+    content = kernel.client.get_shell_msg(timeout=40)["content"]
+    assert (content["ename"], "cancelled" in content["evalue"]) == ("JobEnded", True)
+
+
+@pytest.mark.parametrize("scheduler", ["slurm", "local"])
+def test_a_kernel_that_dies_at_import_is_told_with_the_log(site, start, scheduler):
+    (site.cwd / "bad").mkdir()
+    kernel = start(
+        engine="bare", scheduler=scheduler, argv=["python3", "-c", "import no_such_module_at_all", "{connection_file}"]
+    )
+    content, _ = kernel.run("1")
+    assert content["ename"] == "JobEnded"
+    assert "before it was ready" in content["evalue"]
+    assert any("no_such_module_at_all" in line for line in content["traceback"])
+
+
+def test_the_agents_end_is_told(site, start):
+    kernel = start(**BARE)
+    pid = kernel.value("__import__('os').getppid()")
+    os.kill(pid, signal.SIGKILL)
+    assert "ended" in ended(kernel, seconds=100)["evalue"]
+    assert not [line for line in processes_with(str(site.directory)) if "boot.py" in line], "the kernel ends with it"
+    assert start(**BARE).value("1 + 1") == 2, "the next agent sweeps up what the killed one left"
+
+
+def test_a_refused_request_raises_and_leaves_nothing(site):
+    from jupyter_hpcctr.errors import SubmitRefused
+
+    manager = site.manager(**BARE, partition="nowhere")
+    with pytest.raises(SubmitRefused, match="nowhere"):
+        manager.start_kernel()
+    manager.context.destroy(linger=0)

@@ -1,0 +1,162 @@
+"""Kernels through the real provisioner: kernelspecs, managers, and proof that nothing is left behind."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+from jupyter_hpcctr import compose
+
+from .slurm import short_directory
+
+READY_S = 60
+
+
+class Site:
+    """A user's Jupyter and a site's configuration in one short directory, beside a real Slurm."""
+
+    def __init__(self, directory, cluster_env):
+        self.directory = directory
+        self.data = directory / "data"
+        self.config = directory / "config"
+        self.state = directory / "state"
+        self.cwd = directory / "work"
+        for each in (self.data, self.config, self.state, self.cwd, directory / "tmp", directory / "ipython"):
+            each.mkdir(mode=0o700)
+        self.settings = {"state_dir": str(self.state), "node_tmp": str(directory / "tmp")}
+        self.env = {
+            "JUPYTER_DATA_DIR": str(self.data),
+            "JUPYTER_CONFIG_DIR": str(self.config),
+            "JUPYTER_RUNTIME_DIR": str(directory / "runtime"),
+            "JUPYTER_PLATFORM_DIRS": "1",
+            "JUPYTER_NO_CONFIG": "",
+            "IPYTHONDIR": str(directory / "ipython"),
+            "HPCCTR_LOCAL_JOBS": str(directory / "local"),
+            "TMPDIR": str(directory / "tmp"),
+            **cluster_env,
+        }
+
+    def configure(self, **settings):
+        """Write the administrator's file."""
+        self.settings.update(settings)
+        text = json.dumps({"HpcctrSite": self.settings})
+        (self.config / "jupyter_hpcctr_config.json").write_text(text)
+
+    def kernelspec(self, name, **request):
+        """Install a kernelspec by hand, as any file of that format."""
+        directory = self.data / "kernels" / name
+        directory.mkdir(parents=True)
+        spec = {
+            "argv": ["python3", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": name,
+            "language": "python",
+            "interrupt_mode": "signal",
+            "metadata": {"kernel_provisioner": {"provisioner_name": "hpcctr", "config": {"request": request}}},
+        }
+        (directory / "kernel.json").write_text(json.dumps(spec))
+        return name
+
+    def manager(self, **request):
+        """Return a manager for a kernel that is asked for like this; it is not started."""
+        name = self.kernelspec(f"k{len(list(self.data.glob('kernels/*')))}", **request)
+        return KernelManager(kernel_name=name)
+
+    def queue(self):
+        """The jobs that have not ended: lines of ``id state name``."""
+        done = subprocess.run(
+            ["squeue", "-h", "-o", "%i %T %j"], env=dict(os.environ), capture_output=True, text=True, check=True
+        )
+        return done.stdout.splitlines()
+
+    def left_behind(self):
+        """Files and processes of ours that are still there, COMPLETING jobs excepted for two seconds."""
+        until = time.monotonic() + 5
+        while True:
+            found = [
+                *self.queue(),
+                *map(str, self.directory.glob("tmp/hpcctr-*")),
+                *map(str, self.state.glob("jobs/*")),
+                *processes_with(str(self.directory)),
+            ]
+            if not found or time.monotonic() > until:
+                return found
+            time.sleep(0.1)
+
+
+def processes_with(text):
+    """Command lines of the running processes that name ``text``, ours excepted."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if text in line and path.parent.name != str(os.getpid()):
+            found.append(line)
+    return found
+
+
+class Running:
+    """A started kernel with a connected client."""
+
+    def __init__(self, manager, *, cwd):
+        self.manager = manager
+        manager.start_kernel(cwd=str(cwd))
+        self.client = manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=READY_S)
+
+    @property
+    def launch(self):
+        return self.manager.provisioner.launch
+
+    def run(self, code, *, timeout=READY_S, **more):
+        """Execute a cell; return (reply's content, [messages published for it])."""
+        published = []
+        reply = self.client.execute_interactive(code, timeout=timeout, output_hook=published.append, **more)
+        return reply["content"], published
+
+    def value(self, code, *, timeout=READY_S):
+        """The value of an expression that can be written as JSON."""
+        content, published = self.run(f"print(__import__('json').dumps({code}))", timeout=timeout)
+        assert content["status"] == "ok", content
+        return json.loads("".join(m["content"]["text"] for m in published if m["msg_type"] == "stream"))
+
+    def stop(self):
+        self.client.stop_channels()
+        if self.manager.has_kernel:
+            self.manager.shutdown_kernel()
+        self.manager.context.destroy(linger=0)
+
+
+@pytest.fixture
+def site(slurm_env, monkeypatch):
+    """A site with a running Slurm; afterwards nothing may be left of what was started."""
+    with short_directory() as directory:
+        made = Site(directory, slurm_env)
+        made.configure()
+        for name, value in made.env.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(made.cwd)
+        monkeypatch.setattr("tempfile.tempdir", None)
+        yield made
+        compose.close_all()
+        assert made.left_behind() == []
+
+
+@pytest.fixture
+def start(site):
+    """Start kernels that are ended with the test: ``start(engine="bare", …)`` → ``Running``."""
+    running = []
+
+    def begin(**request):
+        running.append(Running(site.manager(**request), cwd=site.cwd))
+        return running[-1]
+
+    yield begin
+    for each in running:
+        each.stop()
