@@ -1,0 +1,77 @@
+# ruff: noqa: PTH
+# pathlib would be 20 modules read from the image
+"""Keeps a container open for others to join: says which process it is, and waits.
+
+Run as ``python3 -S -E holder.py [FILE]``. FILE (``/hpcctr/run/holder.pid`` unless given) gets the process
+id, which is the same inside and outside because no engine of ours makes a pid namespace. The holder
+ends on SIGTERM, SIGINT and SIGHUP, and when its parent has ended: the engine's command that serves the
+image, or the agent. Nothing that it needs after its start lies in the image, so that it also ends where
+the image went away first.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing would be 20 modules from the image
+    from typing import NoReturn
+
+PID_FILE = "/hpcctr/run/holder.pid"
+
+
+def main(argv: list[str]) -> NoReturn:
+    """Write the process id and wait for the end."""
+    parent = os.getppid()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody's zombies: waitpid(2), "SIGCHLD to SIG_IGN"
+    write_pid(argv[1] if len(argv) > 1 else PID_FILE)
+    wait_for_end(parent)
+
+
+def write_pid(path: str) -> None:
+    """Write the process id to ``path``, whole or not at all.
+
+    Raises
+    ------
+    OSError
+        The directory is missing or not writable.
+    """
+    new = f"{path}.{os.getpid()}"
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        os.write(descriptor, b"%d\n" % os.getpid())
+    finally:
+        os.close(descriptor)
+    os.replace(new, path)
+
+
+def wait_for_end(parent: int) -> NoReturn:
+    """End this process when the process ``parent``, which was ours, has ended.
+
+    A pidfd rather than PR_SET_PDEATHSIG, which fires when the *thread* ends that started us (prctl(2)).
+    By then the image may be gone, and a page of the interpreter that is not in memory yet means SIGBUS
+    and a core dump: so every call is made once before, and the end is SIGKILL, not an orderly exit.
+    """
+    try:
+        descriptor = os.pidfd_open(parent)
+    except (AttributeError, OSError):  # Linux before 5.3, or an interpreter built for one
+        descriptor = -1
+    waiting = select.poll()
+    if descriptor >= 0:
+        waiting.register(descriptor, select.POLLIN)
+    wait_ms, number = 0, 0
+    while True:
+        waiting.poll(wait_ms)
+        os.kill(os.getpid(), number)
+        wait_ms, number = (-1 if descriptor >= 0 else 1000), 0
+        if os.getppid() != parent:
+            number, wait_ms = signal.SIGKILL, 0
+
+
+if __name__ == "__main__":
+    main(sys.argv)
