@@ -81,12 +81,12 @@ class SquashStore:
         """Return each name that was asked for with its image, newest image first. Raises ``ImageError``."""
         names = self._shelf.names()
         asked = {n.digest for n in names if not n.follows}
-        shown = [n for n in names if not n.follows or n.digest not in asked]
+        shown = [n for n in names if not n.follows or (n.digest not in asked and n.name.endswith(n.digest))]
         found = [i for n in shown if (i := self._info(n.digest, n.name)) is not None]
         return tuple(sorted(found, key=lambda i: (-Path(i.path).stat().st_mtime_ns, i.reference)))
 
     def remove(self, ref: ImageRef) -> None:
-        """Forget a name, and delete its image when no other name stands for it.
+        """Forget a name, and delete its image when no other that was asked for stands for it.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class SquashStore:
         with self._writing(), self._shelf.locked(known.digest):
             self._shelf.forget(known.name)
             left = [n for n in self._shelf.names() if n.digest == known.digest]
-            if all(n.follows == known.name for n in left):
+            if all(n.follows for n in left):
                 for name in left:
                     self._shelf.forget(name.name)
                 self._shelf.delete(known.digest)

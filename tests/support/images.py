@@ -1,0 +1,132 @@
+"""Real images for the tests: built from kernels/images, served by a real registry, pulled into a real store."""
+
+import functools
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from jupyter_hpcctr.core.facts import Policy
+from jupyter_hpcctr.core.job import Command
+from jupyter_hpcctr.core.request import ImageRef
+from jupyter_hpcctr.edge import files, process
+from jupyter_hpcctr.images.store import SquashStore
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+RECIPES = CHECKOUT / "kernels" / "images"
+ENVIRONMENT = dict(os.environ)
+"""As the run began, with what pip needs here; tests get less."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A docker-registry of our own on the loopback address."""
+
+    host: str
+    log_file: Path
+
+    def gets(self, words):
+        """How often paths with these words in them were fetched with success."""
+        found = re.findall(r'"GET (\S+) HTTP/1.1" 200 ', self.log_file.read_text())
+        return [path for path in found if words in path]
+
+
+@functools.cache
+def image_cache():
+    """Where built images are kept between runs: in the checkout, or in the home where that is another's."""
+    wanted = ENVIRONMENT.get("HPCCTR_TEST_CACHE")
+    places = (
+        [Path(wanted)] if wanted else [CHECKOUT / "build" / "images", Path.home() / ".cache" / "hpcctr-test-images"]
+    )
+    for place in places:
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=place).close()
+        except PermissionError:
+            continue
+        return place
+    raise AssertionError(f"none of {places} can be written: name another directory in HPCCTR_TEST_CACHE")
+
+
+def build(output, *recipes, **env):
+    """Run the builder as people do; its words are the failure's."""
+    words = [sys.executable, str(RECIPES / "build.py"), *recipes, "--output", str(output)]
+    done = subprocess.run(words, env={**ENVIRONMENT, **env}, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return dict(line.split() for line in done.stdout.splitlines())
+
+
+@pytest.fixture(scope="session")
+def built_images():
+    """The OCI layouts of all recipes, as directories by name; built when they are not there yet."""
+    build(image_cache(), "python", "python-mpi")
+    return {name: image_cache() / name for name in ("python", "python-mpi")}
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    """A real registry with nothing in it."""
+    place = tmp_path_factory.mktemp("registry")
+    config, log_file = place / "config.yml", place / "log"
+    config.write_text(
+        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {place}/data}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n"
+    )
+    words = Command(("docker-registry", "serve", str(config)))
+    server = process.start(words, env=ENVIRONMENT | {"OTEL_TRACES_EXPORTER": "none"}, log_file=log_file, cwd=place)
+    try:
+        yield Registry(_listening(server, log_file), log_file)
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _listening(server, log_file):
+    until = time.monotonic() + 60
+    while time.monotonic() < until and server.poll() is None:
+        if found := re.search(r"listening on (127\.0\.0\.1:\d+)", files.tail(log_file)):
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"the registry does not start:\n{files.tail(log_file)}")
+
+
+def push(registry, layout, tag, name):
+    """Copy a layout's image to the registry, whole; return the reference to pull it by."""
+    target = f"{registry.host}/{name}"
+    words = ("skopeo", "--insecure-policy", "copy", "--quiet", "--all", "--dest-tls-verify=false")
+    process.check(Command((*words, f"oci:{layout}:{tag}", f"docker://{target}")), timeout_s=300)
+    return target
+
+
+@pytest.fixture(scope="session")
+def image_policy(tmp_path_factory):
+    """The policy whose ``store`` the session's images are in."""
+    return Policy(store=str(tmp_path_factory.mktemp("store") / "images"))
+
+
+def _pulled(name, policy, registry, built_images):
+    reference = push(registry, built_images[name], "1", f"{name}:1")
+    return SquashStore(policy).pull(ImageRef(reference), lambda line: None)
+
+
+@pytest.fixture(scope="session")
+def kernel_image(image_policy, registry, built_images):
+    """The image without MPI, pulled into the session's store (an ``ImageInfo``)."""
+    return _pulled("python", image_policy, registry, built_images)
+
+
+@pytest.fixture(scope="session")
+def mpi_image(image_policy, registry, built_images):
+    """The image with Open MPI and mpi4py, pulled into the session's store (an ``ImageInfo``)."""
+    return _pulled("python-mpi", image_policy, registry, built_images)
+
+
+@pytest.fixture(scope="session")
+def image_store(image_policy, kernel_image, mpi_image):
+    """The session's store with both images in it; tests that change it make their own."""
+    return SquashStore(image_policy)
