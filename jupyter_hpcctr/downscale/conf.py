@@ -30,6 +30,8 @@ def write(layout: Layout, shape: Shape, *, first_port: int, release: tuple[int, 
     files.write_private(layout.key, secrets.token_hex(512))
     files.write_private(layout.conf, slurm_conf(layout.directory, shape, first_port, user_name(), loopback()))
     files.write_private(layout.conf.with_name("gres.conf"), gres)
+    files.write_private(layout.task_prolog, task_prolog(layout.shared_memory))
+    layout.task_prolog.chmod(0o700)
     plugin = "disabled" if release >= (24, 5) else "cgroup/v1"
     files.write_private(layout.conf.with_name("cgroup.conf"), f"CgroupPlugin={plugin}\n")
 
@@ -86,6 +88,7 @@ def slurm_conf(directory: Path, shape: Shape, first_port: int, user: str, addres
         "AccountingStorageType=accounting_storage/none",
         "JobAcctGatherType=jobacct_gather/linux",
         "GresTypes=gpu",
+        f"TaskProlog={base}/etc/task_prolog",
         f"KillWait={KILL_WAIT_S}",
         "OverTimeLimit=0",
         f"NodeName={nodes} NodeHostname=localhost NodeAddr={where} Port={ports} "
@@ -93,6 +96,14 @@ def slurm_conf(directory: Path, shape: Shape, first_port: int, user: str, addres
         f"PartitionName=debug Nodes={nodes} Default=YES MaxTime=INFINITE State=UP",
     )
     return "\n".join(lines) + "\n"
+
+
+def task_prolog(shared_memory: Path) -> str:
+    """Return a script whose output becomes the tasks' environment: Open MPI 4's and 5's names for one thing."""
+    lines = ["#!/bin/sh", f'[ -d "{shared_memory}/$SLURMD_NODENAME" ] || exit 0']
+    for name in ("OMPI_MCA_btl_vader_backing_directory", "OMPI_MCA_btl_sm_backing_directory"):
+        lines.append(f'[ -n "${name}" ] || echo "export {name}={shared_memory}/$SLURMD_NODENAME"')
+    return "\n".join([*lines, "exit 0"]) + "\n"
 
 
 def gres_conf(shape: Shape) -> str:

@@ -39,6 +39,7 @@ def start(layout: Layout, shape: Shape, found: Mapping[str, str]) -> None:
             return _start_once(layout, shape, found)
         except BaseException as error:
             end(layout)
+            layout.clear()
             if not isinstance(error, _PortTaken) or attempt == _PORT_TRIES:
                 raise
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import pwd
@@ -72,6 +73,21 @@ class Layout:
         """The socket of munged."""
         return self.directory / "run" / "munge.sock"
 
+    @property
+    def shared_memory(self) -> Path:
+        """A directory of this cluster in the machine's shared memory, with one for each node in it.
+
+        Open MPI names its segments after host, user, job and local rank (btl/vader), which two nodes on
+        one machine have in common.
+        """
+        name = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:16]
+        return Path("/dev/shm") / f"hpcctr-{name}"  # noqa: S108  (made by private_dir)
+
+    @property
+    def task_prolog(self) -> Path:
+        """The program that slurmstepd runs before each task (slurm.conf(5), TaskProlog)."""
+        return self.directory / "etc" / "task_prolog"
+
     def log(self, daemon: str) -> Path:
         """Return a daemon's log file: ``munged``, ``slurmctld``, ``slurmd-n1``."""
         return self.directory / "log" / f"{daemon}.log"
@@ -88,10 +104,15 @@ class Layout:
         """Say that the directory is a cluster's."""
         files.write_private(self.marker, json.dumps(asdict(mark)))
 
-    def remove(self, mark: Mark) -> None:
-        """Remove what a cluster made, the directory too where it made it; a stranger's files stay."""
+    def clear(self) -> None:
+        """Remove all but the marker."""
         for name in _OWN:
             shutil.rmtree(self.directory / name, ignore_errors=True)
+        shutil.rmtree(self.shared_memory, ignore_errors=True)
+
+    def remove(self, mark: Mark) -> None:
+        """Remove what a cluster made, the directory too where it made it; a stranger's files stay."""
+        self.clear()
         self.marker.unlink(missing_ok=True)
         if mark.made_directory:
             with contextlib.suppress(OSError):
@@ -104,6 +125,9 @@ class Layout:
         for name in node_names(shape.nodes):
             yield self.directory / "spool" / name
             yield self.directory / "tmp" / name
+        if self.shared_memory.parent.is_dir():
+            yield self.shared_memory
+            yield from (self.shared_memory / name for name in node_names(shape.nodes))
 
 
 def default_directory() -> Path:

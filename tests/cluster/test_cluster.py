@@ -1,0 +1,358 @@
+"""The cluster in one directory: started, asked, disturbed, ended."""
+
+import argparse
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from support.slurm import base_environment, short_directory
+
+from jupyter_hpcctr.cli import cluster as command_line
+from jupyter_hpcctr.core.job import Command
+from jupyter_hpcctr.downscale import conf, daemons, ports, processes, programs
+from jupyter_hpcctr.downscale.cluster import Cluster
+from jupyter_hpcctr.downscale.layout import MAX_DIRECTORY_BYTES, Layout, default_directory
+from jupyter_hpcctr.edge import process
+from jupyter_hpcctr.edge.files import UnsafePath
+from jupyter_hpcctr.errors import ClusterError
+
+
+@pytest.fixture
+def place():
+    """A short path at which nothing is yet; whatever is started there is ended."""
+    with short_directory() as directory:
+        place = Path(os.path.realpath(directory)) / "c"
+        try:
+            yield place
+        finally:
+            Cluster.at(place).down()
+
+
+def run(cluster, *words, stdin=""):
+    return process.check(Command(words, stdin), env=base_environment() | cluster.env)
+
+
+def wait_until(condition, what):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def _state_of(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def assert_nothing_left(place):
+    assert processes.of_cluster(place) == ()
+    assert not place.exists()
+    assert not Layout(place).shared_memory.exists()
+
+
+def test_up_status_down(place):
+    cluster = Cluster.up(place, nodes=3, cpus=4, gpus=2, memory_mb=2000)
+    assert cluster.env == {"SLURM_CONF": f"{place}/etc/slurm.conf"}
+    assert place.stat().st_mode & 0o777 == 0o700
+    status = cluster.status()
+    assert status.is_up and status.jobs == 0
+    assert [(n.name, n.state, n.cpus, n.memory_mb, n.gres) for n in status.nodes] == [
+        ("n1", "idle", 4, 2000, "gpu:2"),
+        ("n2", "idle", 4, 2000, "gpu:2"),
+        ("n3", "idle", 4, 2000, "gpu:2"),
+    ]
+    assert sorted(status.pids) == ["munged", "slurmctld", "slurmd-n1", "slurmd-n2", "slurmd-n3"]
+    assert cluster.down() is True
+    assert_nothing_left(place)
+    assert cluster.down() is False
+    with pytest.raises(ClusterError, match="no cluster"):
+        cluster.status()
+
+
+def test_nobody_else_can_read_the_key(place):
+    Cluster.up(place, nodes=1)
+    assert Layout(place).key.stat().st_mode & 0o077 == 0
+
+
+def test_two_side_by_side_do_not_meet(place):
+    other_place = place.with_name("d")
+    one, two = Cluster.up(place, nodes=1), Cluster.up(other_place, nodes=2)
+    try:
+        run(one, "sbatch", "--parsable", "--output=/dev/null", stdin="#!/bin/sh\nsleep 600\n")
+        assert (one.status().jobs, two.status().jobs) == (1, 0)
+        assert one.down() and not place.exists()
+        assert two.status().is_up
+        names = run(two, "srun", "-N2", "-n2", "sh", "-c", "echo $SLURMD_NODENAME")
+        assert sorted(names.split()) == ["n1", "n2"]
+    finally:
+        two.down()
+    assert_nothing_left(other_place)
+
+
+def test_down_ends_jobs_with_all_of_their_processes(place, tmp_path):
+    cluster = Cluster.up(place, nodes=1)
+    script = f"#!/bin/sh\ncd {tmp_path}\nsetsid sh -c 'echo $$ > away; exec sleep 600' &\necho $$ > main\nsleep 600\n"
+    run(cluster, "sbatch", "--parsable", "--output=/dev/null", stdin=script)
+    wait_until(lambda: all((tmp_path / n).exists() and (tmp_path / n).read_text() for n in ("main", "away")), "no job")
+    pids = [int((tmp_path / name).read_text()) for name in ("main", "away")]
+    assert all(processes.read(pid) for pid in pids)
+    cluster.down()
+    assert [processes.read(pid) for pid in pids] == [None, None]
+    assert_nothing_left(place)
+
+
+def test_jobs_end_also_where_the_controller_has_gone(place, tmp_path):
+    cluster = Cluster.up(place, nodes=1)
+    run(cluster, "sbatch", "-o", "/dev/null", stdin=f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
+    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "no job")
+    os.kill(cluster.status().pids["slurmctld"], signal.SIGKILL)
+    wait_until(lambda: not cluster.status().is_up, "slurmctld lives")
+    assert cluster.status().problem == "not running: slurmctld"
+    with pytest.raises(ClusterError, match="not running: slurmctld") as error:
+        Cluster.up(place, nodes=1)
+    assert "cluster down" in error.value.hint
+    cluster.down()
+    assert processes.read(int((tmp_path / "pid").read_text())) is None
+    assert_nothing_left(place)
+
+
+def test_what_a_switched_off_machine_leaves_is_no_obstacle(place):
+    cluster = Cluster.up(place, nodes=1)
+    first = cluster.status().pids
+    processes.send(processes.of_cluster(place), signal.SIGKILL)
+    wait_until(lambda: not processes.of_cluster(place), "still running")
+    assert cluster.status().problem == "not running: munged, slurmctld, slurmd-n1"
+    again = Cluster.up(place, nodes=1)
+    assert again.status().is_up and set(again.status().pids.values()).isdisjoint(first.values())
+    again.down()
+    assert_nothing_left(place)
+
+
+def test_a_stale_pid_file_harms_no_stranger(place, tmp_path):
+    stranger = process.start(Command(("sleep", "600")), env=base_environment(), log_file=tmp_path / "log", cwd=tmp_path)
+    try:
+        cluster = Cluster.up(place, nodes=1)
+        processes.send(processes.of_cluster(place), signal.SIGKILL)
+        wait_until(lambda: not processes.of_cluster(place), "still running")
+        for name in ("munged", "slurmctld", "slurmd-n1"):
+            (place / "run" / f"{name}.pid").write_text(f"{stranger.pid}\n")
+        cluster.down()
+        assert_nothing_left(place)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_reused_process_id_is_not_signalled(tmp_path):
+    stranger = process.start(Command(("sleep", "600")), env=base_environment(), log_file=tmp_path / "log", cwd=tmp_path)
+    try:
+        seen = processes.read(stranger.pid)
+        processes.send([processes.Process(seen.pid, seen.start - 1, seen.parent, "slurmd")], signal.SIGKILL)
+        processes.send([seen], signal.SIGSTOP)  # signals arrive in order: a kill would have come first
+        wait_until(lambda: _state_of(stranger.pid) == "T", "not stopped")
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_up_twice_is_one_cluster(place):
+    first = Cluster.up(place, nodes=1, cpus=4).status().pids
+    assert Cluster.up(place, nodes=1, cpus=4).status().pids == first
+    with pytest.raises(ClusterError, match="another shape"):
+        Cluster.up(place, nodes=2, cpus=4)
+
+
+def test_a_cluster_that_does_not_start_is_cleared_away_and_says_why(place, monkeypatch):
+    text = conf.slurm_conf
+    monkeypatch.setattr(conf, "slurm_conf", lambda *args: text(*args).replace("PartitionName=debug", "Nonsense=debug"))
+    with pytest.raises(ClusterError) as error:
+        Cluster.up(place, nodes=1)
+    assert error.value.message.startswith("slurmctld did not start")
+    assert "Nonsense" in error.value.message
+    assert error.value.hint
+    assert_nothing_left(place)
+
+
+def test_a_node_that_does_not_start_takes_the_others_with_it(place, monkeypatch):
+    start = daemons._commands
+    monkeypatch.setattr(daemons, "_commands", lambda *args: [*start(*args)[:-1], ("slurmd-n2", ("false",))])
+    with pytest.raises(ClusterError, match="slurmd-n2 did not start"):
+        Cluster.up(place, nodes=2)
+    assert_nothing_left(place)
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_a_port_that_is_taken_in_between_is_left_to_others(place, monkeypatch, offset):
+    """Offset 0 is the controller's port, 1 the first node's."""
+    choose = ports.free_block
+    with socket.create_server(("0.0.0.0", choose(1))) as taken:
+        given = [taken.getsockname()[1] - offset]
+        monkeypatch.setattr(ports, "free_block", lambda count: given.pop() if given else choose(count))
+        assert Cluster.up(place, nodes=1).status().is_up
+        assert not given
+
+
+def test_a_port_that_stays_taken_is_a_clear_error(place, monkeypatch):
+    with socket.create_server(("0.0.0.0", ports.free_block(1))) as taken:
+        monkeypatch.setattr(ports, "free_block", lambda count: taken.getsockname()[1])
+        with pytest.raises(ClusterError, match="in use") as error:
+            Cluster.up(place, nodes=1)
+    assert "try again" in error.value.hint
+    assert_nothing_left(place)
+
+
+def test_missing_commands_are_named_with_their_packages(place, monkeypatch, tmp_path):
+    monkeypatch.setattr(programs, "_SYSTEM_PATH", ())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "sinfo").symlink_to("/usr/bin/sinfo")
+    with pytest.raises(ClusterError) as error:
+        Cluster.up(place)
+    assert error.value.message == (
+        "not installed: munged (Debian package munge), slurmctld (Debian package slurmctld), "
+        "slurmd (Debian package slurmd), squeue (Debian package slurm-client), "
+        "scancel (Debian package slurm-client)"
+    )
+    assert error.value.hint == "on Debian or Ubuntu: apt-get install munge slurmctld slurmd slurm-client"
+    assert not place.exists()
+
+
+def test_an_ordinary_users_path_is_enough(place, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert Cluster.up(place, nodes=1).status().is_up
+
+
+@pytest.mark.parametrize("name", ["a b", "a,b", "a#b", "a%n", 'a"b', "a\nb", "a[1-2]", "ä"])
+def test_directories_that_slurm_conf_cannot_carry_are_refused(place, name):
+    with pytest.raises(ClusterError, match=r"characters that slurm\.conf cannot carry"):
+        Cluster.up(place / name)
+    assert not place.exists()
+
+
+def test_a_directory_that_is_too_long_for_sockets_is_refused(place):
+    with pytest.raises(ClusterError, match=f"{MAX_DIRECTORY_BYTES} are possible"):
+        Cluster.up(place / ("x" * MAX_DIRECTORY_BYTES))
+    assert not place.exists()
+
+
+def test_the_longest_directory_works(place):
+    long = place / ("x" * (MAX_DIRECTORY_BYTES - len(str(place)) - 1))
+    place.mkdir(mode=0o700)
+    cluster = Cluster.up(long, nodes=2)
+    try:
+        assert run(cluster, "srun", "-N2", "-n2", "--mpi=pmix", "echo", "hi") == "hi\nhi\n"
+    finally:
+        cluster.down()
+    assert_nothing_left(long)
+
+
+def test_a_strangers_files_are_not_touched(place):
+    place.mkdir(mode=0o700)
+    (place / "thesis.tex").write_text("mine")
+    with pytest.raises(ClusterError, match="not empty"):
+        Cluster.up(place)
+    assert (place / "thesis.tex").read_text() == "mine" and len(list(place.iterdir())) == 1
+    assert Cluster.at(place).down() is False
+    assert (place / "thesis.tex").read_text() == "mine"
+
+
+def test_files_that_others_put_there_stay_when_it_goes_down(place):
+    place.mkdir(mode=0o700)
+    cluster = Cluster.up(place, nodes=1)
+    (place / "notes").write_text("mine")
+    cluster.down()
+    assert [path.name for path in place.iterdir()] == ["notes"]
+
+
+def test_a_directory_that_is_open_to_others_is_refused(place):
+    place.mkdir()
+    place.chmod(0o755)
+    with pytest.raises(UnsafePath):
+        Cluster.up(place)
+
+
+@pytest.mark.parametrize("shape", [{"nodes": 0}, {"nodes": 65}, {"cpus": 0}, {"gpus": -1}, {"gpus": 100_000}])
+def test_impossible_shapes_are_refused(place, shape):
+    with pytest.raises(ClusterError):
+        Cluster.up(place, **shape)
+    assert_nothing_left(place)
+
+
+def test_the_default_directory_is_the_users_and_short_enough(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", "/srv/state")
+    assert default_directory() == Path("/srv/state/jupyter_hpcctr/cluster")
+    monkeypatch.setenv("XDG_STATE_HOME", "/srv/" + "x" * 80)
+    assert default_directory() == Path(f"/tmp/jupyter_hpcctr-{os.getuid()}/cluster")
+
+
+def test_jobs_see_their_gpus(slurm):
+    script = "echo $SLURMD_NODENAME $CUDA_VISIBLE_DEVICES; sleep 1"
+    out = run(slurm, "srun", "-N2", "-n2", "--gres=gpu:2", "sh", "-c", script)
+    assert sorted(out.splitlines()) == ["n1 0,1", "n2 0,1"]
+    assert run(slurm, "srun", "-n1", "sh", "-c", "echo $SLURMD_NODENAME/$CUDA_VISIBLE_DEVICES").strip() in (
+        "n1/",
+        "n2/",
+    )
+
+
+def test_two_jobs_of_a_node_get_different_gpus(slurm, tmp_path):
+    script = f"#!/bin/sh\necho $CUDA_VISIBLE_DEVICES > {tmp_path}/$SLURM_JOB_ID\nsleep 600\n"
+    words = ("sbatch", "--parsable", "--nodelist=n1", "--gres=gpu:1", "--output=/dev/null")
+    jobs = [run(slurm, *words, stdin=script).strip() for _ in range(2)]
+    wait_until(lambda: all((tmp_path / job).exists() and (tmp_path / job).read_text() for job in jobs), "no jobs")
+    run(slurm, "scancel", *jobs)
+    assert sorted((tmp_path / job).read_text() for job in jobs) == ["0\n", "1\n"]
+
+
+MPI_PROGRAM = r"""
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv) {
+    int rank, size, sum;
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
+    printf("rank %d of %d sum %d on %s\n", rank, size, sum, getenv("SLURMD_NODENAME"));
+    MPI_Finalize();
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize(("compiler", "pmi"), [("mpicc.mpich", "pmi2"), ("mpicc.openmpi", "pmix")])
+def test_mpi_programs_run_over_two_nodes(slurm, tmp_path, compiler, pmi):
+    (tmp_path / "ranks.c").write_text(MPI_PROGRAM)
+    env = base_environment()
+    process.check(Command((compiler, "ranks.c", "-o", "ranks")), env=env, cwd=tmp_path, timeout_s=120)
+    words = ("srun", "-N2", "-n4", "--ntasks-per-node=2", f"--mpi={pmi}", str(tmp_path / "ranks"))
+    out = process.check(Command(words), env=env | slurm.env, timeout_s=120)
+    assert sorted(out.splitlines()) == [f"rank {r} of 4 sum 6 on n{1 + r // 2}" for r in range(4)]
+
+
+def call(*words):
+    parser = argparse.ArgumentParser()
+    command_line.register(parser.add_subparsers())
+    args = parser.parse_args(["cluster", *words])
+    return args.func(args)
+
+
+def test_the_command_line(place, capsys):
+    assert call("up", "--dir", str(place), "--nodes", "2", "--cpus", "3", "--gpus", "1", "--memory", "500") == 0
+    out = capsys.readouterr().out
+    assert f"export SLURM_CONF={place}/etc/slurm.conf" in out
+    assert "  n2  idle  3 CPUs, 500 MiB, gpu:1\n" in out
+    assert call("status", "--dir", str(place)) == 0
+    os.kill(Cluster.at(place).status().pids["slurmd-n2"], signal.SIGKILL)
+    wait_until(lambda: not Cluster.at(place).status().is_up, "slurmd lives")
+    capsys.readouterr()
+    assert call("status", "--dir", str(place)) == 1
+    assert "not running: slurmd-n2" in capsys.readouterr().out
+    assert call("down", "--dir", str(place)) == 0
+    assert capsys.readouterr().out == f"cluster in {place}: down\n"
+    assert call("down", "--dir", str(place)) == 0
+    assert capsys.readouterr().out == f"cluster in {place}: there was none\n"
+    assert_nothing_left(place)
