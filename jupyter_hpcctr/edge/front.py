@@ -236,7 +236,8 @@ class Front:
         self._send(channel, message.kind.replace("_request", "_reply"), content, message.header, message.idents)
         self._status("idle", message.header)
         if self.phase is Phase.WAITING:
-            self._status("starting", {})
+            # With a parent: jupyter_server keeps a WebSocket back while it has heard "starting" without one.
+            self._status("starting", message.header)
 
     def _display(self) -> dict[str, Any]:
         shown = self._shown or {}

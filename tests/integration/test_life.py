@@ -17,27 +17,6 @@ def kernel(request, start):
     return start(engine="bare", scheduler=request.param)
 
 
-@pytest.fixture
-def full(site):
-    """Fill the cluster, so that whatever is submitted has to wait; ``full()`` makes room again."""
-    line = ["sbatch", "--parsable", "--nodes=2", "--exclusive", "--job-name=full", "--output=/dev/null", "--wrap=sleep 120"]
-    job = subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
-    freed = []
-
-    def free():
-        if not freed:
-            subprocess.run(["scancel", "--signal=KILL", "--full", job], check=True)
-            subprocess.run(["scancel", job], check=True)
-            freed.append(job)
-
-    until = time.monotonic() + 10
-    while "RUNNING" not in " ".join(site.queue()):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    yield free
-    free()
-
-
 def texts(published, *kinds):
     return [m["content"]["data"]["text/plain"] for m in published if m["msg_type"] in kinds]
 

@@ -1,0 +1,240 @@
+"""A real Jupyter server in a process of its own, and the little of HTTP and WebSocket that tests need."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+
+import pytest
+import websocket
+from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1, serialize_msg_to_ws_v1
+
+V1 = "v1.kernel.websocket.jupyter.org"
+PATIENCE_S = 60
+_PARTS = ("header", "parent_header", "metadata", "content")
+
+
+class Refused(Exception):
+    """The server answered with an error."""
+
+    def __init__(self, status, message):
+        super().__init__(f"{status}: {message}")
+        self.status, self.message = status, message
+
+
+class Server:
+    """``python -m jupyter_server`` on a free port, with the Jupyter directories of a ``Site``."""
+
+    def __init__(self, site, **env):
+        self.token = secrets.token_hex(16)
+        self.log_file = site.directory / f"server-{secrets.token_hex(4)}.log"
+        self._runtime = site.directory / "runtime"
+        self._sockets = []
+        words = [sys.executable, "-m", "jupyter_server", "--no-browser", "--ip=127.0.0.1", "--port=0"]
+        words += ["--allow-root"] if os.getuid() == 0 else []
+        with self.log_file.open("wb") as log:
+            self.process = subprocess.Popen(
+                words,
+                cwd=site.cwd,
+                env={**os.environ, "JUPYTER_TOKEN": self.token, **env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            self.url = self._listening()
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def log(self):
+        return self.log_file.read_text(errors="replace")
+
+    def _listening(self):
+        record = self._runtime / f"jpserver-{self.process.pid}.json"
+        until = time.monotonic() + PATIENCE_S
+        while self.process.poll() is None and time.monotonic() < until:
+            if record.exists() and (text := record.read_text()):
+                url = json.loads(text)["url"].rstrip("/")
+                if self._answers(url):
+                    return url
+            time.sleep(0.05)
+        raise AssertionError(f"the server does not start:\n{self.log}")
+
+    @staticmethod
+    def _answers(url):
+        try:
+            with urllib.request.urlopen(f"{url}/api", timeout=PATIENCE_S):
+                return True
+        except OSError:
+            return False
+
+    def ask(self, method, path, body=None, *, timeout=PATIENCE_S):
+        """Make a REST call; return (status, what the answer's JSON says). Raises ``Refused``."""
+        request = urllib.request.Request(
+            f"{self.url}/api/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {self.token}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                text = answer.read()
+                return answer.status, json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            with error:
+                text = error.read().decode(errors="replace")
+            raise Refused(error.code, json.loads(text)["message"] if text.startswith("{") else text) from None
+
+    def kernels(self):
+        """The listed kernels by their id."""
+        return {kernel["id"]: kernel for kernel in self.ask("GET", "kernels")[1]}
+
+    def open_notebook(self, path, kernel_name):
+        """What JupyterLab does when a notebook is opened: return (status, the session's model)."""
+        return self.ask(
+            "POST",
+            "sessions",
+            {"path": path, "name": path, "type": "notebook", "kernel": {"name": kernel_name}},
+        )
+
+    def connect(self, kernel_id, *, session=None, protocol=V1):
+        """Open a kernel's WebSocket; it is closed with the server."""
+        self._sockets.append(Socket(self, kernel_id, session=session or uuid.uuid4().hex, protocol=protocol))
+        return self._sockets[-1]
+
+    def stop(self):
+        """Shut down as people do, by SIGTERM; return the exit status."""
+        self._hang_up()
+        self.process.terminate()
+        return self.process.wait(timeout=PATIENCE_S)
+
+    def kill(self):
+        """Make sure that nothing is left, however the test went."""
+        self._hang_up()
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def _hang_up(self):
+        while self._sockets:
+            self._sockets.pop().close()
+
+
+class Socket:
+    """A kernel's WebSocket, in the protocol v1 (binary) or, with ``protocol=""``, the older JSON."""
+
+    def __init__(self, server, kernel_id, *, session, protocol):
+        self.kernel_id, self.session = kernel_id, session
+        query = urllib.parse.urlencode({"session_id": session})
+        self._socket = websocket.create_connection(
+            f"{server.url.replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels?{query}",
+            header=[f"Authorization: token {server.token}"],
+            subprotocols=[protocol] if protocol else None,
+            timeout=PATIENCE_S,
+        )
+        self._binary = bool(protocol)
+        assert self._socket.getsubprotocol() == (protocol or None)
+
+    def send(self, kind, content, *, channel="shell"):
+        """Send a request; return its id."""
+        header = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "session": self.session, "username": "", "version": "5.4"}
+        header["date"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+        if self._binary:
+            self._socket.send_binary(serialize_msg_to_ws_v1(message, channel, lambda part: json.dumps(part).encode()))
+        else:
+            self._socket.send(json.dumps({**message, "channel": channel, "buffers": []}))
+        return header["msg_id"]
+
+    def execute(self, code):
+        """Ask for a cell's execution; return the request's id."""
+        return self.send(
+            "execute_request",
+            {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False,
+             "stop_on_error": True},
+        )  # fmt: skip
+
+    def receive(self, *, timeout=PATIENCE_S):
+        """The next message, a dictionary with ``channel``; raises ``TimeoutError``."""
+        self._socket.settimeout(timeout)
+        try:
+            data = self._socket.recv()
+        except websocket.WebSocketTimeoutException:
+            raise TimeoutError(f"no message in {timeout} s") from None
+        if not self._binary:
+            return json.loads(data)
+        channel, parts = deserialize_msg_from_ws_v1(data)
+        return {"channel": channel} | {name: json.loads(part) for name, part in zip(_PARTS, parts, strict=False)}
+
+    def until(self, wanted, *, timeout=PATIENCE_S):
+        """Return the messages up to and with the first that ``wanted`` says yes to."""
+        seen = []
+        until = time.monotonic() + timeout
+        while not seen or not wanted(seen[-1]):
+            left = until - time.monotonic()
+            try:
+                seen.append(self.receive(timeout=max(left, 0.01)))
+            except TimeoutError:
+                summary = [(m["header"]["msg_type"], m["content"]) for m in seen]
+                raise AssertionError(f"not in {timeout} s; there came {summary}") from None
+        return seen
+
+    def answer(self, message_id, *, timeout=PATIENCE_S):
+        """The content of the reply to a request."""
+        return self.until(lambda m: replies(m, message_id), timeout=timeout)[-1]["content"]
+
+    def shown(self, message_id, kind, words="", *, timeout=PATIENCE_S):
+        """The content of the first message of a kind on iopub for a request with these words in it."""
+
+        def wanted(m):
+            of_it = m["parent_header"].get("msg_id") == message_id and m["header"]["msg_type"] == kind
+            return of_it and words in json.dumps(m["content"])
+
+        return self.until(wanted, timeout=timeout)[-1]["content"]
+
+    def run(self, code, *, timeout=PATIENCE_S):
+        """Execute a cell; return (reply's content, text of its standard output)."""
+        asked = self.execute(code)
+        replied, idle, text = None, False, ""
+        while replied is None or not idle:
+            message = self.until(lambda m: m["parent_header"].get("msg_id") == asked, timeout=timeout)[-1]
+            kind, content = message["header"]["msg_type"], message["content"]
+            replied = content if kind == "execute_reply" else replied
+            idle = idle or (kind == "status" and content["execution_state"] == "idle")
+            text += content["text"] if kind == "stream" and content["name"] == "stdout" else ""
+        return replied, text
+
+    def close(self):
+        self._socket.close()
+
+
+def replies(message, message_id):
+    """Whether this is the reply to a request."""
+    return message["channel"] in ("shell", "control") and message["parent_header"].get("msg_id") == message_id
+
+
+@pytest.fixture
+def serve(site):
+    """Start servers that are ended with the test: ``serve()`` → ``Server``; a failed test shows their logs."""
+    running = []
+
+    def begin(**env):
+        running.append(Server(site, **env))
+        return running[-1]
+
+    yield begin
+    for each in running:
+        each.kill()
+        print(each.log)  # pytest shows it with a failure only
