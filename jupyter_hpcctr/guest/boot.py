@@ -1,5 +1,3 @@
-# ruff: noqa: PTH
-# pathlib would be 20 modules read from the image
 """Becomes the kernel: ``boot.py ENGINE CONNECTION_FILE [KERNEL WORDS...]``.
 
 Standard library alone at import. With words it becomes that program; without, it runs the ipykernel of
@@ -84,6 +82,7 @@ def run_ipykernel(connection_file: str) -> None:
             raise
         python = f"{os.path.basename(sys.executable)} ({'.'.join(map(str, sys.version_info[:3]))})"
         fail(NO_IPYKERNEL, f"the image has no ipykernel for {python}: add it with 'pip install ipykernel'")
+    os.environ.setdefault("JPY_PARENT_PID", str(os.getppid()))  # ipykernel ends when its parent has ended
     sys.argv = ["ipykernel_launcher", "-f", connection_file]
     app = kernelapp.IPKernelApp.instance()
     app.initialize(sys.argv[1:])

@@ -1,12 +1,10 @@
-# ruff: noqa: PTH
-# pathlib would be 20 modules read from the image
 """Keeps a container open for others to join: says which process it is, and waits.
 
 Run as ``python3 -S -E holder.py [FILE]``. FILE (``/hpcctr/run/holder.pid`` unless given) gets the process
 id, which is the same inside and outside because no engine of ours makes a pid namespace. The holder
-ends on SIGTERM, SIGINT and SIGHUP, and when its parent has ended: the engine's command that serves the
-image, or the agent. Nothing that it needs after its start lies in the image, so that it also ends where
-the image went away first.
+ends on SIGTERM, SIGINT and SIGHUP, and when the engine's command that serves the image has ended, or
+the agent that started that. Nothing that it needs after its start lies in the image, so that it also
+ends where the image went away first.
 """
 
 from __future__ import annotations
@@ -25,12 +23,12 @@ PID_FILE = "/hpcctr/run/holder.pid"
 
 def main(argv: list[str]) -> NoReturn:
     """Write the process id and wait for the end."""
-    parent = os.getppid()
+    parents = ancestors()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody's zombies: waitpid(2), "SIGCHLD to SIG_IGN"
     write_pid(argv[1] if len(argv) > 1 else PID_FILE)
-    wait_for_end(parent)
+    wait_for_end(parents)
 
 
 def write_pid(path: str) -> None:
@@ -50,27 +48,38 @@ def write_pid(path: str) -> None:
     os.replace(new, path)
 
 
-def wait_for_end(parent: int) -> NoReturn:
-    """End this process when the process ``parent``, which was ours, has ended.
+def ancestors() -> list[int]:
+    """Return our parent, and where that one is of our session (the engine's command), its parent too."""
+    parent = os.getppid()
+    if os.getsid(parent) != os.getsid(0):
+        return [parent]
+    with open(f"/proc/{parent}/stat", encoding="utf-8", errors="replace") as file:
+        return [parent, int(file.read().rpartition(")")[2].split()[1])]  # proc(5): state, ppid
+
+
+def wait_for_end(parents: list[int]) -> NoReturn:
+    """End this process when one of the processes ``parents`` has ended.
 
     A pidfd rather than PR_SET_PDEATHSIG, which fires when the *thread* ends that started us (prctl(2)).
     By then the image may be gone, and a page of the interpreter that is not in memory yet means SIGBUS
     and a core dump: so every call is made once before, and the end is SIGKILL, not an orderly exit.
     """
-    try:
-        descriptor = os.pidfd_open(parent)
-    except (AttributeError, OSError):  # Linux before 5.3, or an interpreter built for one
-        descriptor = -1
     waiting = select.poll()
-    if descriptor >= 0:
-        waiting.register(descriptor, select.POLLIN)
-    wait_ms, number = 0, 0
+    wait_ms = -1
+    for parent in parents:
+        try:
+            waiting.register(os.pidfd_open(parent), select.POLLIN)
+        except ProcessLookupError:
+            os.kill(os.getpid(), signal.SIGKILL)
+        except (AttributeError, OSError):  # Linux before 5.3, or an interpreter built for one
+            wait_ms = 1000
+    first, timeout_ms, number = parents[0], 0, 0
     while True:
-        waiting.poll(wait_ms)
+        ended = waiting.poll(timeout_ms)
         os.kill(os.getpid(), number)
-        wait_ms, number = (-1 if descriptor >= 0 else 1000), 0
-        if os.getppid() != parent:
-            number, wait_ms = signal.SIGKILL, 0
+        timeout_ms = wait_ms
+        if ended or os.getppid() != first:
+            number = signal.SIGKILL
 
 
 if __name__ == "__main__":

@@ -1,5 +1,3 @@
-# ruff: noqa: PTH
-# pathlib would be 20 modules read from the image
 """A start-up cache: the code of all modules that a kernel imports, in one file.
 
 A kernel's start opens some thousand files. On a SquashFS served by FUSE each costs several round trips
