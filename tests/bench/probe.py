@@ -1,0 +1,115 @@
+"""One small Jupyter client for every variant, on bare sockets: what is measured is the way, not the client."""
+
+import json
+import time
+
+import zmq
+
+from jupyter_hpcctr.guest import wire
+
+RECONNECT_MS = 5
+TIMEOUT_S = 60.0
+
+
+class Probe:
+    """Connected to a kernel, or to what stands before it, by a connection file's content."""
+
+    def __init__(self, info):
+        key = info["key"]
+        self.key = key if isinstance(key, bytes) else key.encode()
+        self.context = zmq.Context()
+        self.shell = self._socket(zmq.DEALER, info, "shell")
+        self.control = self._socket(zmq.DEALER, info, "control")
+        self.iopub = self._socket(zmq.SUB, info, "iopub")
+        self.iopub.subscribe(b"")
+        self.poller = zmq.Poller()
+        self.poller.register(self.shell, zmq.POLLIN)
+        self.poller.register(self.iopub, zmq.POLLIN)
+
+    def _socket(self, kind, info, channel):
+        socket = self.context.socket(kind)
+        socket.linger = 0
+        socket.rcvhwm = socket.sndhwm = 0
+        socket.reconnect_ivl = RECONNECT_MS
+        mark = "-" if info["transport"] == "ipc" else ":"
+        socket.connect(f"{info['transport']}://{info['ip']}{mark}{info[channel + '_port']}")
+        return socket
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.context.destroy(linger=0)
+
+    def wait_until_heard(self, alive=lambda: True):
+        """Wait until the kernel, or the front, has this client's subscription (JEP 65's iopub_welcome)."""
+        until = time.monotonic() + TIMEOUT_S
+        while not self.iopub.poll(200):
+            if not alive() or time.monotonic() > until:
+                raise AssertionError("the kernel does not start")
+        while _header(self.iopub.recv_multipart())["msg_type"] != "iopub_welcome":
+            self._poll(until)
+
+    def first_result(self, alive=lambda: True):
+        """Wait for the kernel and for the result of ``1+1``; what is sent early is kept by who listens."""
+        self.wait_until_heard(alive)
+        results = []
+        self.execute("1+1", lambda kind, parts: results.append((kind, parts[3])))
+        content = next(json.loads(bytes(part)) for kind, part in results if kind == "execute_result")
+        assert content["data"]["text/plain"] == "2", content
+
+    def execute(self, code, seen=lambda kind, parts: None):
+        """Run a cell to its end: its reply and its ``idle`` are here. ``seen`` gets what is published."""
+        frames = wire.pack(self.key, "execute_request", _request(code), session="bench")
+        msg_id = json.loads(frames[2])["msg_id"].encode()
+        self.shell.send_multipart(frames)
+        replied = idle = False
+        until = time.monotonic() + TIMEOUT_S
+        while not (replied and idle):
+            for socket, _ in self._poll(until):
+                frames = socket.recv_multipart(copy=False)
+                parts = _parts(frames)
+                if msg_id not in parts[1].bytes:
+                    continue
+                kind = json.loads(parts[0].bytes)["msg_type"]
+                if kind == "execute_reply":
+                    content = json.loads(parts[3].bytes)
+                    assert content["status"] == "ok", content
+                    replied = True
+                elif kind == "status":
+                    idle = b'"idle"' in parts[3].bytes
+                else:
+                    seen(kind, parts)
+
+    def shut_down(self):
+        """Ask the kernel to end."""
+        self.control.send_multipart(wire.pack(self.key, "shutdown_request", {"restart": False}, session="bench"))
+        self.control.poll(2000)
+
+    def _poll(self, until):
+        ready = self.poller.poll(max(0.0, until - time.monotonic()) * 1000)
+        if not ready:
+            raise AssertionError(f"no answer in {TIMEOUT_S:g} s")
+        return ready
+
+
+def _request(code):
+    return {
+        "code": code,
+        "silent": False,
+        "store_history": False,
+        "user_expressions": {},
+        "allow_stdin": False,
+        "stop_on_error": True,
+    }
+
+
+def _parts(frames):
+    for at, frame in enumerate(frames):
+        if frame.bytes == wire.DELIMITER:
+            return frames[at + 2 :]
+    raise AssertionError("not a Jupyter message")
+
+
+def _header(frames):
+    return json.loads(frames[frames.index(wire.DELIMITER) + 2])

@@ -1,0 +1,70 @@
+"""From the request to the first result of a cell, with phases; every way once a round, in turn."""
+
+from place import Managed, Ours, directly, end, settle
+from report import Row, goal, median
+
+LABELS = {
+    "b": "srun + ch-run, unpacked directory, by hand: the limit",
+    "c": "srun + ch-run, SquashFS file, by hand",
+    "d": "local ipykernel, KernelManager",
+    "a1": "this product, Charliecloud, SquashFS store: first kernel on a node",
+    "a2 restart": "the same: Kernel → Restart in the job",
+    "a2 second": "the same: second kernel on the node (a job of its own)",
+    "a3": "this product, bare",
+}
+GOALS = {"a1": 1.5, "a2 restart": 1.1, "a2 second": 1.1}
+
+
+def measure(place, *, quick):
+    """Return the rows of the table; one more round than counted goes before, to warm the caches for all."""
+    rounds = 3 if quick else 7
+    timings = {name: [] for name in LABELS}
+    try:
+        for number in range(rounds + 1):
+            for name, timing in _round(place):
+                if number:
+                    timings[name].append(timing)
+    finally:
+        end()
+    figures = {name: {phase: median(t[phase] for t in each) for phase in each[0]} for name, each in timings.items()}
+    limit = figures["b"]["first result"]
+    rows = []
+    for name, label in LABELS.items():
+        phases = {phase: seconds for phase, seconds in figures[name].items() if phase != "first result"}
+        seconds = figures[name]["first result"]
+        note = ", ".join(f"{phase} {at:.2f}" for phase, at in phases.items())
+        spread = [t["first result"] for t in timings[name]]
+        rows.append(Row(f"({name}) {label}", seconds, "s", seconds / limit, goal(GOALS.get(name)), note, spread))
+    return rows
+
+
+def _round(place):
+    request = {"image": place["image"], "engine": "charliecloud", "scheduler": "slurm"}
+    for name, start in (
+        ("b", lambda: directly(place, "root")),
+        ("c", lambda: directly(place, "squashfs")),
+        ("d", lambda: Managed("python3")),
+        ("a3", lambda: Ours(engine="bare", scheduler="slurm")),
+    ):
+        with _settled(start()) as kernel:
+            yield name, kernel.first_result()
+    with _settled(Ours(**request)) as kernel:
+        yield "a1", kernel.first_result()
+        second = Ours(**request)
+        try:
+            yield "a2 second", second.first_result()
+        finally:
+            second.stop()
+        yield "a2 restart", kernel.restart()
+
+
+class _settled:  # noqa: N801
+    def __init__(self, kernel):
+        self.kernel = kernel
+
+    def __enter__(self):
+        return self.kernel
+
+    def __exit__(self, *_):
+        self.kernel.stop()
+        settle()
