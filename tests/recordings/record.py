@@ -1,0 +1,132 @@
+"""Record what a release of Slurm prints, on a real cluster made for it: ``python record.py DIRECTORY``.
+
+Needs that release's commands and daemons on the PATH, and the package itself (standard library only). Each
+file is one answer: the words, the exit status, standard output and standard error.
+"""
+
+import json
+import os
+import pwd
+import re
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from jupyter_hpcctr.core.job import Command, JobId
+from jupyter_hpcctr.core.plan import JobSpec
+from jupyter_hpcctr.core.request import Resources
+from jupyter_hpcctr.downscale.cluster import Cluster
+from jupyter_hpcctr.edge import process
+from jupyter_hpcctr.schedulers.slurm import Slurm
+
+SLURM = Slurm()
+SCRIPTS = {
+    "completed": ("true",),
+    "failed": ("sh", "-c", "exit 3"),
+    "killed": ("sh", "-c", "kill -KILL $$"),
+    "cancelled": ("sleep", "600"),
+    "timeout": ("sleep", "600"),
+    "suspended": ("sleep", "600"),
+    "running": ("sleep", "600"),
+}
+REFUSED = {
+    "bad-partition": {"partition": "nowhere"},
+    "bad-memory": {"mem_mb": 900_000_000},
+    "bad-gpus": {"gpus_per_node": 9},
+    "bad-gpu-type": {"gpus_per_node": 1, "gpu_type": "a100"},
+    "bad-constraint": {"constraint": "nowhere"},
+    "bad-reservation": {"reservation": "nowhere"},
+}
+
+
+def main(target):
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="hx", dir="/tmp") as directory:
+        cluster = Cluster.up(Path(directory) / "c", nodes=2, cpus=4, gpus=2, memory_mb=4000)
+        try:
+            Recorder(target, cluster).record()
+        finally:
+            cluster.down()
+
+
+class Recorder:
+    def __init__(self, target, cluster):
+        self.target, self.cluster = target, cluster
+        self.env = {"PATH": os.environ["PATH"], **cluster.env}
+
+    def run(self, command):
+        return process.run(command, env=self.env)
+
+    def keep(self, name, command):
+        output = self.run(command)
+        plain = {
+            "argv": [_hide(word) for word in command.argv],
+            "returncode": output.returncode,
+            "stdout": _hide(output.stdout),
+            "stderr": _hide(output.stderr),
+        }
+        (self.target / f"{name}.json").write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n")
+        return output
+
+    def submit(self, argv, keep="", **resources):
+        command = SLURM.submit(JobSpec("a name", argv, Resources(**resources), "/tmp", "/dev/null"))
+        return self.keep(keep, command) if keep else self.run(command)
+
+    def record(self):
+        small = {"cpus_per_task": 1, "mem_mb": 100}
+        jobs = {name: SLURM.submitted(self.submit(argv, **small)) for name, argv in SCRIPTS.items()}
+        time.sleep(3)
+        now = time.strftime("%Y-%m-%dT%H:%M:%S")
+        self.run(Command(("scontrol", "update", f"JobId={jobs['timeout']}", f"EndTime={now}")))
+        self.run(SLURM.cancel([jobs["cancelled"]]))
+        self.run(Command(("scontrol", "suspend", jobs["suspended"])))
+        jobs["pending"] = SLURM.submitted(self.submit(("true",), "sbatch-ok", nodes=2, cpus_per_task=4))
+        jobs["held"] = SLURM.submitted(self.submit(("true",), **small))
+        self.run(Command(("scontrol", "hold", jobs["held"])))
+        for name, resources in REFUSED.items():
+            self.submit(("true",), f"sbatch-{name}", **resources)
+        self._wait_for_timeout(jobs["timeout"])
+        self.keep("squeue", SLURM.query(list(jobs.values())))
+        self.keep("squeue-one-unknown", SLURM.query([JobId("4000000")]))
+        self.keep("squeue-two-unknown", SLURM.query([JobId("4000000"), JobId("4000001")]))
+        for name, job in jobs.items():
+            self.keep(f"scontrol-{name}", SLURM.settle(job))
+        self.keep("scontrol-unknown", SLURM.settle(JobId("4000000")))
+        self.keep("sacct-disabled", SLURM.recall(jobs["completed"]))
+        self.keep("scancel-unknown", SLURM.cancel([JobId("4000000")]))
+        for command in SLURM.site():
+            self.keep(f"site-{command.argv[0]}", command)
+        self._record_silence(jobs["completed"])
+
+    def _wait_for_timeout(self, job):
+        for _ in range(90):
+            if SLURM.settled(self.run(SLURM.settle(job)), job).ending is not None:
+                return
+            time.sleep(1)
+        raise SystemExit("the job did not reach its time limit")
+
+    def _record_silence(self, job):
+        conf = self.cluster.conf
+        port = next(line for line in conf.read_text().splitlines() if line.startswith("SlurmctldPort="))
+        nobody = conf.with_name("nobody.conf")
+        nobody.write_text(conf.read_text().replace(port, "SlurmctldPort=1\nMessageTimeout=2"))
+        self.env["SLURM_CONF"] = str(nobody)
+        self.submit(("true",), "silent-sbatch")
+        self.keep("silent-squeue", SLURM.query([job]))
+        self.keep("silent-scontrol", SLURM.settle(job))
+        self.keep("silent-sinfo", SLURM.site()[0])
+
+
+def _hide(text):
+    """Leave out what is this machine's: directory, user and host."""
+    me = pwd.getpwuid(os.getuid()).pw_name
+    text = re.sub(r"/tmp/hx\w+", "/tmp/hx", text)
+    text = re.sub(rf"\b{me}\({os.getuid()}\)", "user(1000)", text)
+    text = re.sub(rf"\b{me}\({os.getgid()}\)", "user(1000)", text)
+    return re.sub(rf"\b{re.escape(socket.gethostname())}\b", "login1", text)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,385 @@
+"""The words that go to Slurm, and the reading of what its releases answered, recorded."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jupyter_hpcctr.core.facts import Partition, Site
+from jupyter_hpcctr.core.job import Command, Ending, JobId, JobState, JobStatus, Output
+from jupyter_hpcctr.core.plan import JobSpec
+from jupyter_hpcctr.core.request import Resources
+from jupyter_hpcctr.errors import RequestError, SchedulerUnreachable, SubmitRefused
+from jupyter_hpcctr.schedulers.slurm import Slurm
+
+RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("slurm-*"))
+SLURM = Slurm()
+
+
+@pytest.fixture(params=RECORDINGS, ids=lambda path: path.name)
+def release(request):
+    return request.param
+
+
+def recorded(release, name):
+    plain = json.loads((release / f"{name}.json").read_text(encoding="utf-8"))
+    return Output(plain["returncode"], plain["stdout"], plain["stderr"])
+
+
+def words(release, name):
+    return tuple(json.loads((release / f"{name}.json").read_text(encoding="utf-8"))["argv"])
+
+
+def squeue(*rows):
+    return SLURM.statuses(Output(0, "".join(f"{row}\n" for row in rows), ""))
+
+
+def one(row):
+    (status,) = squeue(row).values()
+    return status
+
+
+def test_a_plain_submission():
+    spec = JobSpec("a name", ("python3", "-m", "x", "a b"), Resources(), "/work dir", "/work dir/job.log")
+    assert SLURM.submit(spec) == Command(
+        (
+            "sbatch",
+            "--parsable",
+            "--no-requeue",
+            "--export=ALL",
+            "--open-mode=append",
+            "--job-name=a name",
+            "--chdir=/work dir",
+            "--output=/work dir/job.log",
+            "--error=/work dir/job.log",
+            "--nodes=1",
+        ),
+        stdin="#!/bin/sh\nexec python3 -m x 'a b'\n",
+    )
+
+
+def test_every_resource_has_its_word():
+    resources = Resources(
+        nodes=2,
+        ntasks=8,
+        ntasks_per_node=4,
+        cpus_per_task=3,
+        mem_mb=4000,
+        gpus_per_node=2,
+        gpu_type="a100",
+        time_minutes=90,
+        partition="gpu",
+        account="phys",
+        qos="high",
+        constraint="ib&ssd",
+        reservation="course",
+    )
+    assert SLURM.submit(JobSpec("x", ("true",), resources, "/", "/l")).argv[9:] == (
+        "--nodes=2",
+        "--ntasks=8",
+        "--ntasks-per-node=4",
+        "--cpus-per-task=3",
+        "--mem=4000M",
+        "--gres=gpu:a100:2",
+        "--time=90",
+        "--partition=gpu",
+        "--account=phys",
+        "--qos=high",
+        "--constraint=ib&ssd",
+        "--reservation=course",
+    )
+
+
+def test_gpus_without_a_type():
+    spec = JobSpec("x", ("true",), Resources(gpus_per_node=1), "/", "/l")
+    assert SLURM.submit(spec).argv[9:] == ("--nodes=1", "--gres=gpu:1")
+
+
+@pytest.mark.parametrize(
+    ("name", "given"), [("a\nb", "a b"), ("", "jupyter"), ("\n", "jupyter"), ("-x", "-x"), ("ä\0b", "ä b")]
+)
+def test_names_become_one_line(name, given):
+    argv = SLURM.submit(JobSpec(name, ("true",), Resources(), "/", "/l")).argv
+    assert argv[5] == f"--job-name={given}"
+
+
+def test_percent_signs_of_the_log_file_are_no_patterns():
+    argv = SLURM.submit(JobSpec("x", ("true",), Resources(), "/100%j", "/100%j/%x")).argv
+    assert argv[6:9] == ("--chdir=/100%j", "--output=/100%%j/%%x", "--error=/100%%j/%%x")
+
+
+def test_a_backslash_in_the_log_file_is_refused():
+    with pytest.raises(RequestError, match="backslash"):
+        SLURM.submit(JobSpec("x", ("true",), Resources(), "/", "/a\\b"))
+
+
+def test_the_other_words():
+    assert SLURM.query([JobId("7"), JobId("8")]).argv == (
+        "squeue", "--noheader", "--states=all", "--format=%A|%T|%S|%e|%N|%r", "--jobs=7,8",
+    )  # fmt: skip
+    assert SLURM.settle(JobId("7")).argv == ("scontrol", "--oneliner", "show", "job", "7")
+    assert SLURM.recall(JobId("7")).argv == (
+        "sacct", "--allocations", "--parsable2", "--noheader",
+        "--format=JobIDRaw,State,ExitCode,End,NodeList", "--jobs=7",
+    )  # fmt: skip
+    assert SLURM.signal(JobId("7"), 10).argv == ("scancel", "--batch", "--signal=10", "7")
+    assert SLURM.cancel([JobId("7"), JobId("8")]).argv == ("scancel", "--quiet", "7", "8")
+
+
+def test_there_are_recordings_of_more_than_one_release():
+    assert [path.name for path in RECORDINGS] == ["slurm-22.05", "slurm-24.11"]
+
+
+def test_recordings_are_answers_to_todays_words(release):
+    """Whoever changes the words must record anew."""
+    assert words(release, "squeue-one-unknown") == SLURM.query([JobId("4000000")]).argv
+    assert words(release, "scontrol-unknown") == SLURM.settle(JobId("4000000")).argv
+    assert words(release, "scancel-unknown") == SLURM.cancel([JobId("4000000")]).argv
+    assert [words(release, "site-sinfo"), words(release, "site-scontrol")] == [c.argv for c in SLURM.site()]
+    resources = Resources(nodes=2, cpus_per_task=4)
+    assert (
+        words(release, "sbatch-ok") == SLURM.submit(JobSpec("a name", ("true",), resources, "/tmp", "/dev/null")).argv
+    )
+
+
+def test_recorded_submissions(release):
+    assert SLURM.submitted(recorded(release, "sbatch-ok")) == JobId("8")
+    said = {}
+    for path in sorted(release.glob("sbatch-bad-*.json")):
+        with pytest.raises(SubmitRefused) as refusal:
+            SLURM.submitted(recorded(release, path.stem))
+        said[path.stem] = refusal.value.message
+        assert refusal.value.hint and not refusal.value.transient
+    assert said == {
+        "sbatch-bad-constraint": "Slurm refused the job: Invalid feature specification",
+        "sbatch-bad-gpu-type": "Slurm refused the job: Requested node configuration is not available",
+        "sbatch-bad-gpus": "Slurm refused the job: Requested node configuration is not available",
+        "sbatch-bad-memory": "Slurm refused the job: Memory specification can not be satisfied; "
+        "Requested node configuration is not available",
+        "sbatch-bad-partition": "Slurm refused the job: invalid partition specified: nowhere; "
+        "Invalid partition name specified",
+        "sbatch-bad-reservation": "Slurm refused the job: Requested reservation is invalid",
+    }
+
+
+def test_recorded_queue(release):
+    found = SLURM.statuses(recorded(release, "squeue"))
+    assert {job: (s.state, s.ending, s.reason, s.nodes) for job, s in found.items()} == {
+        "1": (JobState.ENDED, Ending.COMPLETED, "", "n1"),
+        "2": (JobState.ENDED, Ending.FAILED, "NonZeroExitCode", "n1"),
+        "3": (JobState.ENDED, Ending.FAILED, found[JobId("3")].reason, "n1"),
+        "4": (JobState.ENDED, Ending.CANCELLED, "", "n1"),
+        "5": (JobState.ENDED, Ending.TIMEOUT, "TimeLimit", "n2"),
+        "6": (JobState.RUNNING, None, "Suspended", "n2"),
+        "7": (JobState.RUNNING, None, "", "n2"),
+        "8": (JobState.PENDING, None, "Resources", ""),
+        "9": (JobState.PENDING, None, "JobHeldAdmin", ""),
+    }
+    assert found[JobId("8")].expected_start and found[JobId("9")].expected_start is None
+    assert {job for job, s in found.items() if s.end_time is None} == {"8", "9"}
+    assert SLURM.statuses(recorded(release, "squeue-one-unknown")) == {}
+    assert SLURM.statuses(recorded(release, "squeue-two-unknown")) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "job", "state", "ending", "exit_code", "signal", "nodes"),
+    [
+        ("completed", "1", JobState.ENDED, Ending.COMPLETED, 0, None, "n1"),
+        ("failed", "2", JobState.ENDED, Ending.FAILED, 3, None, "n1"),
+        ("killed", "3", JobState.ENDED, Ending.FAILED, 0, 9, "n1"),
+        ("cancelled", "4", JobState.ENDED, Ending.CANCELLED, 0, 15, "n1"),
+        ("timeout", "5", JobState.ENDED, Ending.TIMEOUT, 0, 15, "n2"),
+        ("suspended", "6", JobState.RUNNING, None, None, None, "n2"),
+        ("running", "7", JobState.RUNNING, None, None, None, "n2"),
+        ("pending", "8", JobState.PENDING, None, None, None, ""),
+        ("held", "9", JobState.PENDING, None, None, None, ""),
+    ],
+)
+def test_recorded_ends(release, name, job, state, ending, exit_code, signal, nodes):
+    status = SLURM.settled(recorded(release, f"scontrol-{name}"), JobId(job))
+    assert (status.job_id, status.state, status.ending) == (job, state, ending)
+    assert (status.exit_code, status.signal, status.nodes) == (exit_code, signal, nodes)
+    assert (status.end_time is None) == (state is JobState.PENDING)
+
+
+def test_recorded_strangers(release):
+    unknown = JobStatus(JobId("1"), JobState.UNKNOWN)
+    assert SLURM.settled(recorded(release, "scontrol-unknown"), JobId("1")) == unknown
+    assert SLURM.settled(recorded(release, "sacct-disabled"), JobId("1")) == unknown
+    assert recorded(release, "scancel-unknown").returncode == 0
+
+
+def test_recorded_sites(release):
+    site = SLURM.read_site([recorded(release, "site-sinfo"), recorded(release, "site-scontrol")])
+    assert site.version.startswith(release.name.removeprefix("slurm-"))
+    assert site == Site(
+        scheduler="slurm",
+        version=site.version,
+        controller="127.0.0.1",
+        partitions=(
+            Partition(
+                name="debug",
+                is_default=True,
+                is_up=True,
+                nodes_total=2,
+                nodes_idle=1,
+                cpus_per_node=4,
+                mem_mb_per_node=4000,
+                gres=("gpu:2",),
+                time_limit_minutes=None,
+            ),
+        ),
+    )
+
+
+def test_recorded_silence_is_never_an_answer(release):
+    sinfo = recorded(release, "silent-sinfo")
+    for read in (
+        lambda: SLURM.submitted(recorded(release, "silent-sbatch")),
+        lambda: SLURM.statuses(recorded(release, "silent-squeue")),
+        lambda: SLURM.settled(recorded(release, "silent-scontrol"), JobId("1")),
+        lambda: SLURM.read_site([sinfo, recorded(release, "site-scontrol")]),
+        lambda: SLURM.read_site([recorded(release, "site-sinfo"), sinfo]),
+    ):
+        with pytest.raises(SchedulerUnreachable) as error:
+            read()
+        assert error.value.message == "Slurm does not answer: " + error.value.message.partition(": ")[2]
+        assert "Unable to contact slurm controller" in error.value.message
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
+        "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)",
+        "sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received",
+        "sbatch: error: Batch job submission failed: Protocol authentication error",
+        "sbatch: error: Batch job submission failed: Slurm backup controller in standby mode",
+        "sbatch: error: Munge encode failed: Failed to connect to \"/run/munge/munge.socket.2\"",
+        "sbatch: fatal: Could not establish a configuration source",
+    ],
+)  # fmt: skip
+def test_trouble_of_the_controller_is_no_refusal(said):
+    with pytest.raises(SchedulerUnreachable):
+        SLURM.submitted(Output(1, "", said))
+
+
+@pytest.mark.parametrize(
+    ("stdout", "job"), [("12\n", "12"), ("12;alpha\n", "12"), ("a note of the site\n12;alpha\n", "12")]
+)
+def test_ids_of_single_and_federated_clusters(stdout, job):
+    assert SLURM.submitted(Output(0, stdout, "")) == job
+
+
+@pytest.mark.parametrize("stdout", ["", "Submitted batch job\n", "-1\n"])
+def test_an_answer_without_an_id_is_told(stdout):
+    with pytest.raises(SubmitRefused, match="no job id"):
+        SLURM.submitted(Output(0, stdout, ""))
+
+
+@pytest.mark.parametrize(
+    ("word", "state", "ending"),
+    [
+        ("BOOT_FAIL", JobState.ENDED, Ending.NODE_FAIL),
+        ("CANCELLED", JobState.ENDED, Ending.CANCELLED),
+        ("COMPLETED", JobState.ENDED, Ending.COMPLETED),
+        ("DEADLINE", JobState.ENDED, Ending.TIMEOUT),
+        ("FAILED", JobState.ENDED, Ending.FAILED),
+        ("LAUNCH_FAILED", JobState.ENDED, Ending.FAILED),
+        ("NODE_FAIL", JobState.ENDED, Ending.NODE_FAIL),
+        ("OUT_OF_MEMORY", JobState.ENDED, Ending.OUT_OF_MEMORY),
+        ("PREEMPTED", JobState.ENDED, Ending.PREEMPTED),
+        ("RECONFIG_FAIL", JobState.ENDED, Ending.FAILED),
+        ("REVOKED", JobState.ENDED, Ending.LOST),
+        ("TIMEOUT", JobState.ENDED, Ending.TIMEOUT),
+        ("SOMETHING_NEW", JobState.UNKNOWN, None),
+    ],
+)
+def test_states_of_the_end(word, state, ending):
+    status = one(f"5|{word}|2026-01-02T03:04:05|2026-01-02T03:05:05|n[1-2]|None")
+    assert status == JobStatus(
+        JobId("5"),
+        state,
+        nodes="n[1-2]",
+        end_time="2026-01-02T03:05:05" if state is JobState.ENDED else None,
+        ending=ending,
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "state", "reason"),
+    [
+        ("PENDING", JobState.PENDING, "Priority"),
+        ("CONFIGURING", JobState.PENDING, "Configuring"),
+        ("POWER_UP_NODE", JobState.PENDING, "Power_up_node"),
+        ("REQUEUED", JobState.PENDING, "requeued"),
+        ("REQUEUE_FED", JobState.PENDING, "requeued"),
+        ("REQUEUE_HOLD", JobState.PENDING, "requeued"),
+        ("SPECIAL_EXIT", JobState.PENDING, "requeued"),
+        ("RESV_DEL_HOLD", JobState.PENDING, "Resv_del_hold"),
+        ("RUNNING", JobState.RUNNING, "Priority"),
+        ("COMPLETING", JobState.RUNNING, "Completing"),
+        ("RESIZING", JobState.RUNNING, "Resizing"),
+        ("SIGNALING", JobState.RUNNING, "Signaling"),
+        ("STAGE_OUT", JobState.RUNNING, "Stage_out"),
+        ("STOPPED", JobState.RUNNING, "Stopped"),
+        ("SUSPENDED", JobState.RUNNING, "Suspended"),
+    ],
+)
+def test_states_of_living_jobs(word, state, reason):
+    status = one(f"5|{word}|2026-01-02T03:04:05|2026-01-03T03:04:05||Priority")
+    pending = state is JobState.PENDING
+    assert status == JobStatus(
+        JobId("5"),
+        state,
+        reason=reason,
+        expected_start="2026-01-02T03:04:05" if pending else None,
+        end_time=None if pending else "2026-01-03T03:04:05",
+    )
+
+
+def test_a_reason_may_hold_anything():
+    assert one("5|PENDING|N/A|N/A||a|b, c").reason == "a|b, c"
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("7|COMPLETED|0:0|2026-01-02T03:04:05|n1", (Ending.COMPLETED, 0, None)),
+        ("7|CANCELLED by 1001|0:0|2026-01-02T03:04:05|n1", (Ending.CANCELLED, 0, None)),
+        ("7|FAILED|3:0|2026-01-02T03:04:05|n1", (Ending.FAILED, 3, None)),
+        ("7|FAILED|0:9|2026-01-02T03:04:05|n1", (Ending.FAILED, 0, 9)),
+        ("7|OUT_OF_MEMORY|0:125|2026-01-02T03:04:05|n1", (Ending.OUT_OF_MEMORY, 0, 125)),
+    ],
+)
+def test_accounting_remembers(row, expected):
+    ending, exit_code, signal = expected
+    assert SLURM.settled(Output(0, f"{row}\n", ""), JobId("7")) == JobStatus(
+        JobId("7"),
+        JobState.ENDED,
+        nodes="n1",
+        end_time="2026-01-02T03:04:05",
+        ending=ending,
+        exit_code=exit_code,
+        signal=signal,
+    )
+
+
+def test_accounting_that_knows_nothing():
+    assert SLURM.settled(Output(0, "", ""), JobId("7")) == JobStatus(JobId("7"), JobState.UNKNOWN)
+
+
+def test_partitions_of_unlike_nodes_are_one():
+    rows = "long*|up|2-12:30:00|1/2/0/3|64+|256000+|gpu:a100:4(S:0-1)\nlong*|up|2-12:30:00|0/1/0/1|32|128000|(null)\n"
+    rows += "short|down|30:00|0/0/4/4|16|1000|gpu:a100:2,nvme:1\nempty|up|infinite|0/0/0/0|0|0|(null)\n"
+    config = "SlurmctldHost[0]        = ctl1\nSLURM_VERSION           = 25.11.2\n"
+    assert SLURM.read_site([Output(0, rows, ""), Output(0, config, "")]) == Site(
+        scheduler="slurm",
+        version="25.11.2",
+        controller="ctl1",
+        partitions=(
+            Partition("long", True, True, 4, 3, 64, 256000, ("gpu:a100:4",), 3630),
+            Partition("short", False, False, 4, 0, 16, 1000, ("gpu:a100:2", "nvme:1"), 30),
+            Partition("empty", False, True, 0, 0, 0, 0, (), None),
+        ),
+    )
