@@ -1,8 +1,8 @@
 """One poller for all jobs of a process, however many kernels it has.
 
 It asks at once when a job is new or something has happened, then after 1, 2, 4, 8 … 30 s while
-something is pending, and at last every 60 s when all jobs run, because agents report by themselves. A question that was not answered changes
-nothing: an unreachable controller is not a dead kernel.
+something is pending, and at last every 60 s when all jobs run, because agents report by themselves.
+A question that was not answered changes nothing: an unreachable controller is not a dead kernel.
 """
 
 from __future__ import annotations

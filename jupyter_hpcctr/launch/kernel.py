@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import json
 import logging
 import secrets
@@ -25,11 +24,11 @@ from ..core.plan import LaunchPlan
 from ..core.request import KernelRequest
 from ..edge import answers, files
 from ..edge.front import CHANNELS, Front, Phase
-from ..edge.link import KeyPair
 from ..edge.loop import in_thread
 from ..errors import CommandError, HpcctrError, SchedulerError
 from .gather import draw, gather
 from .hub import Hub
+from .secret import entrust
 
 log = logging.getLogger(__name__)
 
@@ -136,30 +135,15 @@ class Launch:
         facts = await in_thread(gather, self._request, hub.policy, hub.store, cwd=self._cwd)
         plan = self.plan = draw(self._request, facts, hub.policy, engine=hub.engine, scheduler=hub.scheduler)
         self._front.ipykernel = version("ipykernel") if plan.image is None else plan.image.ipykernel
-        await self._write_secret(plan)
+        self._connected, self._cause = False, ""
+        self._gone.clear()
+        self._agent_key = await entrust(hub, plan, self._key, self._from_agent)
         output = await hub.run(plan.scheduler, plan.submit)
         self.job = hub.scheduler(plan.scheduler).submitted(output)
         self._mark("submitted")
         log.info("kernel submitted as %s job %s", plan.scheduler, self.job)
         self._front.say(f"{plan.scheduler} job {self.job} is submitted.")
         hub.watch(plan.scheduler).add(self.job, self._on_status)
-
-    async def _write_secret(self, plan: LaunchPlan) -> None:
-        keys = KeyPair.new()
-        endpoint = await self._hub.endpoint(plan.scheduler)
-        self._agent_key = keys.public
-        self._connected, self._cause = False, ""
-        self._gone.clear()
-        self._hub.link.admit(keys.public, self._from_agent)
-        link = {"addresses": [endpoint], "server_key": self._hub.link.public_key}
-        config = {
-            "link": {**link, "public_key": keys.public, "secret_key": keys.secret},
-            "kernel_key": self._key,
-            "orphan_seconds": self._hub.policy.orphan_minutes * 60,
-            "plan": dataclasses.asdict(plan),
-        }
-        await in_thread(files.private_dir, Path(plan.job_dir))
-        await in_thread(files.write_private, Path(plan.secret_file), json.dumps(config))
 
     # -- what the scheduler and the agent say
 

@@ -1,0 +1,48 @@
+"""The agent's private directory on its node, and the sweeping up of those that were left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+
+
+def make(run_dir: str, directories: Iterable[str]) -> None:
+    """Make the run directory and what the plan wants in it, all 0700.
+
+    Raises
+    ------
+    FileExistsError
+        The run directory is there: somebody made it for us to fall into.
+    """
+    sweep(run_dir)
+    os.mkdir(run_dir, 0o700)
+    os.symlink(str(os.getpid()), f"{run_dir}/agent")
+    for directory in directories:
+        os.makedirs(directory, 0o700, exist_ok=True)
+
+
+def write(path: str, text: str) -> None:
+    """Write a file that only its owner can read; there must be none yet."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def sweep(run_dir: str) -> None:
+    """Remove what agents of this user left on this node that were killed before they could tidy up.
+
+    ``run_dir`` is ``…/hpcctr-UID-TOKEN``; each names its agent's process by a link.
+    """
+    parent, _, name = run_dir.rpartition("/")
+    prefix = name.rpartition("-")[0] + "-"
+    for other in os.listdir(parent):
+        path = f"{parent}/{other}"
+        if not other.startswith(prefix):
+            continue
+        try:
+            gone = os.lstat(path).st_uid == os.getuid() and not os.path.exists(f"/proc/{os.readlink(f'{path}/agent')}")
+        except OSError:  # made by somebody else, or this moment
+            continue
+        if gone:
+            shutil.rmtree(path, ignore_errors=True)
