@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -ec
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench setup clean packages
+.PHONY: demo test lint bench setup clean packages images
 
 PYTHON ?= /usr/bin/python3
 ARGS ?=
@@ -15,7 +15,7 @@ STAMP := .venv/installed-$(shell cat pyproject.toml Makefile | cksum | cut -d' '
 
 ifeq ($(shell id -u),0)
 
-demo test lint bench setup: packages
+demo test lint bench setup images: packages
 	.ci/as-user make --no-print-directory $@
 
 clean:
@@ -29,12 +29,16 @@ export PATH := $(BIN):$(PATH):/usr/sbin:/sbin
 demo: setup
 	python kernels/demo/demo.py $(ARGS)
 
-test: setup
-	mkdir -p build
+test: setup images
 	rm -f .coverage .coverage.*
 	status=0; coverage run -m pytest $(ARGS) | tee build/pytest.log || status=$$?; \
 	coverage combine -q && coverage report; \
 	tail -n 1 build/pytest.log; exit $$status
+
+# Before the tests, whose time limits they would otherwise use up; nothing when they are there.
+images: setup
+	mkdir -p build
+	python kernels/images/build.py python python-mpi --output $${HPCCTR_TEST_CACHE:-build/images}
 
 lint: setup
 	ruff check .
