@@ -43,7 +43,7 @@ def creates(path):
 text = lambda raw: raw.decode("utf-8", "surrogateescape")
 unescape = lambda found: bytes([int(found[1], 8)])
 mounts = [re.sub(rb"\\\\([0-7]{3})", unescape, l.split()[4]) for l in open("/proc/self/mountinfo", "rb")]
-status = dict(line.rstrip().split(":\\t", 1) for line in open("/proc/self/status") if ":\\t" in line)
+status = dict(line.rstrip("\\n").partition(":\\t")[::2] for line in open("/proc/self/status"))
 pairs = [pair.partition(b"=")[::2] for pair in open("/proc/self/environ", "rb").read().split(b"\\0") if pair]
 json.dump({
     "words": sys.argv[1:], "cwd": os.getcwd(), "pid": os.getpid(), "ids": [os.getuid(), os.getgid()],
@@ -104,7 +104,7 @@ class Node:
         self.engine.check(self.container)
         Path(self.container.mount_point).mkdir(mode=0o700, parents=True, exist_ok=True)
         Path(self.container.env_file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Path(self.container.env_file).write_text(lines(self.env), encoding="utf-8")
+        self.write_environment()
         return self
 
     def __exit__(
@@ -112,6 +112,10 @@ class Node:
     ) -> None:
         """End the holder and everything in its session."""
         self.end()
+
+    def write_environment(self) -> None:
+        """Write ``env`` to the container's environment file, as the agent does before it runs a command."""
+        Path(self.container.env_file).write_text(lines(self.env), encoding="utf-8")
 
     def command(self, argv: Sequence[str]) -> Output:
         """Run a program in a container of its own, to its end."""

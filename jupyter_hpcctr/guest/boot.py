@@ -74,6 +74,7 @@ def run_ipykernel(connection_file: str) -> None:
     cache = os.environ.pop(CACHE_VARIABLE, "")
     startup = __import__("startup")
     del sys.modules["startup"], sys.path[0]  # the guest's directory is none of the user's
+    os.environ.setdefault("JPY_PARENT_PID", str(os.getppid()))  # read at import: ends when its parent has ended
     cached = bool(cache) and startup.install(cache)
     try:
         kernelapp = __import__("ipykernel.kernelapp", fromlist=["IPKernelApp"])
@@ -82,7 +83,6 @@ def run_ipykernel(connection_file: str) -> None:
             raise
         python = f"{os.path.basename(sys.executable)} ({'.'.join(map(str, sys.version_info[:3]))})"
         fail(NO_IPYKERNEL, f"the image has no ipykernel for {python}: add it with 'pip install ipykernel'")
-    os.environ.setdefault("JPY_PARENT_PID", str(os.getppid()))  # ipykernel ends when its parent has ended
     sys.argv = ["ipykernel_launcher", "-f", connection_file]
     app = kernelapp.IPKernelApp.instance()
     app.initialize(sys.argv[1:])
