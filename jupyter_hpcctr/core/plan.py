@@ -18,6 +18,9 @@ from .resolve import Resolved
 if TYPE_CHECKING:
     from .seams import Engine, Scheduler
 
+STARTUP = "startup"
+"""Directory below the state directory for the guests' start-up caches."""
+
 HOLDER_PID = "@HOLDER_PID@"
 """Stands in a joining command's words for the holder's process id, which only the agent will know."""
 
@@ -130,7 +133,7 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
         submit=scheduler.submit(spec),
         hold=hold if joined is not None else None,
         kernel=joined or engine.command(container, words),
-        env=resolved.env,
+        env={**resolved.env, **_startup_cache(resolved, policy)},
         pass_env=policy.pass_env,
         drop_env=policy.drop_env,
         run_dir=host.run_dir,
@@ -151,6 +154,16 @@ def _kernel_words(resolved: Resolved, facts: Facts, *, guest: str, kernel_dir: s
         python = facts.host.python  # no image: the server's own Python, which has ipykernel
     boot = (python, f"{guest}/boot.py", resolved.engine, connection)
     return boot + tuple(word.replace("{connection_file}", connection) for word in resolved.request.argv)
+
+
+def _startup_cache(resolved: Resolved, policy: Policy) -> dict[str, str]:
+    # Where guest/startup.py keeps what it learnt: the user's own, by digest, where the container can see it.
+    directory = f"{policy.state_dir}/{STARTUP}"
+    shown = ("/tmp", *(mount.target for mount in resolved.mounts if mount.source == mount.target))  # noqa: S108
+    if resolved.image is None or not any(directory.startswith(f"{root.rstrip('/')}/") for root in shown):
+        return {}
+    python = PurePosixPath(resolved.request.python).name
+    return {"HPCCTR_STARTUP_CACHE": f"{directory}/{resolved.image.digest.replace(':', '-')}-{python}"}
 
 
 def _container(resolved: Resolved, facts: Facts) -> tuple[Container, tuple[str, ...]]:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from ..core.plan import LaunchPlan
+from ..core.plan import STARTUP, LaunchPlan
 from ..edge import files
 from ..edge.link import KeyPair, Receiver
 from ..edge.loop import in_thread
@@ -37,6 +37,7 @@ async def entrust(hub: Hub, plan: LaunchPlan, kernel_key: str, receiver: Receive
         "orphan_seconds": hub.policy.orphan_minutes * 60,
         "plan": dataclasses.asdict(plan),
     }
+    await in_thread(files.private_dir, Path(hub.policy.state_dir) / STARTUP)
     await in_thread(files.private_dir, Path(plan.job_dir))
     await in_thread(files.write_private, Path(plan.secret_file), json.dumps(config))
     return keys.public

@@ -69,6 +69,13 @@ def test_a_plan_for_an_image_holds_a_container_and_joins_it():
     assert made.reasons == ()
 
 
+def test_a_start_up_cache_is_named_by_the_digest_where_the_container_can_see_it():
+    made, _ = drawn({"image": "r/n:1"}, policy=Policy(state_dir="/home/alice/state"))
+    assert made.env["HPCCTR_STARTUP_CACHE"] == "/home/alice/state/startup/sha256-1-python3"
+    made, _ = drawn({"image": "r/n:1"}, policy=Policy(state_dir="/elsewhere"))
+    assert "HPCCTR_STARTUP_CACHE" not in made.env
+
+
 def test_the_same_input_gives_the_same_plan_and_it_can_be_written_down():
     first, _ = drawn({"image": "r/n:1"})
     second, _ = drawn({"image": "r/n:1"})
