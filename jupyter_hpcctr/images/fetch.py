@@ -23,6 +23,8 @@ _HOUR_S = 3600.0
 _MEANINGS: tuple[tuple[tuple[str, ...], str, str, bool], ...] = (
     (("no space left on device", "disk quota exceeded"), "there is no room for it",
      "free some in {tmp} and in the image store, or set TMPDIR", False),
+    (("source image rejected", "policy.json"), "there is no signature policy, or it does not allow this image",
+     "see containers-policy.json(5)", False),
     (("manifest unknown", "name unknown", "no descriptor found", "no image found in", "file not found in index",
       "no such file or directory", "repository name not known"),
      "there is no such image", "check its name and tag", False),
@@ -30,10 +32,8 @@ _MEANINGS: tuple[tuple[tuple[str, ...], str, str, bool], ...] = (
      "an administrator can name its host in HpcctrSite.insecure_registries", False),
     (("unauthorized", "authentication required", "access to the resource is denied", "forbidden"),
      "the registry wants a login, or does not know this image", "skopeo login REGISTRY", False),
-    (("source image rejected", "policy.json"), "the signature policy does not allow it",
-     "see containers-policy.json(5)", False),
     (("connection refused", "no such host", "i/o timeout", "network is unreachable", "no route to host",
-      "connection reset", "did not answer", "503 ", "502 "), "the registry does not answer",
+      "connection reset", "did not answer", "bad gateway", "service unavailable"), "the registry does not answer",
      "check the name of its host, or try again later", True),
 )  # fmt: skip
 

@@ -57,6 +57,9 @@ class SquashStore:
         CommandMissing
             skopeo, umoci or mksquashfs is not installed.
         """
+        if not ref.is_local and "@" in ref.text and (here := self.find(ref)) is not None:
+            report(f"{ref.text} is here")
+            return here
         report(f"resolving {ref.text}")
         source = Source(ref, self._plain_http(ref))
         resolved = fetch.resolve(source)

@@ -172,6 +172,9 @@ def test_pull_by_digest_checks_it(store, make, registry):
     entry = json.loads(raw)["manifests"][0]
     image = store.pull(ImageRef(f"{name}@{entry['digest']}"), quiet)
     assert image.digest == entry["digest"]
+    before = registry.log_file.read_text().count("GET")
+    assert store.pull(ImageRef(f"{name}@{entry['digest']}"), quiet) == image
+    assert registry.log_file.read_text().count("GET") == before, "a digest that is here is not asked for"
     with pytest.raises(ImageError, match="no such image"):
         store.pull(ImageRef(f"{name}@sha256:{'0' * 64}"), quiet)
 
@@ -241,6 +244,35 @@ def test_image_for_another_machine_is_refused(store, make):
     other = "s390x" if fetch.architecture() != "s390x" else "amd64"
     with pytest.raises(ImageError, match=f"but for linux/{other}"):
         store.pull(ImageRef(make(plain, architecture=other)), quiet)
+    assert store.list() == ()
+
+
+def test_signature_policy_is_kept(store, make, monkeypatch, tmp_path):
+    """The policy of the user who pulls, whatever the machine's is."""
+    (tmp_path / ".config/containers").mkdir(parents=True)
+    (tmp_path / ".config/containers/policy.json").write_text('{"default": [{"type": "reject"}]}')
+    reference = make(plain)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ImageError, match="signature policy"):
+        store.pull(ImageRef(reference), quiet)
+    assert store.list() == ()
+
+
+def test_layer_that_was_changed_is_not_unpacked(store, make, registry):
+    def unique(root):
+        plain(root)
+        (root / "etc/noise").write_bytes(os.urandom(1000))
+
+    reference = make(unique)
+    layer = max(
+        registry.data.glob("**/blobs/sha256/*/*/data"), key=lambda p: p.stat().st_mtime_ns * (p.stat().st_size > 1000)
+    )
+    content = bytearray(layer.read_bytes())
+    content[len(content) // 2] ^= 1
+    layer.write_bytes(content)
+    with pytest.raises(ImageError, match="skopeo failed") as caught:
+        store.pull(ImageRef(reference), quiet)
+    assert layer.parent.name in str(caught.value)
     assert store.list() == ()
 
 
@@ -342,6 +374,22 @@ def test_full_disk(store, make, tmp_path):
     assert done.returncode == 1, done.stderr
     assert "ImageError" in done.stderr
     assert "no room" in done.stderr
+
+
+@pytest.mark.parametrize("harm", ["{}", "[", '{"digest": 1}'])
+def test_damaged_records_are_said(store, make, tmp_path, harm):
+    reference = ImageRef(make(plain))
+    record = Path(store.pull(reference, quiet).path).with_suffix(".json")
+    names = list((tmp_path / "a store/refs").iterdir())
+    for path in (record, *names):
+        path.write_text(harm)
+        with pytest.raises(ImageError, match="is damaged"):
+            store.find(reference)
+
+
+def test_store_that_cannot_be_written(make):
+    with pytest.raises(ImageError, match="cannot be changed"):
+        SquashStore(Policy(store="/proc/here")).pull(ImageRef(make(plain)), quiet)
 
 
 @pytest.mark.parametrize("harm", ["world-writable", "group-writable", "link", "foreign", "cut short", "no record"])

@@ -30,6 +30,7 @@ class Registry:
 
     host: str
     log_file: Path
+    data: Path
 
     def gets(self, words):
         """How often paths with these words in them were fetched with success."""
@@ -80,7 +81,7 @@ def registry(tmp_path_factory):
     words = Command(("docker-registry", "serve", str(config)))
     server = process.start(words, env=ENVIRONMENT | {"OTEL_TRACES_EXPORTER": "none"}, log_file=log_file, cwd=place)
     try:
-        yield Registry(_listening(server, log_file), log_file)
+        yield Registry(_listening(server, log_file), log_file, place / "data")
     finally:
         server.terminate()
         server.wait(timeout=30)

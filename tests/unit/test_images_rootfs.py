@@ -1,0 +1,73 @@
+"""What is done to an unpacked image, whatever is in it."""
+
+import stat
+
+import pytest
+
+from jupyter_hpcctr.images import rootfs
+
+
+@pytest.fixture
+def root(tmp_path):
+    root = tmp_path / "root"
+    (root / "locked/inner/deep").mkdir(parents=True)
+    (root / "locked/inner/deep/file").write_text("x")
+    (root / "locked/inner/deep/file").chmod(0)
+    (root / "locked/inner").chmod(0)
+    (root / "locked").chmod(0o111)
+    (root / "su").write_text("x")
+    (root / "su").chmod(0o6755)
+    (root / "sticky").mkdir()
+    (root / "sticky").chmod(0o1777)
+    (root / "dev").mkdir()
+    (root / "dangling").symlink_to("/nowhere")
+    return root
+
+
+def modes(root):
+    return {str(p.relative_to(root)): stat.S_IMODE(p.lstat().st_mode) for p in root.rglob("*") if not p.is_symlink()}
+
+
+def test_everything_is_readable_for_its_owner_and_nothing_changes_users(root):
+    rootfs.furnish(root, ("/srv", "a/b", "../up", "dangling"), epoch=1000)
+    found = modes(root)
+    assert found["locked"] == 0o711
+    assert found["locked/inner"] == 0o700
+    assert found["locked/inner/deep/file"] == 0o400
+    assert found["su"] == 0o755
+    assert found["sticky"] == 0o1777
+    assert {"srv", "a/b", "up", "hpcctr/guest", "hpcctr/run"} <= set(found)
+    assert not (root.parent / "up").exists()
+    assert (root / "dangling").is_symlink()
+    assert {root.stat().st_mtime, *((root / n).stat().st_mtime for n in ("srv", "hpcctr", "hpcctr/run"))} == {1000}
+    rootfs.remove(root)
+    assert not root.exists()
+
+
+def test_locked_tree_is_removed(root):
+    rootfs.remove(root)
+    assert not root.exists()
+
+
+def test_root_directories_that_may_be_laid_over(root):
+    rootfs.furnish(root, ("srv", "a/b"), epoch=0)
+    assert rootfs.roots(root) == {
+        "a": False,
+        "dangling": False,
+        "dev": False,
+        "hpcctr": False,
+        "locked": False,
+        "srv": True,
+        "sticky": True,
+        "su": False,
+    }
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["usr/lib/python3/dist-packages", "opt/conda/lib/python3.12/site-packages", "venv/lib/python3.9/site-packages"],
+)
+def test_ipykernel_is_found(tmp_path, place):
+    assert rootfs.ipykernel(tmp_path) is None
+    (tmp_path / place / "ipykernel-7.4.0.dist-info").mkdir(parents=True)
+    assert rootfs.ipykernel(tmp_path) == "7.4.0"
