@@ -41,7 +41,7 @@ class DemoError(Exception):
 class Demo:
     """The demo's directory, and the steps that fill and empty it."""
 
-    def __init__(self, directory: Path, images: Path) -> None:
+    def __init__(self, directory: Path, images: Path | None) -> None:
         self.directory, self.images = directory, images
         self.cluster = directory / "cluster"
         self.notebook = directory / "notebooks" / "hello.ipynb"
@@ -72,6 +72,7 @@ class Demo:
 
     def build(self, *more: str) -> list[str]:
         """Build both images, or find them built; return the names that they have now."""
+        self.images = self.images or image_directory()
         words = (str(HERE.parent / "images" / "build.py"), "python", "python-mpi", "--output", str(self.images))
         lines = run(sys.executable, *words, *more).splitlines()
         for line in lines:
@@ -113,7 +114,7 @@ class Demo:
             raise DemoError(f"there is no demo in {self.directory}")
         hpcctr("cluster", "down", "--dir", str(self.cluster))
         shutil.rmtree(self.directory)
-        say(f"removed {self.directory}; the built images stay in {self.images}")
+        say(f"removed {self.directory}; the built images stay")
 
     def what_next(self) -> str:
         """Say how to open the same in JupyterLab, and how to end it: commands to copy."""
@@ -151,7 +152,10 @@ def up(demo: Demo) -> None:
     with step("run hello.ipynb with its kernel in the image, on a node"):
         import player  # it needs nbclient, which the other steps do without
 
-        played = player.play(HERE / "hello.ipynb", demo.notebook, KERNEL)
+        try:
+            played = player.play(HERE / "hello.ipynb", demo.notebook, KERNEL)
+        except Exception as error:
+            raise DemoError(f"the notebook did not run to its end: {error}") from error
     print(f"\n{played}\n\nAll in all: {time.monotonic() - began:.1f} s\n\n{demo.what_next()}")
 
 
@@ -240,7 +244,7 @@ def main() -> int:
     parser.add_argument("--images", type=Path, metavar="DIR", help="of built images (default: build/images)")
     args = parser.parse_args()
     try:
-        demo = Demo(args.dir.absolute(), (args.images or image_directory()).absolute())
+        demo = Demo(args.dir.absolute(), args.images and args.images.absolute())
         demo.down() if args.what == "down" else up(demo)
     except (DemoError, OSError) as error:
         sys.stderr.write(f"demo: {error}\n")
