@@ -165,7 +165,8 @@ def start(site):
 @pytest.fixture
 def full(site):
     """Fill the cluster, so that whatever is submitted has to wait; ``full()`` makes room again."""
-    line = "sbatch --parsable --nodes=2 --exclusive --job-name=full --output=/dev/null".split() + ["--wrap=sleep 120"]
+    line = ["sbatch", "--parsable", "--nodes=2", "--exclusive", "--job-name=full", "--output=/dev/null"]
+    line += ["--wrap=sleep 170"]
     job = subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
     freed = []
 

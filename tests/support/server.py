@@ -20,7 +20,7 @@ PATIENCE_S = 60
 _PARTS = ("header", "parent_header", "metadata", "content")
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The server answered with an error."""
 
     def __init__(self, status, message):
@@ -77,7 +77,7 @@ class Server:
             return False
 
     def ask(self, method, path, body=None, *, timeout=PATIENCE_S):
-        """Make a REST call; return (status, what the answer's JSON says). Raises ``Refused``."""
+        """Make a REST call; return (status, what the answer's JSON says). Raises ``RefusedError``."""
         request = urllib.request.Request(
             f"{self.url}/api/{path}",
             method=method,
@@ -91,7 +91,7 @@ class Server:
         except urllib.error.HTTPError as error:
             with error:
                 text = error.read().decode(errors="replace")
-            raise Refused(error.code, json.loads(text)["message"] if text.startswith("{") else text) from None
+            raise RefusedError(error.code, json.loads(text)["message"] if text.startswith("{") else text) from None
 
     def kernels(self):
         """The listed kernels by their id."""
@@ -110,11 +110,11 @@ class Server:
         self._sockets.append(Socket(self, kernel_id, session=session or uuid.uuid4().hex, protocol=protocol))
         return self._sockets[-1]
 
-    def stop(self):
+    def stop(self, *, timeout=PATIENCE_S):
         """Shut down as people do, by SIGTERM; return the exit status."""
         self._hang_up()
         self.process.terminate()
-        return self.process.wait(timeout=PATIENCE_S)
+        return self.process.wait(timeout=timeout)
 
     def kill(self):
         """Make sure that nothing is left, however the test went."""
@@ -122,7 +122,7 @@ class Server:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(timeout=PATIENCE_S)
+                self.process.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -149,8 +149,9 @@ class Socket:
 
     def send(self, kind, content, *, channel="shell"):
         """Send a request; return its id."""
-        header = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "session": self.session, "username": "", "version": "5.4"}
-        header["date"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        header = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "session": self.session, "username": ""}
+        header |= {"date": date, "version": "5.4"}
         message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
         if self._binary:
             self._socket.send_binary(serialize_msg_to_ws_v1(message, channel, lambda part: json.dumps(part).encode()))
@@ -168,11 +169,16 @@ class Socket:
 
     def receive(self, *, timeout=PATIENCE_S):
         """The next message, a dictionary with ``channel``; raises ``TimeoutError``."""
-        self._socket.settimeout(timeout)
-        try:
-            data = self._socket.recv()
-        except websocket.WebSocketTimeoutException:
-            raise TimeoutError(f"no message in {timeout} s") from None
+        until = time.monotonic() + timeout
+        opcode = None
+        while opcode not in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):  # pings come in between
+            self._socket.settimeout(max(until - time.monotonic(), 0.01))
+            try:
+                opcode, data = self._socket.recv_data(control_frame=True)
+            except websocket.WebSocketTimeoutException:
+                raise TimeoutError(f"no message in {timeout} s") from None
+            if opcode == websocket.ABNF.OPCODE_CLOSE:
+                raise ConnectionResetError("the server closed the WebSocket")
         if not self._binary:
             return json.loads(data)
         channel, parts = deserialize_msg_from_ws_v1(data)
