@@ -3,8 +3,8 @@
 Standard library alone at import. With words it becomes that program; without, it runs the ipykernel of
 the interpreter that runs this file, in this process.
 
-``HPCCTR_STARTUP_CACHE`` names a file for ``startup``: used where it is there, made where it is not. Set it
-only for images that do not change under their name.
+``HPCCTR_STARTUP_CACHE`` names a file for ``startup``: used where it is there, made where it is not. Only
+images that nobody can change have one.
 
 Exit status 70: the container does not keep what its engine promises; 71: there is no ipykernel
 (sysexits.h: EX_SOFTWARE and the next).

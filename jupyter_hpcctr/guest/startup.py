@@ -24,13 +24,13 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
 
     Entry = tuple[str, bool, "bytes | None"]
     """Origin, whether it is a package, and the marshalled code (None for an extension module)."""
-    Cache = tuple[Mapping[str, Entry], Sequence[str]]
+    Cache = tuple[dict[str, Entry], list[str]]
     """Modules by name, and the shared libraries that they brought in."""
 
 LIMIT_BYTES = 64 * 1024 * 1024
@@ -51,7 +51,7 @@ class _Loader(external.SourceFileLoader):
 class Finder:
     """A meta path finder over recorded modules (importlib.abc.MetaPathFinder)."""
 
-    def __init__(self, modules: Mapping[str, Entry], image: int) -> None:
+    def __init__(self, modules: dict[str, Entry], image: int) -> None:
         self.modules = modules
         self.image = image
         self._devices: dict[str, int | None] = {}
@@ -94,14 +94,27 @@ class Finder:
 
 def install(path: str) -> bool:
     """Serve imports from the cache at ``path``; return whether there is a valid one."""
-    image, cache = _device("/"), load(path)
-    if cache is None or image is None:
+    image = image_device()
+    cache = None if image is None else load(path)
+    if image is None or cache is None:
         return False
     modules, libraries = cache
     sys.meta_path.insert(0, Finder(modules, image))
     for library in libraries:
         _read_ahead(library)
     return True
+
+
+def image_device(mountinfo: str = "/proc/self/mountinfo") -> int | None:
+    """Return the device of the image, None where it is not one that nobody can change.
+
+    A directory has the device of its file system, and so may the user's own files.
+    """
+    with open(mountinfo, encoding="utf-8", errors="surrogateescape") as file:
+        roots = [line.partition(" - ")[2].split()[0] for line in file if line.split()[4] == "/"]  # proc(5)
+    if not roots or roots[-1].partition(".")[0] not in ("fuse", "squashfs"):
+        return None
+    return _device("/")
 
 
 def load(path: str) -> Cache | None:
@@ -122,20 +135,28 @@ def load(path: str) -> Cache | None:
 
 
 def record(path: str, *, delay_s: float = 0.0) -> bool:
-    """Write what is imported by now from the image to ``path``, whole or not at all; return whether it was."""
+    """Write what is imported by now from the image to ``path``; return whether it was written."""
     time.sleep(delay_s)
     modules: dict[str, Entry] = {}
-    image, size = _device("/"), 0
+    image, size = image_device(), 0
+    if image is None:
+        return False
     for name, module in list(sys.modules.items()):
         entry = _entry(name, module, image)
         if entry is not None and size < LIMIT_BYTES:
             modules[name] = entry
             size += len(entry[2] or b"")
+    return write(path, (modules, _libraries(image)))
+
+
+def write(path: str, cache: Cache) -> bool:
+    """Write a cache for this interpreter, whole or not at all; return whether it was written."""
     new = f"{path}.{os.getpid()}"
     try:
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "wb") as file:
-            file.write(marshal.dumps((stamp(), modules, _libraries(image))))
+            file.write(marshal.dumps((stamp(), *cache)))
         os.replace(new, path)
     except OSError:  # a full disk is no reason to disturb the user: the next start tries again
         return False
@@ -147,7 +168,7 @@ def stamp() -> tuple[str, str, bytes, int]:
     return (sys.version, sys.prefix, external.MAGIC_NUMBER, sys.flags.optimize)
 
 
-def _entry(name: str, module: ModuleType, image: int | None) -> Entry | None:
+def _entry(name: str, module: ModuleType, image: int) -> Entry | None:
     spec = getattr(module, "__spec__", None)
     if spec is None or spec.name != name or not spec.origin or _device(spec.origin) != image:
         return None
@@ -164,7 +185,7 @@ def _entry(name: str, module: ModuleType, image: int | None) -> Entry | None:
         return None
 
 
-def _libraries(image: int | None) -> list[str]:
+def _libraries(image: int) -> list[str]:
     with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
         paths = {line.split(maxsplit=5)[5].rstrip("\n") for line in maps if ".so" in line}
     return sorted(path for path in paths if _device(path) == image)

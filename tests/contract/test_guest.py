@@ -138,8 +138,9 @@ def test_the_users_own_directories_keep_their_precedence(node):
 @pytest.mark.parametrize("damage", ["truncated", "writable by others", "of another interpreter", "a link"])
 def test_a_cache_that_cannot_be_trusted_is_ignored(tmp_path, monkeypatch, damage):
     path = tmp_path / "startup"
-    assert startup.record(str(path))
-    assert startup.load(str(path)) is not None
+    cache = ({"a": ("/a.py", False, b"code" * 50)}, ["/lib/x.so"])
+    assert startup.write(str(path), cache)
+    assert startup.load(str(path)) == cache
     if damage == "truncated":
         path.write_bytes(path.read_bytes()[:-100])
     elif damage == "writable by others":
@@ -153,7 +154,15 @@ def test_a_cache_that_cannot_be_trusted_is_ignored(tmp_path, monkeypatch, damage
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
-    assert startup.record(str(tmp_path / "missing" / "startup")) is False
+    (tmp_path / "file").touch()
+    assert startup.write(str(tmp_path / "file" / "startup"), ({}, [])) is False
+
+
+@pytest.mark.parametrize(("root", "known"), [("fuse", True), ("fuse.squashfuse_ll", True), ("ext4", False)])
+def test_only_an_image_that_nobody_can_change_has_a_cache(tmp_path, root, known):
+    lines = ["30 1 254:0 / / rw - ext4 /dev/vda rw", f"89 30 0:40 / / ro shared:1 - {root} x ro"]
+    (tmp_path / "mountinfo").write_text("\n".join([*lines, "99 89 0:5 / /dev rw - tmpfs x rw\n"]))
+    assert (startup.image_device(str(tmp_path / "mountinfo")) is not None) is known
 
 
 def test_the_kernel_ends_when_its_parent_was_killed(node):
