@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..core.job import Ending, JobId, JobState, JobStatus
+from ..core.job import Command, Ending, JobId, JobState, JobStatus
 from ..core.seams import Scheduler
 from ..errors import CommandError, SchedulerUnreachable
 from . import process
@@ -66,11 +66,15 @@ class Watch:
     async def settle(self, job: JobId) -> JobStatus | None:
         """Ask how a job ended; None where the scheduler does not answer."""
         try:
-            output = await in_thread(process.run, self._scheduler.settle(job), env=self._env())
-            return self._scheduler.settled(output, job)
+            status = await self._settled(self._scheduler.settle(job), job)
+            again = self._scheduler.recall(job) if status.state is JobState.UNKNOWN else None
+            return status if again is None else await self._settled(again, job)
         except (SchedulerUnreachable, CommandError) as error:
             log.warning("the end of job %s is not known: %s", job, error)
             return None
+
+    async def _settled(self, command: Command, job: JobId) -> JobStatus:
+        return self._scheduler.settled(await in_thread(process.run, command, env=self._env()), job)
 
     async def _run(self) -> None:
         while True:
