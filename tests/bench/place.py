@@ -3,10 +3,11 @@
 import contextlib
 import json
 import os
+import random
 import secrets
+import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -62,10 +63,13 @@ def unpacked(cache, digest):
 
 
 def settle():
-    """Wait until no job is left, so that the next variant finds the node as the first did."""
+    """Wait until no job is left, so that the next variant finds the node as the first did.
+
+    Slurm starts batch jobs once a second: the random rest lets each begin anywhere in that second.
+    """
     while subprocess.run(["squeue", "-h"], capture_output=True, check=True, timeout=30).stdout.strip():
         time.sleep(0.1)
-    time.sleep(0.3)
+    time.sleep(0.3 + random.random())
 
 
 class Managed:
@@ -113,7 +117,7 @@ class Ours(Managed):
 class ByHand:
     """An ipykernel that somebody starts with the words given and connects to by its connection file."""
 
-    def __init__(self, directory, *words, python="python3"):
+    def __init__(self, directory, *words, batch=False):
         self.name = f"{directory}/h{secrets.token_hex(3)}"
         channels = ("shell", "iopub", "stdin", "control", "hb")
         self.info = {f"{name}_port": port for port, name in enumerate(channels, 1)}
@@ -122,7 +126,9 @@ class ByHand:
         with open(f"{self.name}.json", "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             json.dump(self.info, file)
         self.began = time.monotonic()
-        line = [*words, python, "-m", "ipykernel_launcher", "-f", f"{self.name}.json"]
+        line = [*words, "python3", "-m", "ipykernel_launcher", "-f", f"{self.name}.json"]
+        if batch:
+            line = ["sbatch", "--quiet", "--wait", f"--output={self.name}.log", f"--wrap=exec {shlex.join(line)}"]
         self.log = open(f"{self.name}.log", "wb")  # noqa: SIM115  (as long as the process)
         self.process = subprocess.Popen(line, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
 
@@ -138,7 +144,10 @@ class ByHand:
     def stop(self):
         with Probe(self.info) as probe:
             probe.shut_down()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(1)  # srun ends with the kernel; sbatch --wait asks every few seconds
         try:
+            self.process.terminate()
             self.process.wait(10)
         finally:
             self.process.kill()
@@ -146,20 +155,15 @@ class ByHand:
             self.log.close()
 
 
-def directly(place, image, *, slurm=True):
-    """The kernel of an image (``root`` or ``squashfs``) by ch-run, without the product."""
+def directly(place, image, *, batch=False):
+    """The kernel of an image (``root`` or ``squashfs``) by ch-run under srun or sbatch, without the product."""
     mount = []
     if image == "squashfs":
         point = Path(place["directory"], "mnt")
         point.mkdir(exist_ok=True)
         mount = [f"--mount={point}"]
-    words = ["ch-run", *mount, place[image], "--"]
-    return ByHand(place["directory"], *(["srun", "--quiet", "--ntasks=1"] if slurm else []), *words)
-
-
-def locally(place):
-    """The kernel of this interpreter in this machine's processes, connected to directly."""
-    return ByHand(place["directory"], python=sys.executable)
+    before = [] if batch else ["srun", "--quiet", "--ntasks=1"]
+    return ByHand(place["directory"], *before, "ch-run", *mount, place[image], "--", batch=batch)
 
 
 def end():
