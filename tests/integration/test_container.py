@@ -47,7 +47,9 @@ def test_the_users_files_are_there_and_nothing_of_the_servers_environment(kernel
         assert kernel.value(f"open({str(marker)!r}).read()") == "seen"
     finally:
         marker.unlink()
-    assert kernel.value("__import__('os').getcwd()") == str(site.cwd), "the work directory is below /tmp, which is shown"
+    assert kernel.value("__import__('os').getcwd()") == str(site.cwd), (
+        "the work directory is below /tmp, which is shown"
+    )
 
 
 def test_restart_joins_the_same_container_in_the_same_job(kernel):

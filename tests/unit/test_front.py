@@ -189,7 +189,9 @@ def test_a_reply_of_the_kernel_finishes_its_cell(drive):
         asked = await client.send("shell", "execute_request", {"code": "1"})
         await asyncio.sleep(0.1)
         request = wire.unpack(KEY, owner.passed[0][1])
-        answer = wire.pack(KEY, "execute_reply", {"status": "ok"}, session="k", parent=request.header, idents=request.idents)
+        answer = wire.pack(
+            KEY, "execute_reply", {"status": "ok"}, session="k", parent=request.header, idents=request.idents
+        )
         front.from_kernel("shell", answer)
         assert (await client.receive("shell")).parent["msg_id"] == asked
         front.end("JobEnded", "over")

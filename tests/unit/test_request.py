@@ -95,7 +95,9 @@ def test_time_limits_are_read_as_sbatch_writes_them(text, expected):
     assert minutes(text) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), [("4G", 4096), ("512", 512), ("2048K", 2), ("1T", 1048576), ("3GB", 3072)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("4G", 4096), ("512", 512), ("2048K", 2), ("1T", 1048576), ("3GB", 3072)]
+)
 def test_memory_is_read_as_sbatch_writes_it(text, expected):
     assert megabytes(text) == expected
 
