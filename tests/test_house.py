@@ -11,6 +11,9 @@ import pytest
 
 import jupyter_hpcctr
 from jupyter_hpcctr.cli.main import parser
+from jupyter_hpcctr.config import HpcctrSite
+from jupyter_hpcctr.core.request import parse
+from jupyter_hpcctr.errors import RequestError
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "jupyter_hpcctr"
@@ -169,6 +172,18 @@ def test_links_lead_somewhere(path):
         if anchor:
             headings = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
             assert anchor in {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}, target
+
+
+def test_every_setting_and_every_request_key_is_documented():
+    text = (ROOT / "docs" / "launch.md").read_text(encoding="utf-8")
+    first = " ".join(re.findall(r"^\| ([^|]*) \|", text, re.MULTILINE))
+    documented = set(re.findall(r"`(\w+)`", first))
+    with pytest.raises(RequestError) as refused:
+        parse({"no_such_key": 1})
+    keys = set(refused.value.hint.removeprefix("known: ").split(", "))
+    settings = set(HpcctrSite.class_own_traits(config=True))
+    assert (keys | settings) - documented == set()
+    assert documented - (keys | settings) == set()
 
 
 def test_examples_of_commands_are_understood():
