@@ -29,6 +29,7 @@ log = logging.getLogger("hpcctr.agent")
 HOLDER_PID = "@HOLDER_PID@"
 START_TICK_MS, IDLE_TICK_MS = 5, 1000
 HOLD_PATIENCE_S, NUDGE_S = 60.0, 0.2
+ORPHANED = 75  # sysexits.h: EX_TEMPFAIL
 # What an engine's own command needs of the host: never TMPDIR, which ch-run(1) would show as /tmp.
 _HOST_ENV = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "XDG_RUNTIME_DIR", "SLURM_*", "LD_LIBRARY_PATH")
 
@@ -129,7 +130,7 @@ class Agent:
             self._bring_up()
         self._line.beat()
         if self._line.silent_s > self._orphan_s:
-            self._finish(f"no server for {self._orphan_s:g} s", 75)
+            self._finish(f"no server for {self._orphan_s:g} s", ORPHANED)
 
     def _bring_up(self) -> None:
         if self._kernel is None:
@@ -221,6 +222,8 @@ class Agent:
         if self._holder is not None:
             self._holder.end(patience_s=0.2)
         shutil.rmtree(self._run_dir, ignore_errors=True)
+        if self._status == ORPHANED:  # else the server tidies up, after it has read the log
+            shutil.rmtree(self._plan["job_dir"], ignore_errors=True)
         self._line.say("bye", why=self._over or "the agent failed")
         self._channels.close()
         self._line.close()

@@ -66,6 +66,12 @@ class Front:
         self._text = ""
         self._failure = answers.failure("JobEnded", "the job has ended")
 
+    @property
+    def connection_info(self) -> dict[str, Any]:
+        """What clients connect to, as in Jupyter's connection file."""
+        ports: dict[str, Any] = {f"{name}_port": port for name, port in CHANNELS.items()}
+        return ports | {"transport": "ipc", "ip": self.ip, "key": self.key, "signature_scheme": "hmac-sha256"}
+
     def open(self) -> None:
         """Listen, or listen again after a restart: jupyter_client removes the ipc files then."""
         for name, kind in _KINDS.items():
@@ -129,6 +135,8 @@ class Front:
 
     def from_kernel(self, channel: str, frames: list[bytes | zmq.Frame]) -> None:
         """Pass a kernel's message to its client, or on iopub to all."""
+        if channel == "iopub" and self.phase is Phase.WAITING and _welcomes(frames):
+            return  # the agent's subscription is none of the clients'; each of theirs has been welcomed here
         if channel == "shell" and self._running:
             self._note_reply([f.bytes if isinstance(f, zmq.Frame) else f for f in frames[:5]])
         self._sockets[channel].send_multipart(frames, copy=False)
@@ -258,3 +266,8 @@ class Front:
     ) -> None:
         frames = wire.pack(self.key, kind, content, session=self._session, parent=parent, idents=idents)
         self._sockets[channel].send_multipart(frames)
+
+
+def _welcomes(frames: Sequence[bytes | zmq.Frame]) -> bool:
+    head = [bytes(frame) for frame in frames[:4]]
+    return wire.DELIMITER in head[:-2] and b'"iopub_welcome"' in head[head.index(wire.DELIMITER) + 2]

@@ -48,4 +48,10 @@ class EdgeLoop:
 
 async def in_thread(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Run a blocking function outside of the edge loop's thread."""
-    return await asyncio.to_thread(function, *args, **kwargs)
+    try:
+        return await asyncio.to_thread(function, *args, **kwargs)
+    except RuntimeError as error:
+        # At interpreter exit no thread can be started any more, and nobody is kept waiting either.
+        if "cannot schedule new futures" not in str(error):
+            raise
+        return function(*args, **kwargs)

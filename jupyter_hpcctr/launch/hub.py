@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import fnmatch
 import logging
@@ -102,7 +103,7 @@ class Hub:
         """End every launch of this process and everything that runs for them."""
         if self.edge.loop.is_closed():
             return
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(concurrent.futures.TimeoutError):
             self.edge.wait(self._close(), timeout_s=15)
         self.edge.stop()
 

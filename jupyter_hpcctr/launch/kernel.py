@@ -23,9 +23,9 @@ from ..core.job import JobId, JobState, JobStatus
 from ..core.plan import LaunchPlan
 from ..core.request import KernelRequest
 from ..edge import answers, files
-from ..edge.front import CHANNELS, Front, Phase
+from ..edge.front import Front, Phase
 from ..edge.loop import in_thread
-from ..errors import CommandError, HpcctrError, SchedulerError
+from ..errors import CommandError, HpcctrError
 from .gather import draw, gather
 from .hub import Hub
 from .secret import entrust
@@ -62,13 +62,7 @@ class Launch:
     @property
     def connection_info(self) -> dict[str, Any]:
         """What clients connect to (Jupyter's connection file): ipc sockets in a private directory."""
-        info: dict[str, Any] = {f"{name}_port": port for name, port in CHANNELS.items()}
-        return info | {
-            "transport": "ipc",
-            "ip": self._front.ip,
-            "key": self._key.encode(),
-            "signature_scheme": "hmac-sha256",
-        }
+        return self._front.connection_info
 
     # -- starting
 
@@ -82,29 +76,44 @@ class Launch:
         """
         self._front.open()
         try:
-            if await self._must_fetch():
-                self._task = asyncio.create_task(self._fetch_and_submit())
-            else:
-                await self._submit()
+            await self._set_out()
         except HpcctrError:
             await self.stop()
             raise
 
     async def start_again(self) -> None:
-        """Start the kernel anew: in its job while there is one, else in a new job."""
+        """Start the kernel anew: in its job while there is one, else in a new job.
+
+        A refusal is shown in the notebook, which stays as it is: the next restart asks again.
+        """
         self.exit_code, self._expected = None, False
         self._front.open()
-        if self._front.phase is Phase.ENDED:
-            self._front.wait()
+        if self._front.phase is Phase.ENDED or self._gone.is_set():
+            await self._end_job()
             await self._forget_job()
-            self._began = time.monotonic()
-            await self.start()
+            self._front.wait()
+            try:
+                await self._set_out()
+            except HpcctrError as error:
+                await self._give_up(error)
         elif self._connected:
             self._front.wait()
             self._front.say("The kernel is starting again in the same job …")
             self._began = time.monotonic()
             self.phases.clear()
             self._hub.link.command(self._agent_key, command="restart")
+
+    async def _set_out(self) -> None:
+        self._began = time.monotonic()
+        self.phases.clear()
+        if await self._must_fetch():
+            self._task = asyncio.create_task(self._fetch_and_submit())
+        else:
+            await self._submit()
+
+    async def _give_up(self, error: HpcctrError) -> None:
+        await self._forget_job()
+        self._front.end(type(error).__name__, f"{error} {story.RESTART}")
 
     async def _must_fetch(self) -> bool:
         image = self._request.image
@@ -127,8 +136,7 @@ class Launch:
             self._mark("fetched")
             await self._submit()
         except HpcctrError as error:
-            await self._forget_job()
-            self._front.end(type(error).__name__, f"{error} {story.RESTART}")
+            await self._give_up(error)
 
     async def _submit(self) -> None:
         hub = self._hub
@@ -250,8 +258,7 @@ class Launch:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        with contextlib.suppress(SchedulerError, CommandError):
-            await self._end_job()
+        await self._end_job()
         await self._forget_job()
         await self._front.close()
         await in_thread(shutil.rmtree, self._directory, ignore_errors=True)
@@ -271,7 +278,10 @@ class Launch:
                 if status is not None and status.state is JobState.ENDED:
                     return
                 await asyncio.sleep(0.1)
-        await self._hub.run(plan.scheduler, self._hub.scheduler(plan.scheduler).cancel([job]))
+        try:
+            await self._hub.run(plan.scheduler, self._hub.scheduler(plan.scheduler).cancel([job]))
+        except CommandError as error:
+            log.warning("%s job %s may still be there: %s", plan.scheduler, job, error)
 
     async def _forget_job(self) -> None:
         if self._agent_key:

@@ -2,12 +2,9 @@
 
 import os
 import queue
-import signal
-import subprocess
 import time
 
 import pytest
-from support.kernels import processes_with
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 
@@ -168,85 +165,3 @@ def test_restart_while_pending_keeps_the_place_in_the_queue(full, start, now):
     assert kernel.launch.job == job
     full()
     assert kernel.value("1 + 1") == 2
-
-
-def ended(kernel, *, seconds=30):
-    """Run cells until one is told that the job is over; return that error."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        content, _ = kernel.run("import time; time.sleep(0.5)")
-        if content["status"] == "error" and content["ename"] == "JobEnded":
-            return content
-    raise AssertionError("the kernel was never told that its job is over")
-
-
-def test_the_time_limit_ends_the_running_cell_with_words_and_restart_begins_anew(site, start):
-    kernel = start(**BARE, time=1)
-    job = kernel.launch.job
-    kernel.value("1")
-    hasten = ["scontrol", "update", f"JobId={job}", f"EndTime={time.strftime('%Y-%m-%dT%H:%M:%S')}"]
-    subprocess.run(hasten, check=True)
-    content, _ = kernel.run("import time; time.sleep(150)", timeout=150)
-    assert content["ename"] == "JobEnded"
-    assert "time limit of 1 min" in content["evalue"]
-    assert "Restart" in content["evalue"]
-    assert kernel.manager.is_alive(), "the end of a job is no crash: nothing may restart by itself"
-    assert ended(kernel)["evalue"] == content["evalue"]
-    kernel.manager.restart_kernel()
-    kernel.client.wait_for_ready(timeout=30)
-    assert kernel.value("1 + 1") == 2
-    assert kernel.launch.job != job
-
-
-def test_scancel_from_outside_is_told_and_nothing_is_submitted_again(site, start):
-    kernel = start(**BARE)
-    kernel.value("1")
-    kernel.client.execute("import time; time.sleep(60)")
-    time.sleep(0.5)
-    subprocess.run(["scancel", kernel.launch.job], check=True)
-    content = kernel.client.get_shell_msg(timeout=30)["content"]
-    assert (content["ename"], "cancelled" in content["evalue"]) == ("JobEnded", True)
-    time.sleep(4)
-    assert kernel.manager.is_alive()
-    assert site.queue() == []
-
-
-def test_scancel_of_a_pending_job_is_told_to_the_waiting_cell(full, start):
-    kernel = start(**BARE)
-    kernel.client.execute("1")
-    subprocess.run(["scancel", kernel.launch.job], check=True)
-    content = kernel.client.get_shell_msg(timeout=40)["content"]
-    assert (content["ename"], "cancelled" in content["evalue"]) == ("JobEnded", True)
-
-
-@pytest.mark.parametrize("scheduler", ["slurm", "local"])
-def test_a_kernel_that_dies_at_import_is_told_with_the_log(site, start, scheduler):
-    (site.cwd / "bad").mkdir()
-    kernel = start(
-        engine="bare", scheduler=scheduler, argv=["python3", "-c", "import no_such_module_at_all", "{connection_file}"]
-    )
-    content, _ = kernel.run("1")
-    assert content["ename"] == "JobEnded"
-    assert "before it was ready" in content["evalue"]
-    assert any("no_such_module_at_all" in line for line in content["traceback"])
-
-
-def test_the_agents_end_is_told(site, start):
-    kernel = start(**BARE)
-    pid = kernel.value("__import__('os').getppid()")
-    os.kill(pid, signal.SIGKILL)
-    assert "ended" in ended(kernel, seconds=100)["evalue"]
-    until = time.monotonic() + 10
-    while any("boot.py" in line for line in processes_with(str(site.directory))):
-        assert time.monotonic() < until, "the kernel ends with its agent"
-        time.sleep(0.1)
-    assert start(**BARE).value("1 + 1") == 2, "the next agent sweeps up what the killed one left"
-
-
-def test_a_refused_request_raises_and_leaves_nothing(site):
-    from jupyter_hpcctr.errors import SubmitRefused
-
-    manager = site.manager(**BARE, partition="nowhere")
-    with pytest.raises(SubmitRefused, match="nowhere"):
-        manager.start_kernel()
-    manager.context.destroy(linger=0)
