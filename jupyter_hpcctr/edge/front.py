@@ -269,5 +269,5 @@ class Front:
 
 
 def _welcomes(frames: Sequence[bytes | zmq.Frame]) -> bool:
-    head = [bytes(frame) for frame in frames[:4]]
+    head = [frame.bytes if isinstance(frame, zmq.Frame) else frame for frame in frames[:4]]
     return wire.DELIMITER in head[:-2] and b'"iopub_welcome"' in head[head.index(wire.DELIMITER) + 2]

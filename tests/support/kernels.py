@@ -1,5 +1,6 @@
 """Kernels through the real provisioner: kernelspecs, managers, and proof that nothing is left behind."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -39,6 +40,16 @@ class Site:
             "TMPDIR": str(directory / "tmp"),
             **cluster_env,
         }
+
+    @contextlib.contextmanager
+    def entered(self):
+        """Set the environment, the work directory and the place of temporary files in this process."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.env.items():
+                patch.setenv(name, value)
+            patch.chdir(self.cwd)
+            patch.setattr("tempfile.tempdir", None)
+            yield
 
     def configure(self, **settings):
         """Write the administrator's file."""
@@ -133,19 +144,23 @@ class Running:
         self.manager.context.destroy(linger=0)
 
 
-@pytest.fixture
-def site(slurm_env, monkeypatch):
-    """A site with a running Slurm; afterwards nothing may be left of what was started."""
+@contextlib.contextmanager
+def site_of(cluster_env):
+    """Make a site with a running Slurm; afterwards nothing may be left of what was started."""
     with short_directory() as directory:
-        made = Site(directory, slurm_env)
+        made = Site(directory, cluster_env)
         made.configure()
-        for name, value in made.env.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.chdir(made.cwd)
-        monkeypatch.setattr("tempfile.tempdir", None)
+        with made.entered():
+            yield made
+            compose.close_all()
+            assert made.left_behind() == []
+
+
+@pytest.fixture
+def site(slurm_env):
+    """A site of the test's own."""
+    with site_of(slurm_env) as made:
         yield made
-        compose.close_all()
-        assert made.left_behind() == []
 
 
 @pytest.fixture
