@@ -150,9 +150,9 @@ def up(demo: Demo) -> None:
         with step("install a kernelspec"):
             demo.kernelspec(reference)
     with step("run hello.ipynb with its kernel in the image, on a node"):
-        import player  # it needs nbclient, which the other steps do without
-
         try:
+            import player  # it needs nbclient, which the other steps do without
+
             played = player.play(HERE / "hello.ipynb", demo.notebook, KERNEL)
         except Exception as error:
             raise DemoError(f"the notebook did not run to its end: {error}") from error
