@@ -65,4 +65,4 @@ def table(info: dict[str, Any]) -> str:
     for name, at in phases.items():
         lines.append(f"  {name:<16}{at:7.2f}{at - before:7.2f}")
         before = at
-    return "\n".join(lines)
+    return "\n".join((*lines, "Before 'node up' the job waits in the queue and the agent starts."))
