@@ -1,9 +1,11 @@
 """What the benchmarks run on: a Slurm of their own, a site, an image as SquashFS and as a directory."""
 
 import contextlib
+import datetime
 import json
 import os
 import random
+import re
 import secrets
 import shlex
 import shutil
@@ -95,7 +97,7 @@ class Managed:
         self.began = time.monotonic()
         self.manager.restart_kernel()
         ended = time.monotonic() - self.began
-        return {"old one ended": ended, "first result": self.first_result()["first result"]}
+        return {"old one ended": ended, **Managed.first_result(self)}
 
     def stop(self):
         self.manager.shutdown_kernel(now=True)
@@ -111,7 +113,19 @@ class Ours(Managed):
     def first_result(self):
         """Seconds from the request to the first result, and to the phases before it."""
         took = super().first_result()
-        return {**self.manager.provisioner.launch.phases, **took}
+        launch = self.manager.provisioner.launch
+        phases = dict(launch.phases)
+        submitted = phases.pop("submitted")
+        began = time.time() - time.monotonic() + self.began
+        return {"submitted": submitted, "allocated": _allocated(launch.job) - began, **phases, **took}
+
+
+def _allocated(job):
+    """When Slurm gave a job its node: seconds since 1970, by the controller's log."""
+    log = Path(os.environ["SLURM_CONF"]).parents[1] / "log/slurmctld.log"
+    line = re.compile(rf"\[(\S+)\] sched.*: (Allocate|Started) JobId={job} ").search
+    found = next(match for text in reversed(log.read_text().splitlines()) if (match := line(text + " ")))
+    return datetime.datetime.fromisoformat(found[1]).timestamp()
 
 
 class ByHand:
