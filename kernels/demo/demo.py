@@ -51,6 +51,11 @@ class Demo:
             "JUPYTER_DATA_DIR": str(directory / "data"),
         }
 
+    @property
+    def ending(self) -> str:
+        """The command that ends it all."""
+        return shlex.join((sys.executable, str(HERE / "demo.py"), "down", "--dir", str(self.directory)))
+
     # -- the steps, in their order
 
     def prepare(self) -> None:
@@ -122,11 +127,10 @@ class Demo:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in self.env.items()]
         lines += [shlex.join((str(here / "jupyter-lab"), str(self.notebook)))]
         lab = "\n".join(f"    {line}" for line in lines)
-        end = shlex.join((sys.executable, str(HERE / "demo.py"), "down", "--dir", str(self.directory)))
         hint = "" if (here / "jupyter-lab").exists() else "    # JupyterLab is not installed: pip install jupyterlab\n"
         return (
             f"The cluster is still up. To open the notebook in JupyterLab, as {user()}:\n\n{hint}{lab}\n\n"
-            f"To end the cluster and remove what the demo made:\n\n    {end}\n"
+            f"To end the cluster and remove what the demo made:\n\n    {self.ending}\n"
         )
 
 
@@ -243,11 +247,13 @@ def main() -> int:
     parser.add_argument("--dir", type=Path, default=state / "jupyter_hpcctr" / "demo", help="(default: %(default)s)")
     parser.add_argument("--images", type=Path, metavar="DIR", help="of built images (default: build/images)")
     args = parser.parse_args()
+    demo = Demo(args.dir.absolute(), args.images and args.images.absolute())
     try:
-        demo = Demo(args.dir.absolute(), args.images and args.images.absolute())
         demo.down() if args.what == "down" else up(demo)
     except (DemoError, OSError) as error:
         sys.stderr.write(f"demo: {error}\n")
+        if (demo.directory / MARKER).exists():
+            sys.stderr.write(f"  to remove what is there and begin anew: {demo.ending}\n")
         return 1
     except KeyboardInterrupt:
         return 130
