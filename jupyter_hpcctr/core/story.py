@@ -26,7 +26,7 @@ _REASONS = {
 
 def waiting(scheduler: str, status: JobStatus) -> str:
     """Say why a kernel is not there yet."""
-    job = f"{scheduler} job {status.job_id}"
+    job = _job(scheduler, status)
     if status.state is JobState.RUNNING:
         return f"{job} runs on {status.nodes or 'its node'}; the kernel is starting …"
     meaning = _REASONS.get(status.reason.split(",")[0])
@@ -40,7 +40,7 @@ def ended(scheduler: str, status: JobStatus, *, time_limit_minutes: int | None, 
 
     ``cause`` is what the agent said last, "" where it said nothing.
     """
-    job = f"{scheduler} job {status.job_id}"
+    job = _job(scheduler, status)
     limit = "" if time_limit_minutes is None else f" of {time_limit_minutes} min"
     said = {
         Ending.TIMEOUT: f"{job} reached its time limit{limit}.",
@@ -48,7 +48,7 @@ def ended(scheduler: str, status: JobStatus, *, time_limit_minutes: int | None, 
         Ending.OUT_OF_MEMORY: f"{job} needed more memory than it had asked for.",
         Ending.NODE_FAIL: f"{job} ended because its node{' ' + status.nodes if status.nodes else ''} failed.",
         Ending.PREEMPTED: f"{job} was preempted by a job with a higher priority.",
-        Ending.LOST: f"{job} is gone and {scheduler} no longer knows it.",
+        Ending.LOST: f"{job} is gone and its scheduler no longer knows it.",
     }
     text = said.get(status.ending) if status.ending is not None else None
     if text is None:
@@ -64,3 +64,7 @@ def died(code: int, signal_name: str) -> str:
     how = f"was ended by {signal_name}" if code < 0 else f"exited with status {code}"
     hint = " Often that is the memory limit." if signal_name == "SIGKILL" else ""
     return f"the kernel's process {how}; its variables are lost, its job is still there.{hint}"
+
+
+def _job(scheduler: str, status: JobStatus) -> str:
+    return f"{scheduler.capitalize()} job {status.job_id}"

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
+from ..core import quote
 from ..errors import ClusterError, CommandError
 from . import conf, daemons, processes, programs
 from . import layout as lay
@@ -168,12 +169,13 @@ class Cluster:
         if not status.is_up:
             raise ClusterError(
                 f"only a part of the cluster in {self.directory} is left ({status.problem})",
-                hint="end it first: jupyter hpcctr cluster down",
+                hint=f"end it first: jupyter hpcctr cluster down --dir {quote.line([str(self.directory)])}",
             )
         if old is not None and old.shape != shape:
             raise ClusterError(
                 f"a cluster of another shape runs in {self.directory}: {asdict(old.shape)}",
-                hint="end it first (jupyter hpcctr cluster down), or choose another --dir",
+                hint=f"end it first (jupyter hpcctr cluster down --dir {quote.line([str(self.directory)])}), "
+                "or choose another --dir",
             )
 
 

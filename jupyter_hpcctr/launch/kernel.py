@@ -150,7 +150,7 @@ class Launch:
         self.job = hub.scheduler(plan.scheduler).submitted(output)
         self._mark("submitted")
         log.info("kernel submitted as %s job %s", plan.scheduler, self.job)
-        self._front.say(f"{plan.scheduler} job {self.job} is submitted.")
+        self._front.say(f"{plan.scheduler.capitalize()} job {self.job} is submitted.")
         hub.watch(plan.scheduler).add(self.job, self._on_status)
 
     # -- what the scheduler and the agent say

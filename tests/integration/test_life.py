@@ -114,7 +114,7 @@ def test_a_cell_waits_in_the_queue_says_why_and_runs_in_order(full, start):
         if "Resources" in text or "Priority" in text:
             break
         assert time.monotonic() < until
-    assert f"job {job} is pending" in text
+    assert f"Slurm job {job} is pending" in text
     full()
     words = []
     while len(words) < 2:
