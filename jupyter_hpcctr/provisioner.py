@@ -94,9 +94,19 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
             await launch.start()
             return launch
 
-        self.launch = await hub.edge.call(start())
+        try:
+            self.launch = await hub.edge.call(start())
+        except BaseException:
+            self._forget_failed_start()
+            raise
         self.connection_info = self.launch.connection_info  # type: ignore[assignment]
         return self.connection_info
+
+    def _forget_failed_start(self) -> None:
+        # jupyter_client 8.10 keeps a start that failed in _pending_kernels; then shutdown_all() of a server
+        # raises 404 for it before the healthy kernels are waited for, and the server never ends.
+        pending = getattr(getattr(self.parent, "parent", None), "_pending_kernels", {})
+        pending.pop(self.kernel_id, None)
 
     async def shutdown_requested(self, restart: bool = False) -> None:
         """Expect the kernel's end; its message reaches the kernel by the front."""

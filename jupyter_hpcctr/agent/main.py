@@ -29,6 +29,8 @@ log = logging.getLogger("hpcctr.agent")
 HOLDER_PID = "@HOLDER_PID@"
 START_TICK_MS, IDLE_TICK_MS = 5, 1000
 HOLD_PATIENCE_S, NUDGE_S = 60.0, 0.2
+DOUBT_S, DOUBT_TICK_MS = 0.5, 50
+_ENDED_FROM_OUTSIDE = (-signal.SIGTERM, -signal.SIGKILL)
 ORPHANED = 75  # sysexits.h: EX_TEMPFAIL
 # What an engine's own command needs of the host: never TMPDIR, which ch-run(1) would show as /tmp.
 _HOST_ENV = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "XDG_RUNTIME_DIR", "SLURM_*", "LD_LIBRARY_PATH")
@@ -54,7 +56,8 @@ class Agent:
         self._kernel: Child | None = None
         self._ready = False
         self._informed: dict[str, Any] | None = None
-        self._last_nudge = 0.0
+        self._signalled = False
+        self._doubted_since = self._last_nudge = 0.0
         self._over: str | None = None
         self._status = 0
         self._process_env: dict[str, str] = {}
@@ -109,6 +112,7 @@ class Agent:
 
     def _start_kernel(self) -> None:
         self._ready, self._informed = False, None
+        self._signalled, self._doubted_since = False, 0.0
         for each in self._channels.sockets.values():
             self._poller.unregister(each)
         self._channels.prepare()
@@ -117,7 +121,8 @@ class Agent:
     # -- the loop
 
     def _turn(self, wakeup: int) -> None:
-        events = dict(self._poller.poll(IDLE_TICK_MS if self._ready else START_TICK_MS))
+        tick = DOUBT_TICK_MS if self._doubted_since else IDLE_TICK_MS
+        events = dict(self._poller.poll(tick if self._ready else START_TICK_MS))
         if wakeup in events:
             os.read(wakeup, 4096)
         if self._line.socket in events:
@@ -166,7 +171,7 @@ class Agent:
             self._channels.nudge()
 
     def _look_after_children(self) -> None:
-        if self._kernel is not None and (code := self._kernel.code) is not None:
+        if self._kernel is not None and (code := self._kernel.code) is not None and not self._in_doubt(code):
             self._kernel = None
             for name in tuple(self._channels.sockets):
                 self._from_kernel(name, most=1_000_000)
@@ -175,6 +180,15 @@ class Agent:
                 self._finish(f"the kernel ended with status {code} before it was ready", 1)
         if self._holder is not None and (code := self._holder.code) is not None and self._over is None:
             self._fail(f"the container ended with status {code}")
+
+    def _in_doubt(self, code: int) -> bool:
+        # A scheduler that ends the job signals the kernel too, and may do so before it signals us.
+        if self._over is not None:
+            return True
+        if code not in _ENDED_FROM_OUTSIDE or self._signalled:
+            return False
+        self._doubted_since = self._doubted_since or time.monotonic()
+        return time.monotonic() - self._doubted_since < DOUBT_S
 
     def _from_server(self) -> None:
         for channel, frames in self._line.receive():
@@ -186,6 +200,7 @@ class Agent:
     def _obey(self, what: Mapping[str, Any]) -> None:
         command = what["command"]
         if command == "signal" and self._kernel is not None:
+            self._signalled = int(what["signum"]) != signal.SIGINT
             self._kernel.signal(int(what["signum"]))
         elif command == "restart" and (self._holder_pid or self._holder is None):
             if self._kernel is not None:

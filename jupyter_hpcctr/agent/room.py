@@ -16,10 +16,14 @@ def make(run_dir: str, directories: Iterable[str]) -> None:
         The run directory is there: somebody made it for us to fall into.
     """
     sweep(run_dir)
-    os.mkdir(run_dir, 0o700)
-    os.symlink(str(os.getpid()), f"{run_dir}/agent")
-    for directory in directories:
-        os.makedirs(directory, 0o700, exist_ok=True)
+    mask = os.umask(0o077)  # os.makedirs gives its mode to the last directory alone
+    try:
+        os.mkdir(run_dir)
+        os.symlink(str(os.getpid()), f"{run_dir}/agent")
+        for directory in directories:
+            os.makedirs(directory, exist_ok=True)
+    finally:
+        os.umask(mask)
 
 
 def write(path: str, text: str) -> None:

@@ -72,8 +72,9 @@ def writable_homes(directory: str) -> None:
 def run_ipykernel(connection_file: str) -> None:
     """Run the kernel in this process until it is shut down."""
     cache = os.environ.pop(CACHE_VARIABLE, "")
-    startup = __import__("startup")
-    del sys.modules["startup"], sys.path[0]  # the guest's directory is none of the user's
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # debugpy would warn in the first cell
+    startup, forks = __import__("startup"), __import__("forks")
+    del sys.modules["startup"], sys.modules["forks"], sys.path[0]  # the guest's directory is none of the user's
     os.environ.setdefault("JPY_PARENT_PID", str(os.getppid()))  # read at import: ends when its parent has ended
     cached = bool(cache) and startup.install(cache)
     try:
@@ -83,6 +84,8 @@ def run_ipykernel(connection_file: str) -> None:
             raise
         python = f"{os.path.basename(sys.executable)} ({'.'.join(map(str, sys.version_info[:3]))})"
         fail(NO_IPYKERNEL, f"the image has no ipykernel for {python}: add it with 'pip install ipykernel'")
+    iostream = sys.modules["ipykernel.iostream"]
+    forks.keep_to_files(iostream.IOPubThread, iostream.zmq, iostream.ZMQStream, os.path.dirname(connection_file))
     sys.argv = ["ipykernel_launcher", "-f", connection_file]
     app = kernelapp.IPKernelApp.instance()
     app.initialize(sys.argv[1:])

@@ -40,4 +40,5 @@ async def entrust(hub: Hub, plan: LaunchPlan, kernel_key: str, receiver: Receive
     await in_thread(files.private_dir, Path(hub.policy.state_dir) / STARTUP)
     await in_thread(files.private_dir, Path(plan.job_dir))
     await in_thread(files.write_private, Path(plan.secret_file), json.dumps(config))
+    await in_thread(files.write_private, Path(plan.log_file), "")  # else the scheduler makes it by its umask
     return keys.public

@@ -139,7 +139,6 @@ def test_a_refused_submission_is_told_and_the_server_is_none_the_worse(site, ser
     assert server.connect(begin(server, bare, "c.ipynb")).run("print(2)")[1] == "2\n"
 
 
-@pytest.mark.xfail(reason="jupyter_client 8.10: a start that failed stays in _pending_kernels, shutdown_all() stumbles")
 def test_a_server_ends_after_a_refused_submission_too(site, server, bare):
     with pytest.raises(RefusedError, match="nowhere"):
         server.open_notebook("a.ipynb", site.kernelspec("nowhere", **BARE, partition="nowhere"))
