@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -20,6 +21,8 @@ import zmq.asyncio
 
 from ..guest import wire
 from . import answers
+
+log = logging.getLogger(__name__)
 
 CHANNELS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
 _Cell = tuple[list[bytes], Mapping[str, Any]]
@@ -146,12 +149,18 @@ class Front:
     async def _serve(self, name: str, socket: zmq.asyncio.Socket) -> None:
         while True:
             frames = await socket.recv_multipart()
-            if name == "hb":
-                socket.send_multipart(frames)
-            elif name == "iopub":
-                self._welcome(frames[0])
-            else:
-                self._on_client(name, frames)
+            try:
+                self._receive(name, frames)
+            except (ValueError, KeyError, TypeError, IndexError):  # of one bad message, not of the channel
+                log.exception("a message on %s could not be read", name)
+
+    def _receive(self, name: str, frames: list[bytes]) -> None:
+        if name == "hb":
+            self._sockets[name].send_multipart(frames)
+        elif name == "iopub":
+            self._welcome(frames[0])
+        else:
+            self._on_client(name, frames)
 
     def _welcome(self, frame: bytes) -> None:
         # JEP 65: a subscriber is told when its subscription has arrived.

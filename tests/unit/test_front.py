@@ -125,6 +125,19 @@ def test_a_message_with_a_wrong_signature_is_dropped(drive):
     drive(scenario)
 
 
+def test_a_message_that_is_none_leaves_the_channel_open(drive, caplog):
+    async def scenario(front, client, owner):
+        front.ready()
+        for frames in ([b"x"], [wire.DELIMITER, b"s"], [wire.DELIMITER, b"s", b'"execute_request"', b"", b"", b""]):
+            await client.sockets["shell"].send_multipart(frames)
+            await client.sockets["control"].send_multipart(frames)
+        asked = await client.send("shell", "execute_request", {"code": "1"})
+        await asyncio.sleep(0.1)
+        assert wire.unpack(KEY, owner.passed[-1][1]).header["msg_id"] == asked
+
+    drive(scenario)
+
+
 def test_a_waiting_cell_shows_why_in_place_and_runs_when_the_kernel_is_there_in_order(drive):
     async def scenario(front, client, owner):
         front.say("job 1 is pending")
