@@ -21,6 +21,7 @@ import zmq.asyncio
 
 from ..guest import wire
 from . import answers
+from .loop import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class Front:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for socket in self._sockets.values():
             socket.close()
-        await asyncio.to_thread(self._context.term)
+        await in_thread(self._context.term)
 
     # -- what the launch tells
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def test_interrupt_input_and_numpy_work_in_the_image(kernel):
     kernel.client.execute("import time; time.sleep(60)")
     while kernel.client.get_iopub_msg(timeout=60)["msg_type"] != "execute_input":
         pass
+    time.sleep(0.3)  # between "execute_input" and the cell's first line, ipykernel takes no interrupt
     kernel.manager.interrupt_kernel()
     assert kernel.client.get_shell_msg(timeout=10)["content"]["ename"] == "KeyboardInterrupt"
     kernel.client.execute("n = int(input())", allow_stdin=True)

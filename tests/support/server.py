@@ -113,8 +113,17 @@ class Server:
     def stop(self, *, timeout=PATIENCE_S):
         """Shut down as people do, by SIGTERM; return the exit status."""
         self._hang_up()
+        self._await_silence()
         self.process.terminate()
         return self.process.wait(timeout=timeout)
+
+    def _await_silence(self):
+        # jupyter_server's signal handler logs; in the midst of another log line Python refuses that, and the
+        # signal is lost ("reentrant call inside BufferedWriter").
+        size = -1
+        while size != self.log_file.stat().st_size:
+            size = self.log_file.stat().st_size
+            time.sleep(0.3)
 
     def kill(self):
         """Make sure that nothing is left, however the test went."""
