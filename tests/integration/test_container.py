@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -39,9 +40,29 @@ def test_the_kernel_is_in_the_image_on_the_node_as_the_user_with_what_was_asked_
     assert (env["HOME"], env["USER"]) == (os.environ["HOME"], os.environ["USER"])
 
 
-def test_the_users_files_are_there_and_nothing_of_the_servers_environment(kernel, site, monkeypatch):
-    secret = {name: value for name, value in kernel.value("dict(__import__('os').environ)").items() if "TOKEN" in name}
-    assert secret == {}
+SECRETS = ("JUPYTERHUB_API_TOKEN", "AWS_SECRET_ACCESS_KEY", "MY_SECRET", "SOMETHING_PLAIN", "PYTHONPATH")
+
+
+@pytest.fixture
+def secret(monkeypatch):
+    """What is in the environment of the server alone when it starts the kernel; its PATH has an end of its own, too."""
+    found = {name: f"/{name.lower()}/{secrets.token_hex(20)}" for name in SECRETS}
+    for name, value in found.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/the/servers/alone")
+    return found
+
+
+def test_nothing_of_the_servers_environment_is_there(secret, kernel, kernel_image):
+    assert set(secret.items()) <= set(os.environ.items()), "it was there when the kernel was started"
+    inside = kernel.value("dict(__import__('os').environ)")
+    assert sorted(set(secret) & set(inside)) == []
+    text = json.dumps(inside)
+    assert [name for name, value in secret.items() if value in text] == []
+    assert inside["PATH"] == dict(kernel_image.env)["PATH"]
+
+
+def test_the_users_files_are_there(kernel, site):
     marker = Path(os.environ["HOME"]) / f".hpcctr-test-{os.getpid()}"
     marker.write_text("seen")
     try:
