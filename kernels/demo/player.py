@@ -9,6 +9,14 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
+MEANING = {
+    "submitted": "the scheduler has taken the job",
+    "queued": "it has waited, and the scheduler has started it",
+    "node up": "its agent has called back",
+    "image ready": "the container runs",
+    "kernel ready": "the kernel in it answers",
+}
+
 
 def play(source: Path, target: Path, kernel: str) -> str:
     """Execute a notebook in the directory of ``target``, print each cell, and save it there with its outputs.
@@ -60,9 +68,9 @@ def as_text(cell: Any) -> str:
 
 def table(info: dict[str, Any]) -> str:
     """Return the seconds from the start of the launch to each phase, and of each phase alone."""
-    phases = {**info["phases"], "first cell done": info["seconds"]}
+    phases = dict(sorted({**info["phases"], "first cell done": info["seconds"]}.items(), key=lambda each: each[1]))
     lines, before = [f"Slurm job {info['job']}, in seconds:", f"  {'phase':<16}{'at':>7}{'took':>7}"], 0.0
     for name, at in phases.items():
         lines.append(f"  {name:<16}{at:7.2f}{at - before:7.2f}")
         before = at
-    return "\n".join((*lines, "Before 'node up' the job waits in the queue and the agent starts."))
+    return "\n".join((*lines, *(f"{name}: {MEANING[name]}" for name in phases if name in MEANING)))

@@ -75,9 +75,12 @@ def test_a_kernel_that_dies_at_import_is_told_with_the_log(site, start, schedule
 
 def test_the_agents_end_is_told(site, start):
     kernel = start(**BARE)
-    pid = kernel.value("__import__('os').getppid()")
+    job, pid = kernel.launch.job, kernel.value("__import__('os').getppid()")
     os.kill(pid, signal.SIGKILL)
-    assert "ended" in ended(kernel, seconds=100)["evalue"]
+    told = ended(kernel, seconds=100)["evalue"]
+    assert f"job {job} " in told
+    assert "SIGKILL" in told
+    assert "Restart" in told
     until = time.monotonic() + 10
     while any("boot.py" in line for line in processes_with(str(site.directory))):
         assert time.monotonic() < until, "the kernel ends with its agent"
