@@ -18,6 +18,7 @@ from jupyter_hpcctr.errors import RequestError
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "jupyter_hpcctr"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 FILE_LINES = 300
 FUNCTION_LINES = 50
 # Directories that git ignores, for a checkout without git.
@@ -60,6 +61,11 @@ def test_a_module_is_short_and_says_what_it_is_for(path):
     assert (ast.get_docstring(tree) or "").strip()
     long = [f.name for f in functions(tree) if f.end_lineno - f.lineno + 1 > FUNCTION_LINES]
     assert long == []
+
+
+@pytest.mark.parametrize("path", TESTS, ids=shown)
+def test_tests_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE_LINES
 
 
 def imports(tree):

@@ -3,53 +3,19 @@
 import argparse
 import os
 import signal
-import socket
-import time
-from pathlib import Path
 
 import pytest
-from support.slurm import base_environment, short_directory
+from support.clusters import assert_nothing_left, run
+from support.slurm import base_environment
+from support.waiting import state_of, wait_until
 
 from jupyter_hpcctr.cli import cluster as command_line
 from jupyter_hpcctr.core.job import Command
-from jupyter_hpcctr.downscale import conf, daemons, ports, processes, programs
+from jupyter_hpcctr.downscale import processes
 from jupyter_hpcctr.downscale.cluster import Cluster
-from jupyter_hpcctr.downscale.layout import MAX_DIRECTORY_BYTES, Layout, default_directory
+from jupyter_hpcctr.downscale.layout import Layout
 from jupyter_hpcctr.edge import process
-from jupyter_hpcctr.edge.files import UnsafePath
 from jupyter_hpcctr.errors import ClusterError
-
-
-@pytest.fixture
-def place():
-    """A short path at which nothing is yet; whatever is started there is ended."""
-    with short_directory() as directory:
-        place = Path(os.path.realpath(directory)) / "c"
-        try:
-            yield place
-        finally:
-            Cluster.at(place).down()
-
-
-def run(cluster, *words, stdin=""):
-    return process.check(Command(words, stdin), env=base_environment() | cluster.env)
-
-
-def wait_until(condition, what):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
-def _state_of(pid):
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-
-
-def assert_nothing_left(place):
-    assert processes.of_cluster(place) == ()
-    assert not place.exists()
-    assert not Layout(place).shared_memory.exists()
 
 
 def test_up_status_down(place):
@@ -152,7 +118,7 @@ def test_a_reused_process_id_is_not_signalled(tmp_path):
         seen = processes.read(stranger.pid)
         processes.send([processes.Process(seen.pid, seen.start - 1, seen.parent, "slurmd")], signal.SIGKILL)
         processes.send([seen], signal.SIGSTOP)  # signals arrive in order: a kill would have come first
-        wait_until(lambda: _state_of(stranger.pid) == "T", "not stopped")
+        wait_until(lambda: state_of(stranger.pid) == "T", "not stopped")
     finally:
         stranger.kill()
         stranger.wait()
@@ -163,128 +129,6 @@ def test_up_twice_is_one_cluster(place):
     assert Cluster.up(place, nodes=1, cpus=4).status().pids == first
     with pytest.raises(ClusterError, match="another shape"):
         Cluster.up(place, nodes=2, cpus=4)
-
-
-def test_a_cluster_that_does_not_start_is_cleared_away_and_says_why(place, monkeypatch):
-    text = conf.slurm_conf
-    monkeypatch.setattr(conf, "slurm_conf", lambda *args: text(*args).replace("PartitionName=debug", "Nonsense=debug"))
-    with pytest.raises(ClusterError) as error:
-        Cluster.up(place, nodes=1)
-    assert error.value.message.startswith("slurmctld did not start")
-    assert "Nonsense" in error.value.message
-    assert error.value.hint
-    assert_nothing_left(place)
-
-
-def test_a_node_that_does_not_start_takes_the_others_with_it(place, monkeypatch):
-    start = daemons._commands
-    monkeypatch.setattr(daemons, "_commands", lambda *args: [*start(*args)[:-1], ("slurmd-n2", ("false",))])
-    with pytest.raises(ClusterError, match="slurmd-n2 did not start"):
-        Cluster.up(place, nodes=2)
-    assert_nothing_left(place)
-
-
-@pytest.mark.parametrize("offset", [0, 1])
-def test_a_port_that_is_taken_in_between_is_left_to_others(place, monkeypatch, offset):
-    """Offset 0 is the controller's port, 1 the first node's."""
-    choose = ports.free_block
-    with socket.create_server(("0.0.0.0", choose(1))) as taken:
-        given = [taken.getsockname()[1] - offset]
-        monkeypatch.setattr(ports, "free_block", lambda count: given.pop() if given else choose(count))
-        assert Cluster.up(place, nodes=1).status().is_up
-        assert not given
-
-
-def test_a_port_that_stays_taken_is_a_clear_error(place, monkeypatch):
-    with socket.create_server(("0.0.0.0", ports.free_block(1))) as taken:
-        monkeypatch.setattr(ports, "free_block", lambda count: taken.getsockname()[1])
-        with pytest.raises(ClusterError, match="in use") as error:
-            Cluster.up(place, nodes=1)
-    assert "try again" in error.value.hint
-    assert_nothing_left(place)
-
-
-def test_missing_commands_are_named_with_their_packages(place, monkeypatch, tmp_path):
-    monkeypatch.setattr(programs, "_SYSTEM_PATH", ())
-    monkeypatch.setenv("PATH", str(tmp_path))
-    (tmp_path / "sinfo").symlink_to("/usr/bin/sinfo")
-    with pytest.raises(ClusterError) as error:
-        Cluster.up(place)
-    assert error.value.message == (
-        "not installed: munged (Debian package munge), slurmctld (Debian package slurmctld), "
-        "slurmd (Debian package slurmd), squeue (Debian package slurm-client), "
-        "scancel (Debian package slurm-client)"
-    )
-    assert error.value.hint == "on Debian or Ubuntu: apt-get install munge slurmctld slurmd slurm-client"
-    assert not place.exists()
-
-
-def test_an_ordinary_users_path_is_enough(place, monkeypatch):
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    assert Cluster.up(place, nodes=1).status().is_up
-
-
-@pytest.mark.parametrize("name", ["a b", "a,b", "a#b", "a%n", 'a"b', "a\nb", "a[1-2]", "ä"])
-def test_directories_that_slurm_conf_cannot_carry_are_refused(place, name):
-    with pytest.raises(ClusterError, match=r"characters that slurm\.conf cannot carry"):
-        Cluster.up(place / name)
-    assert not place.exists()
-
-
-def test_a_directory_that_is_too_long_for_sockets_is_refused(place):
-    with pytest.raises(ClusterError, match=f"{MAX_DIRECTORY_BYTES} are possible"):
-        Cluster.up(place / ("x" * MAX_DIRECTORY_BYTES))
-    assert not place.exists()
-
-
-def test_the_longest_directory_works(place):
-    long = place / ("x" * (MAX_DIRECTORY_BYTES - len(str(place)) - 1))
-    place.mkdir(mode=0o700)
-    cluster = Cluster.up(long, nodes=2)
-    try:
-        assert run(cluster, "srun", "-N2", "-n2", "--mpi=pmix", "echo", "hi") == "hi\nhi\n"
-    finally:
-        cluster.down()
-    assert_nothing_left(long)
-
-
-def test_a_strangers_files_are_not_touched(place):
-    place.mkdir(mode=0o700)
-    (place / "thesis.tex").write_text("mine")
-    with pytest.raises(ClusterError, match="not empty"):
-        Cluster.up(place)
-    assert (place / "thesis.tex").read_text() == "mine" and len(list(place.iterdir())) == 1
-    assert Cluster.at(place).down() is False
-    assert (place / "thesis.tex").read_text() == "mine"
-
-
-def test_files_that_others_put_there_stay_when_it_goes_down(place):
-    place.mkdir(mode=0o700)
-    cluster = Cluster.up(place, nodes=1)
-    (place / "notes").write_text("mine")
-    cluster.down()
-    assert [path.name for path in place.iterdir()] == ["notes"]
-
-
-def test_a_directory_that_is_open_to_others_is_refused(place):
-    place.mkdir()
-    place.chmod(0o755)
-    with pytest.raises(UnsafePath):
-        Cluster.up(place)
-
-
-@pytest.mark.parametrize("shape", [{"nodes": 0}, {"nodes": 65}, {"cpus": 0}, {"gpus": -1}, {"gpus": 100_000}])
-def test_impossible_shapes_are_refused(place, shape):
-    with pytest.raises(ClusterError):
-        Cluster.up(place, **shape)
-    assert_nothing_left(place)
-
-
-def test_the_default_directory_is_the_users_and_short_enough(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_STATE_HOME", "/srv/state")
-    assert default_directory() == Path("/srv/state/jupyter_hpcctr/cluster")
-    monkeypatch.setenv("XDG_STATE_HOME", "/srv/" + "x" * 80)
-    assert default_directory() == Path(f"/tmp/jupyter_hpcctr-{os.getuid()}/cluster")
 
 
 def test_jobs_see_their_gpus(slurm):

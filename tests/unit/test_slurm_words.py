@@ -1,4 +1,4 @@
-"""The words that go to Slurm, and the reading of what its releases answered, recorded."""
+"""The words that ask Slurm, and the reading of what its releases answered, recorded."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from jupyter_hpcctr.core.facts import Partition, Site
-from jupyter_hpcctr.core.job import Command, Ending, JobId, JobState, JobStatus, Output
+from jupyter_hpcctr.core.job import Ending, JobId, JobState, JobStatus, Output
 from jupyter_hpcctr.core.plan import JobSpec
 from jupyter_hpcctr.core.request import Resources
-from jupyter_hpcctr.errors import RequestError, SchedulerUnreachable, SubmitRefused
+from jupyter_hpcctr.errors import SchedulerUnreachable, SubmitRefused
 from jupyter_hpcctr.schedulers.slurm import Slurm
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("slurm-*"))
@@ -37,80 +37,6 @@ def squeue(*rows):
 def one(row):
     (status,) = squeue(row).values()
     return status
-
-
-def test_a_plain_submission():
-    spec = JobSpec("a name", ("python3", "-m", "x", "a b"), Resources(), "/work dir", "/work dir/job.log")
-    assert SLURM.submit(spec) == Command(
-        (
-            "sbatch",
-            "--parsable",
-            "--no-requeue",
-            "--export=ALL",
-            "--open-mode=append",
-            "--job-name=a name",
-            "--chdir=/work dir",
-            "--output=/work dir/job.log",
-            "--error=/work dir/job.log",
-            "--nodes=1",
-        ),
-        stdin="#!/bin/sh\nexec python3 -m x 'a b'\n",
-    )
-
-
-def test_every_resource_has_its_word():
-    resources = Resources(
-        nodes=2,
-        ntasks=8,
-        ntasks_per_node=4,
-        cpus_per_task=3,
-        mem_mb=4000,
-        gpus_per_node=2,
-        gpu_type="a100",
-        time_minutes=90,
-        partition="gpu",
-        account="phys",
-        qos="high",
-        constraint="ib&ssd",
-        reservation="course",
-    )
-    assert SLURM.submit(JobSpec("x", ("true",), resources, "/", "/l")).argv[9:] == (
-        "--nodes=2",
-        "--ntasks=8",
-        "--ntasks-per-node=4",
-        "--cpus-per-task=3",
-        "--mem=4000M",
-        "--gres=gpu:a100:2",
-        "--time=90",
-        "--partition=gpu",
-        "--account=phys",
-        "--qos=high",
-        "--constraint=ib&ssd",
-        "--reservation=course",
-    )
-
-
-def test_gpus_without_a_type():
-    spec = JobSpec("x", ("true",), Resources(gpus_per_node=1), "/", "/l")
-    assert SLURM.submit(spec).argv[9:] == ("--nodes=1", "--gres=gpu:1")
-
-
-@pytest.mark.parametrize(
-    ("name", "given"), [("a\nb", "a b"), ("", "jupyter"), ("\n", "jupyter"), ("-x", "-x"), ("ä\0b", "ä b")]
-)
-def test_names_become_one_line(name, given):
-    argv = SLURM.submit(JobSpec(name, ("true",), Resources(), "/", "/l")).argv
-    assert argv[5] == f"--job-name={given}"
-
-
-def test_percent_signs_of_the_log_file_are_no_patterns():
-    argv = SLURM.submit(JobSpec("x", ("true",), Resources(), "/100%j", "/100%j/%x")).argv
-    assert argv[6:9] == ("--chdir=/100%j", "--output=/100%%j/%%x", "--error=/100%%j/%%x")
-
-
-def test_a_backslash_in_the_log_file_is_refused():
-    with pytest.raises(RequestError, match="backslash"):
-        SLURM.submit(JobSpec("x", ("true",), Resources(), "/", "/a\\b"))
 
 
 def test_the_other_words():
@@ -245,36 +171,6 @@ def test_recorded_silence_is_never_an_answer(release):
             read()
         assert error.value.message == "Slurm does not answer: " + error.value.message.partition(": ")[2]
         assert "Unable to contact slurm controller" in error.value.message
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
-        "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)",
-        "sbatch: error: Batch job submission failed: Zero Bytes were transmitted or received",
-        "sbatch: error: Batch job submission failed: Protocol authentication error",
-        "sbatch: error: Batch job submission failed: Slurm backup controller in standby mode",
-        "sbatch: error: Munge encode failed: Failed to connect to \"/run/munge/munge.socket.2\"",
-        "sbatch: fatal: Could not establish a configuration source",
-    ],
-)  # fmt: skip
-def test_trouble_of_the_controller_is_no_refusal(said):
-    with pytest.raises(SchedulerUnreachable):
-        SLURM.submitted(Output(1, "", said))
-
-
-@pytest.mark.parametrize(
-    ("stdout", "job"), [("12\n", "12"), ("12;alpha\n", "12"), ("a note of the site\n12;alpha\n", "12")]
-)
-def test_ids_of_single_and_federated_clusters(stdout, job):
-    assert SLURM.submitted(Output(0, stdout, "")) == job
-
-
-@pytest.mark.parametrize("stdout", ["", "Submitted batch job\n", "-1\n"])
-def test_an_answer_without_an_id_is_told(stdout):
-    with pytest.raises(SubmitRefused, match="no job id"):
-        SLURM.submitted(Output(0, stdout, ""))
 
 
 @pytest.mark.parametrize(

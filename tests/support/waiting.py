@@ -1,0 +1,30 @@
+"""Waiting for what real processes do, and looking at them."""
+
+import time
+from pathlib import Path
+
+
+def text(path):
+    return Path(path).read_text(encoding="utf-8")
+
+
+def wait_until(condition, what):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def wait_for_file(path, jobs, job):
+    deadline = time.monotonic() + 60
+    while not Path(path).exists():
+        assert time.monotonic() < deadline, jobs.status(job)
+        time.sleep(0.05)
+
+
+def state_of(pid):
+    """The letter of a process's state (proc(5), stat), or "gone"."""
+    try:
+        return text(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "gone"
