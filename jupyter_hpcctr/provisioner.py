@@ -34,6 +34,7 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
 
     launch: Launch | None = None
     _hub: Hub | None = None
+    _hears_of_death = False
 
     @property
     def has_process(self) -> bool:
@@ -107,6 +108,18 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
         # raises 404 for it before the healthy kernels are waited for, and the server never ends.
         pending = getattr(getattr(self.parent, "parent", None), "_pending_kernels", {})
         pending.pop(self.kernel_id, None)
+
+    async def post_launch(self, **kwargs: Any) -> None:
+        """Hear of it when jupyter_client gives a kernel up, for then it calls no provisioner any more."""
+        restarter = getattr(self.parent, "_restarter", None)
+        if restarter is not None and not self._hears_of_death:
+            self._hears_of_death = True
+            restarter.add_callback(self._given_up, "dead")
+
+    def _given_up(self) -> None:
+        launch, hub = self.launch, self._hub
+        if launch is not None and hub is not None:
+            hub.edge.post(lambda: asyncio.ensure_future(launch.stop()))
 
     async def shutdown_requested(self, restart: bool = False) -> None:
         """Expect the kernel's end; its message reaches the kernel by the front."""

@@ -41,12 +41,12 @@ class Line:
         """Tell the server what happened."""
         self.socket.send_multipart([b"event", json.dumps({"event": event, **more}).encode()])
 
-    def beat(self) -> None:
+    def beat(self, **more: Any) -> None:
         """Tell the server now and then that we are there, so that it has our address after a reconnection."""
         now = time.monotonic()
         if now - self._last_beat > BEAT_S:
             self._last_beat = now
-            self.say("beat")
+            self.say("beat", **more)
 
     def send(self, channel: bytes, frames: Sequence[zmq.Frame]) -> None:
         """Pass on a kernel's message."""

@@ -27,8 +27,9 @@ from .line import Line
 log = logging.getLogger("hpcctr.agent")
 
 HOLDER_PID = "@HOLDER_PID@"
-START_TICK_MS, IDLE_TICK_MS = 5, 1000
-HOLD_PATIENCE_S, NUDGE_S = 60.0, 0.2
+START_TICK_MS, SLOW_TICK_MS, IDLE_TICK_MS = 5, 100, 1000
+HASTE_S, NUDGE_S = 10.0, 0.2
+HOLD_PATIENCE_S, START_PATIENCE_S = 60.0, 300.0
 DOUBT_S, DOUBT_TICK_MS = 0.5, 50
 _ENDED_FROM_OUTSIDE = (-signal.SIGTERM, -signal.SIGKILL)
 ORPHANED = 75  # sysexits.h: EX_TEMPFAIL
@@ -56,6 +57,8 @@ class Agent:
         self._kernel: Child | None = None
         self._ready = False
         self._informed: dict[str, Any] | None = None
+        self._starts = 1
+        self._started = 0.0
         self._signalled = False
         self._doubted_since = self._last_nudge = 0.0
         self._over: str | None = None
@@ -67,7 +70,8 @@ class Agent:
         """Work until it is over; return the exit status for the job."""
         wakeup = self._catch_signals()
         try:
-            self._line.say("hello", host=socket.gethostname(), node=os.environ.get("SLURMD_NODENAME", ""))
+            node = os.environ.get("SLURMD_NODENAME", "")
+            self._line.say("hello", host=socket.gethostname(), node=node, age_s=room.age_s())
             self._prepare()
             self._begin()
             while self._over is None:
@@ -112,6 +116,7 @@ class Agent:
 
     def _start_kernel(self) -> None:
         self._ready, self._informed = False, None
+        self._started = time.monotonic()
         self._signalled, self._doubted_since = False, 0.0
         for each in self._channels.sockets.values():
             self._poller.unregister(each)
@@ -121,8 +126,7 @@ class Agent:
     # -- the loop
 
     def _turn(self, wakeup: int) -> None:
-        tick = DOUBT_TICK_MS if self._doubted_since else IDLE_TICK_MS
-        events = dict(self._poller.poll(tick if self._ready else START_TICK_MS))
+        events = dict(self._poller.poll(self._tick_ms()))
         if wakeup in events:
             os.read(wakeup, 4096)
         if self._line.socket in events:
@@ -133,12 +137,19 @@ class Agent:
         self._look_after_children()
         if not self._ready:
             self._bring_up()
-        self._line.beat()
+        self._line.beat(start=self._starts)
         if self._line.silent_s > self._orphan_s:
             self._finish(f"no server for {self._orphan_s:g} s", ORPHANED)
 
+    def _tick_ms(self) -> int:
+        if self._ready:
+            return DOUBT_TICK_MS if self._doubted_since else IDLE_TICK_MS
+        return START_TICK_MS if time.monotonic() - self._started < HASTE_S else SLOW_TICK_MS
+
     def _bring_up(self) -> None:
-        if self._kernel is None:
+        if self._kernel is not None and time.monotonic() - self._started > START_PATIENCE_S:
+            self._fail(f"the kernel did not answer in {START_PATIENCE_S:g} s")
+        elif self._kernel is None:
             self._await_holder()
         elif self._channels.sockets or self._connect():
             self._nudge()
@@ -175,7 +186,7 @@ class Agent:
             self._kernel = None
             for name in tuple(self._channels.sockets):
                 self._from_kernel(name, most=1_000_000)
-            self._line.say("exited", code=code, ready=self._ready)
+            self._line.say("exited", code=code, ready=self._ready, start=self._starts)
             if not self._ready:
                 self._finish(f"the kernel ended with status {code} before it was ready", 1)
         if self._holder is not None and (code := self._holder.code) is not None and self._over is None:
@@ -202,10 +213,12 @@ class Agent:
         if command == "signal" and self._kernel is not None:
             self._signalled = int(what["signum"]) != signal.SIGINT
             self._kernel.signal(int(what["signum"]))
-        elif command == "restart" and (self._holder_pid or self._holder is None):
+        elif command == "restart" and int(what["start"]) > self._starts:
+            self._starts = int(what["start"])
             if self._kernel is not None:
                 self._kernel.end(patience_s=0)
-            self._start_kernel()
+            if self._holder_pid or self._holder is None:  # else the first start is still to come
+                self._start_kernel()
         elif command == "end":
             self._finish("the server ended it", 0)
 
@@ -219,7 +232,7 @@ class Agent:
                 self._informed = info
         if not self._ready and self._informed is not None and self._channels.heard:
             self._ready = True
-            self._line.say("ready", info=self._informed)
+            self._line.say("ready", info=self._informed, start=self._starts)
 
     # -- the end
 
@@ -249,8 +262,7 @@ def main(argv: Sequence[str]) -> int:
     """Read the secret file that is named on the command line, and work."""
     logging.basicConfig(level=logging.INFO, format="hpcctr agent: %(message)s", stream=sys.stderr)
     try:
-        with open(argv[1], encoding="utf-8") as file:
-            config = json.load(file)
+        config = json.loads(room.read_private(argv[1]))
     except (OSError, ValueError) as error:
         log.error("the launch's file cannot be read: %s", error)
         return 66

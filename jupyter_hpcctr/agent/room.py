@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterable
 
 
@@ -31,6 +32,29 @@ def write(path: str, text: str) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def read_private(path: str) -> str:
+    """Read a file that must be this user's own, closed to others, and no link.
+
+    Raises
+    ------
+    PermissionError
+        It is not: what stands in it would be run in this user's name.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(fd, encoding="utf-8") as file:
+        state = os.fstat(fd)
+        if state.st_uid != os.getuid() or state.st_mode & 0o077:
+            raise PermissionError(f"{path} is not a file of this user's own with mode 0600")
+        return file.read()
+
+
+def age_s() -> float:
+    """Return how many seconds ago this process was started, which is when the job was (proc(5), "starttime")."""
+    with open("/proc/self/stat", encoding="ascii", errors="replace") as file:
+        ticks = int(file.read().rpartition(")")[2].split()[19])
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def sweep(run_dir: str) -> None:

@@ -26,6 +26,33 @@ class Resolved:
     reasons: tuple[str, ...]
 
 
+def precheck(request: KernelRequest, policy: Policy) -> tuple[str, str]:
+    """Decide what needs no image, before one is fetched: engine, scheduler, and whether the site allows the rest.
+
+    Returns
+    -------
+    (engine, scheduler)
+        Their names.
+
+    Raises
+    ------
+    PolicyError
+        The site does not allow what was asked for.
+    """
+    engine = _choice(
+        request.engine, policy.default_engine, policy.engines, "engine", fallback_bare=request.image is None
+    )
+    scheduler = _choice(request.scheduler, policy.default_scheduler, policy.schedulers, "scheduler")
+    _check_image(request, policy, engine)
+    for mount in request.mounts:
+        if policy.mount_sources and not any(_inside(mount.source, root) for root in policy.mount_sources):
+            raise PolicyError(
+                f"this site does not allow to mount {mount.source}",
+                hint="allowed below: " + ", ".join(policy.mount_sources),
+            )
+    return engine, scheduler
+
+
 def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
     """Choose engine, scheduler, resources, mounts and environment within the site's policy.
 
@@ -36,11 +63,10 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
     ImageError
         The image is needed and not in the store.
     """
-    engine = _choice(
-        request.engine, policy.default_engine, policy.engines, "engine", fallback_bare=request.image is None
-    )
-    scheduler = _choice(request.scheduler, policy.default_scheduler, policy.schedulers, "scheduler")
-    _check_image(request, facts, policy, engine)
+    engine, scheduler = precheck(request, policy)
+    if engine != "bare" and facts.image is None and request.image is not None:
+        name = request.image.text
+        raise ImageError(f"the image {name} is not in the store", hint=f"jupyter hpcctr images pull {name}")
     resources, reasons = _within_limits(request.resources, policy)
     mounts, workdir, mount_reasons = _mounts(request, facts, policy, engine)
     image_env = {} if facts.image is None or engine == "bare" else _safe_image_env(facts.image.env)
@@ -66,7 +92,7 @@ def _choice(
     return chosen
 
 
-def _check_image(request: KernelRequest, facts: Facts, policy: Policy, engine: str) -> None:
+def _check_image(request: KernelRequest, policy: Policy, engine: str) -> None:
     if engine == "bare":
         if request.image is not None:
             raise PolicyError("the engine 'bare' runs no image", hint="leave the image out, or choose another engine")
@@ -78,8 +104,6 @@ def _check_image(request: KernelRequest, facts: Facts, policy: Policy, engine: s
         raise PolicyError(
             f"this site does not allow the image {name}", hint="allowed: " + ", ".join(policy.image_patterns)
         )
-    if facts.image is None:
-        raise ImageError(f"the image {name} is not in the store", hint=f"jupyter hpcctr images pull {name}")
 
 
 def _within_limits(asked: Resources, policy: Policy) -> tuple[Resources, tuple[str, ...]]:
@@ -102,12 +126,6 @@ def _mounts(
     host = facts.host
     if engine == "bare":
         return (), host.cwd, ()
-    for mount in request.mounts:
-        if policy.mount_sources and not any(_inside(mount.source, root) for root in policy.mount_sources):
-            raise PolicyError(
-                f"this site does not allow to mount {mount.source}",
-                hint="allowed below: " + ", ".join(policy.mount_sources),
-            )
     mounts: dict[str, Mount] = {}
     if policy.mount_home:
         mounts[host.home] = Mount(host.home, host.home)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from .job import Ending, JobState, JobStatus
 
 RESTART = "Nothing is submitted again by itself; Kernel → Restart starts a new job."
@@ -53,17 +55,26 @@ def ended(scheduler: str, status: JobStatus, *, time_limit_minutes: int | None, 
     text = said.get(status.ending) if status.ending is not None else None
     if text is None:
         how = f" with status {status.exit_code}" if status.exit_code else ""
+        how = f" by {signal_name(status.signal)}" if status.signal else how
         text = f"{job} ended{how}: {cause}." if cause else f"{job} ended{how}."
     elif cause and status.ending is Ending.LOST:
         text = f"{text} Its last word was: {cause}."
     return f"{text} {RESTART}"
 
 
-def died(code: int, signal_name: str) -> str:
-    """Say that the kernel's process ended while its job goes on."""
-    how = f"was ended by {signal_name}" if code < 0 else f"exited with status {code}"
-    hint = " Often that is the memory limit." if signal_name == "SIGKILL" else ""
+def died(code: int) -> str:
+    """Say that the kernel's process ended while its job goes on; ``code`` is minus the signal that ended it."""
+    how = f"was ended by {signal_name(-code)}" if code < 0 else f"exited with status {code}"
+    hint = " Often that is the memory limit." if code == -signal.SIGKILL else ""
     return f"the kernel's process {how}; its variables are lost, its job is still there.{hint}"
+
+
+def signal_name(number: int) -> str:
+    """Return ``SIGKILL`` for 9, ``signal 40`` for what has no name (signal(7), "Real-time signals")."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _job(scheduler: str, status: JobStatus) -> str:

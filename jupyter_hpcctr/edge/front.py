@@ -56,6 +56,7 @@ class Front:
 
     def __init__(self, directory: Path, key: bytes, owner: Owner) -> None:
         self.ip = str(directory / "front")
+        self._directory = directory
         self.key = key
         self.phase = Phase.WAITING
         self.ipykernel: str | None = None
@@ -77,7 +78,12 @@ class Front:
         return ports | {"transport": "ipc", "ip": self.ip, "key": self.key, "signature_scheme": "hmac-sha256"}
 
     def open(self) -> None:
-        """Listen, or listen again after a restart: jupyter_client removes the ipc files then."""
+        """Listen. Called again for a restart, because jupyter_client removes the ipc files then.
+
+        The directory is left without write permission (0500), so that it cannot: a socket that is bound twice
+        keeps a descriptor more. Where it could all the same, as root can, the files are made anew.
+        """
+        self._directory.chmod(0o700)
         for name, kind in _KINDS.items():
             path = f"{self.ip}-{CHANNELS[name]}"
             if name not in self._sockets:
@@ -90,9 +96,11 @@ class Front:
                 self._tasks.append(asyncio.create_task(self._serve(name, socket)))
             if not Path(path).exists():
                 self._sockets[name].bind(f"ipc://{path}")
+        self._directory.chmod(0o500)
 
     async def close(self) -> None:
         """Stop listening; messages on their way out get half a second."""
+        self._directory.chmod(0o700)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

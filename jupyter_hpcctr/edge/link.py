@@ -8,9 +8,9 @@ its connection was made, never to a name that the peer chose.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Receiver = Callable[[bytes, list[zmq.Frame]], None]
 BEAT_SECONDS = 10.0
+SILENCE_SECONDS = 35.0
 _DOMAIN = "hpcctr"
 
 
@@ -57,7 +58,8 @@ class Link:
     """The server's end of every job's connection. Lives in the edge loop.
 
     Messages are ``[channel, *frames]``; ``channel`` is a Jupyter channel's name, ``event`` (from the
-    agent) or ``command`` (to it), the last two one JSON frame.
+    agent) or ``command`` (to it), the last two one JSON frame. A receiver is told ``silence`` by the link
+    itself when an agent has not been heard for ``SILENCE_SECONDS``.
     """
 
     def __init__(self) -> None:
@@ -65,6 +67,7 @@ class Link:
         self._keys = KeyPair.new()
         self._allowed = _AllowList()
         self._routes: dict[str, bytes] = {}
+        self._heard: dict[str, float] = {}
         self._addresses: dict[str, str] = {}
         self._auth = AsyncioAuthenticator(self._context)
         self._auth.start()
@@ -76,6 +79,7 @@ class Link:
         socket.zap_domain = _DOMAIN.encode()
         socket.router_mandatory = True
         socket.sndhwm = socket.rcvhwm = 0
+        socket.heartbeat_ivl, socket.heartbeat_timeout = 5_000, 15_000
         socket.linger = 500
         self._socket = socket
         self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._beat())]
@@ -101,6 +105,7 @@ class Link:
         """Let in this key no more."""
         self._allowed.receivers.pop(public_key, None)
         self._routes.pop(public_key, None)
+        self._heard.pop(public_key, None)
 
     def send(self, public_key: str, channel: bytes, frames: Sequence[bytes | zmq.Frame]) -> bool:
         """Send to an agent; False where it is not connected."""
@@ -137,14 +142,21 @@ class Link:
             if receiver is None:
                 continue
             self._routes[key] = frames[0].bytes
-            try:
-                receiver(frames[1].bytes, frames[2:])
-            except (ValueError, KeyError, TypeError):
-                log.exception("a message of an agent could not be read")
+            self._heard[key] = time.monotonic()
+            self._deliver(receiver, frames[1].bytes, frames[2:])
+
+    @staticmethod
+    def _deliver(receiver: Receiver, channel: bytes, frames: list[zmq.Frame]) -> None:
+        try:
+            receiver(channel, frames)
+        except Exception:  # noqa: BLE001  (one bad message of one agent must not end all kernels' link)
+            log.exception("a message of an agent could not be handled")
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             for key in list(self._routes):
-                with contextlib.suppress(zmq.ZMQError):
-                    self.command(key, command="beat")
+                self.command(key, command="beat")
+                if time.monotonic() - self._heard[key] > SILENCE_SECONDS:
+                    self._routes.pop(key, None)
+                    self._deliver(self._allowed.receivers[key], b"silence", [])

@@ -7,6 +7,7 @@ for the length of a blocking call. What must go on between those calls goes on h
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -55,3 +56,29 @@ async def in_thread(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         if "cannot schedule new futures" not in str(error):
             raise
         return function(*args, **kwargs)
+
+
+async def in_own_thread(function: Callable[..., T], *args: Any) -> T:
+    """Run a function that may take minutes in a thread of its own, for which nobody waits at the process's end."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+
+    def settle(value: T | None, error: BaseException | None) -> None:
+        if result.done():
+            return
+        if error is None:
+            result.set_result(value)  # type: ignore[arg-type]
+        else:
+            result.set_exception(error)
+
+    def work() -> None:
+        value, failed = None, None
+        try:
+            value = function(*args)
+        except BaseException as error:  # noqa: BLE001  (raised again where it is awaited)
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody awaits it
+            loop.call_soon_threadsafe(settle, value, failed)
+
+    threading.Thread(target=work, name="hpcctr-work", daemon=True).start()
+    return await result

@@ -28,6 +28,7 @@ FIRST_S, PENDING_MAX_S, RUNNING_MAX_S = 1.0, 30.0, 60.0
 @dataclass(slots=True)
 class _Watched:
     listener: Listener
+    alive: Callable[[], bool]
     last: JobStatus | None = None
     missing: int = 0
 
@@ -44,9 +45,12 @@ class Watch:
         self._task = asyncio.create_task(self._run())
         self._complained = False
 
-    def add(self, job: JobId, listener: Listener) -> None:
-        """Watch a job, beginning with a question at once."""
-        self._jobs[job] = _Watched(listener)
+    def add(self, job: JobId, listener: Listener, *, alive: Callable[[], bool] = lambda: False) -> None:
+        """Watch a job, beginning with a question at once.
+
+        While ``alive`` says that the job itself is heard, it is never taken for lost.
+        """
+        self._jobs[job] = _Watched(listener, alive)
         self.poke()
 
     def remove(self, job: JobId) -> None:
@@ -79,8 +83,10 @@ class Watch:
     async def _run(self) -> None:
         while True:
             await self._pause()
-            if self._jobs:
+            try:
                 await self._ask()
+            except Exception:  # noqa: BLE001  (the only poller: it must outlive a fault in reading one answer)
+                log.exception("the scheduler's answer could not be read; nothing is concluded from it")
 
     async def _pause(self) -> None:
         pending = any(w.last is None or w.last.state <= JobState.PENDING for w in self._jobs.values())
@@ -95,6 +101,8 @@ class Watch:
 
     async def _ask(self) -> None:
         asked = tuple(self._jobs)
+        if not asked:
+            return
         try:
             output = await in_thread(process.run, self._scheduler.query(asked), env=self._env())
             found = self._scheduler.statuses(output)
@@ -111,14 +119,17 @@ class Watch:
         watched = self._jobs.get(job)
         if watched is None:
             return
+        if status is not None and status.state is JobState.UNKNOWN:
+            return  # a state that has no name here says nothing
         if status is None or status.state is JobState.ENDED:
             status = await self.settle(job) or status
         if status is None or status.state is JobState.UNKNOWN:
             # A job can be missing from one answer (a controller that has just restarted); not from three.
             watched.missing += 1
-            if watched.missing < 3:
-                self._wake.set()
+            if watched.missing < 3 or watched.alive():
                 await asyncio.sleep(0.5)
+                if watched.missing < 3:
+                    self._wake.set()
                 return
             status = JobStatus(job, JobState.ENDED, ending=Ending.LOST)
         watched.missing = 0

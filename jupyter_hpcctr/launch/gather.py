@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import zmq
 
 from .. import guest
 from ..core import plan as planning
@@ -16,6 +19,7 @@ from ..core.plan import LaunchPlan
 from ..core.request import KernelRequest
 from ..core.resolve import resolve
 from ..core.seams import Engine, ImageStore, Scheduler
+from ..errors import LaunchError
 
 
 def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: str) -> Facts:
@@ -27,14 +31,15 @@ def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: st
         The store's entry cannot be trusted or read.
     """
     account = pwd.getpwuid(os.getuid())
-    token = secrets.token_hex(6)
+    # Two words: everybody can see the job's directory in the queue, nobody may foresee the node's.
+    job_token, run_token = secrets.token_hex(6), secrets.token_hex(6)
     host = Host(
         user=account.pw_name,
         uid=account.pw_uid,
         home=os.environ.get("HOME") or account.pw_dir,
         cwd=cwd,
-        job_dir=f"{policy.state_dir}/jobs/{token}",
-        run_dir=f"{policy.node_tmp}/hpcctr-{account.pw_uid}-{token}",
+        job_dir=f"{policy.state_dir}/jobs/{job_token}",
+        run_dir=f"{policy.node_tmp}/hpcctr-{account.pw_uid}-{run_token}",
         guest_dir=str(Path(guest.__file__).resolve().parent),
         python=sys.executable,
     )
@@ -61,3 +66,19 @@ def draw(
     return planning.plan(
         resolved, facts, policy, engine=engine(resolved.engine), scheduler=scheduler(resolved.scheduler)
     )
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn the operating system's and ZeroMQ's refusals into the launch's own, once for the whole walk.
+
+    Raises
+    ------
+    LaunchError
+        In place of ``OSError`` and ``zmq.ZMQError``: a full disk, a directory that cannot be made, an address
+        that is not this host's.
+    """
+    try:
+        yield
+    except (OSError, zmq.ZMQError) as error:
+        raise LaunchError(f"the kernel cannot be launched: {error}", hint="free or allow what it names") from error

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import contextlib
 import fnmatch
+import functools
 import logging
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..core.facts import Policy
-from ..core.job import Command, Output
+from ..core.job import Command, JobId, Output
 from ..core.seams import Engine, ImageStore, Scheduler
 from ..edge import process
 from ..edge.link import Link
@@ -35,7 +37,6 @@ _KEEP_ENV = (
     "TZ",
     "LD_LIBRARY_PATH",
     "PYTHONPATH",
-    "COVERAGE_PROCESS_*",
 )
 
 
@@ -51,14 +52,15 @@ class Hub:
         store: ImageStore,
     ) -> None:
         self.policy = policy
-        self.engine = engine
-        self.scheduler = scheduler
+        self.engine = functools.cache(engine)
+        self.scheduler = functools.cache(scheduler)
         self.store = store
         self.edge = EdgeLoop()
         self.launches: set[Launch] = set()
         self._link: Link | None = None
         self._watches: dict[str, Watch] = {}
         self._controllers: dict[str, str] = {}
+        self._cancelling: set[asyncio.Task[None]] = set()
 
     @property
     def link(self) -> Link:
@@ -81,6 +83,29 @@ class Hub:
     async def run(self, name: str, command: Command) -> Output:
         """Run one of a scheduler's commands outside of the loop; raises ``CommandError`` as ``process.run``."""
         return await in_thread(process.run, command, env=self.env(name))
+
+    async def cancel(self, name: str, job: JobId) -> None:
+        """Cancel a job; where the scheduler cannot be told now, go on telling it until it has heard."""
+        if not await self._cancelled(name, job):
+            task = asyncio.create_task(self._cancel_later(name, job))
+            self._cancelling.add(task)
+            task.add_done_callback(self._cancelling.discard)
+
+    async def _cancel_later(self, name: str, job: JobId) -> None:
+        delay = 2.0
+        while not await self._cancelled(name, job):
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 60.0)
+
+    async def _cancelled(self, name: str, job: JobId) -> bool:
+        try:
+            output = await self.run(name, self.scheduler(name).cancel([job]))
+        except CommandError as error:
+            log.warning("%s job %s is still to be cancelled: %s", name, job, error)
+            return False
+        if output.returncode:
+            log.warning("%s job %s is still to be cancelled: %s", name, job, output.stderr.strip())
+        return output.returncode == 0
 
     async def endpoint(self, name: str) -> str:
         """Listen where a scheduler's nodes can reach us, and return what they dial."""
@@ -110,6 +135,8 @@ class Hub:
     async def _close(self) -> None:
         for launch in tuple(self.launches):
             await launch.stop()
+        for task in self._cancelling:
+            task.cancel()
         for watch in self._watches.values():
             await watch.close()
         if self._link is not None:

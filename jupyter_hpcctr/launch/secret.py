@@ -25,7 +25,6 @@ async def entrust(hub: Hub, plan: LaunchPlan, kernel_key: str, receiver: Receive
     """
     keys = KeyPair.new()
     endpoint = await hub.endpoint(plan.scheduler)
-    hub.link.admit(keys.public, receiver)
     config = {
         "link": {
             "addresses": [endpoint],
@@ -41,4 +40,5 @@ async def entrust(hub: Hub, plan: LaunchPlan, kernel_key: str, receiver: Receive
     await in_thread(files.private_dir, Path(plan.job_dir))
     await in_thread(files.write_private, Path(plan.secret_file), json.dumps(config))
     await in_thread(files.write_private, Path(plan.log_file), "")  # else the scheduler makes it by its umask
+    hub.link.admit(keys.public, receiver)
     return keys.public

@@ -47,6 +47,12 @@ def test_every_ending_has_its_words_and_says_what_to_do(ending, cause, text):
 
 
 def test_a_dead_process_is_told_by_its_signal_or_status():
-    assert "SIGKILL" in died(-9, "SIGKILL")
-    assert "memory limit" in died(-9, "SIGKILL")
-    assert "status 3" in died(3, "")
+    assert "SIGKILL" in died(-9)
+    assert "memory limit" in died(-9)
+    assert "status 3" in died(3)
+    assert "signal 40;" in died(-40)
+
+
+def test_a_job_that_a_signal_ended_says_which():
+    status = JobStatus(JOB, JobState.ENDED, ending=Ending.FAILED, exit_code=0, signal=9)
+    assert ended("slurm", status, time_limit_minutes=None).startswith("Slurm job 7 ended by SIGKILL.")
