@@ -60,7 +60,16 @@ def ipykernel(root: Path) -> str | None:
 
 
 def remove(tree: Path) -> None:
-    """Remove a directory tree, whatever the modes of the directories in it."""
+    """Remove a directory tree of our own, whatever the modes of the directories in it.
+
+    Anything else of that name stays, and no link is followed: who shares TMPDIR may have put it there.
+    """
+    try:
+        found = tree.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        return
     for directory, names, _ in os.walk(tree):
         for name in names:
             path = Path(directory, name)

@@ -157,11 +157,14 @@ class SquashStore:
 
     @contextlib.contextmanager
     def _workplace(self, digest: str) -> Iterator[Path]:
-        """Give a private directory, local where TMPDIR is; what a killed pull left of it goes first."""
+        """Give a private directory, local where TMPDIR is; what a killed pull left of it goes first.
+
+        Others can foresee the name's beginning; what they put there is left alone.
+        """
         store = hashlib.sha256(str(self._shelf.place.absolute()).encode()).hexdigest()
         prefix = f"hpcctr-{store[:8]}-{digest.removeprefix('sha256:')[:16]}-"
         for old in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-            with contextlib.suppress(PermissionError):
+            with contextlib.suppress(OSError):
                 rootfs.remove(old)
         work = Path(tempfile.mkdtemp(prefix=prefix))
         try:

@@ -41,6 +41,35 @@ def test_killed_pull_leaves_nothing_half_and_the_next_clears_up(store, make, tmp
     assert not list((tmp_path / "a store/sha256").glob(".*"))
 
 
+def test_what_others_put_in_the_way_of_a_pull_stays(store, make, tmp_path):
+    reference, names = ImageRef(make(plain)), set()
+
+    def look(line):
+        names.update(path.name for path in (tmp_path / "tmp").iterdir())
+
+    store.pull(reference, look)
+    store.remove(reference)
+    (prefix,) = {name.rpartition("-")[0] for name in names}
+    victim = tmp_path / "victim"
+    (victim / "inner").mkdir(parents=True)
+    for place in (victim, victim / "inner"):
+        place.chmod(0o750)
+    planted = [tmp_path / "tmp" / f"{prefix}-{name}" for name in ("link", "file", "foreign")]
+    planted[0].symlink_to(victim)
+    planted[1].write_text("in the way")
+    if os.getuid() == 0:
+        planted[2].mkdir()
+        os.chown(planted[2], 1, 1)
+    stay = [path for path in planted if os.path.lexists(path)]
+    try:
+        store.pull(reference, quiet)
+        assert all(map(os.path.lexists, stay))
+        assert [p.stat().st_mode & 0o777 for p in (victim, victim / "inner")] == [0o750, 0o750]
+    finally:
+        for path in stay:
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
 def test_image_for_another_machine_is_refused(store, make):
     other = "s390x" if fetch.architecture() != "s390x" else "amd64"
     with pytest.raises(ImageError, match=f"but for linux/{other}"):

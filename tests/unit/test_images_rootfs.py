@@ -49,6 +49,21 @@ def test_locked_tree_is_removed(root):
     assert not root.exists()
 
 
+def test_only_a_tree_of_our_own_is_removed(root, tmp_path, monkeypatch):
+    (root / "plain").mkdir(mode=0o750)
+    before = modes(root)
+    link, file = tmp_path / "link", tmp_path / "file"
+    link.symlink_to(root)
+    file.write_text("x")
+    for path in (link, file, tmp_path / "nothing"):
+        rootfs.remove(path)
+    with monkeypatch.context() as foreign:
+        foreign.setattr("os.getuid", lambda: 12345)
+        rootfs.remove(root)
+    assert link.is_symlink() and file.read_text() == "x"
+    assert modes(root) == before
+
+
 def test_root_directories_that_may_be_laid_over(root):
     rootfs.furnish(root, ("srv", "a/b"), epoch=0)
     assert rootfs.roots(root) == {
