@@ -14,7 +14,8 @@
     ├── CommandError            a command failed, is missing or took too long (stage "command")
     │   ├── CommandMissing
     │   └── CommandTimeout                                                   (transient)
-    └── ClusterError            the downscaled cluster cannot do it          (stage "cluster")
+    ├── ClusterError            the downscaled cluster cannot do it          (stage "cluster")
+    └── UnsafePath              a path is not the user's alone               (stage "files")
 
 Each has a ``hint``: one sentence that says what to do about it. ``transient`` says that the same
 request may succeed later without being changed.
@@ -128,3 +129,9 @@ class ClusterError(HpcctrError):
     """The downscaled cluster cannot be started, asked or stopped."""
 
     stage = "cluster"
+
+
+class UnsafePath(HpcctrError):  # noqa: N818
+    """A path that should be ours alone belongs to, or is open to, somebody else."""
+
+    stage = "files"

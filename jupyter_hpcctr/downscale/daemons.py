@@ -19,10 +19,6 @@ _PORT_TRIES = 4
 _GRACE_S = 3.0
 
 
-class _PortTaken(ClusterError):  # noqa: N818
-    """Somebody else listens on a port that was free a moment ago."""
-
-
 def start(layout: Layout, shape: Shape, found: Mapping[str, str]) -> None:
     """Write the configuration, start the daemons, and return when all nodes are idle.
 
@@ -40,7 +36,8 @@ def start(layout: Layout, shape: Shape, found: Mapping[str, str]) -> None:
         except BaseException as error:
             end(layout)
             layout.clear()
-            if not isinstance(error, _PortTaken) or attempt == _PORT_TRIES:
+            port_taken = isinstance(error, ClusterError) and error.transient
+            if not port_taken or attempt == _PORT_TRIES:
                 raise
     return None
 
@@ -145,5 +142,7 @@ def _failed(layout: Layout, daemon: str, said: str = "") -> ClusterError:
     last = files.tail(layout.log(daemon), lines=8)
     message = "\n".join(part for part in (f"{daemon} did not start", said.strip(), last) if part)
     if "already in use" in message:
-        return _PortTaken(message, hint="try again: somebody took a port that was free a moment ago")
+        taken = ClusterError(message, hint="try again: somebody took a port that was free a moment ago")
+        taken.transient = True
+        return taken
     return ClusterError(message, hint="these are the last lines of its log; nothing of the cluster is left")

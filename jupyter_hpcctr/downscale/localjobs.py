@@ -26,8 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..edge import files
-from ..edge.files import UnsafePath
-from ..errors import SubmitRefused
+from ..errors import SubmitRefused, UnsafePath
 from . import processes, records
 from .records import Record
 

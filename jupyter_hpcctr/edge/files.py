@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import HpcctrError
+from ..errors import UnsafePath
 
-
-class UnsafePath(HpcctrError):  # noqa: N818
-    """A path that should be ours alone belongs to, or is open to, somebody else."""
-
-    stage = "files"
+_MAX_LINKS = 40
+_NOBODY = 65534  # the kernel's word for a user that a user namespace does not know (user_namespaces(7))
 
 
 def private_dir(path: Path) -> Path:
@@ -24,9 +22,10 @@ def private_dir(path: Path) -> Path:
     Raises
     ------
     UnsafePath
-        It exists and is a link, another user's, or open to others.
+        It exists and is a link, another user's, or open to others; or one of the directories that lead
+        to it is another user's, or everybody may rename what is in it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_way(path)
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
     found = path.lstat()
@@ -36,6 +35,59 @@ def private_dir(path: Path) -> Path:
             hint=f"remove it, or: chmod 700 {path}",
         )
     return path
+
+
+def _make_way(path: Path) -> None:
+    """Check the directories and links that lead to a path, and make those that are missing (0700).
+
+    A group may write in them: with a umask of 002 the user's own are like that.
+    """
+    here, left, links = Path("/"), list(reversed(path.absolute().parent.parts[1:])), 0
+    trusted = _trusted_owners()
+    _check_way(here, here.lstat(), trusted)
+    while left:
+        part = left.pop()
+        if part == "..":
+            here = here.parent  # of a directory that is no link
+            continue
+        step = here / part
+        try:
+            found = step.lstat()
+        except FileNotFoundError:
+            with contextlib.suppress(FileExistsError):
+                step.mkdir(mode=0o700)
+            found = step.lstat()
+        _check_way(step, found, trusted)
+        if not stat.S_ISLNK(found.st_mode):
+            here = step
+            continue
+        links += 1
+        if links > _MAX_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        target = step.readlink()
+        here = Path("/") if target.is_absolute() else here
+        left += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+
+
+def _check_way(step: Path, found: os.stat_result, trusted: set[int]) -> None:
+    everybody = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
+    if everybody:
+        raise UnsafePath(
+            f"everybody may rename what is in {step}", hint=f"chmod o-w {step}, or choose a directory elsewhere"
+        )
+    if found.st_uid not in trusted:
+        raise UnsafePath(
+            f"{step} belongs to another user (id {found.st_uid}), who may replace what is in it",
+            hint="choose a directory below one of your own or of root's",
+        )
+
+
+def _trusted_owners() -> set[int]:
+    """Return root and ourselves, and whoever the kernel does not name to us: in a user namespace, root may be."""
+    lines = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    known = [(int(first), int(count)) for first, _, count in map(str.split, lines)]
+    unnamed = {_NOBODY} if not any(first <= _NOBODY < first + count for first, count in known) else set()
+    return {0, os.getuid()} | unnamed
 
 
 def write_private(path: Path, text: str) -> None:
