@@ -37,6 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.hint:
             sys.stderr.write(f"  what to do: {error.hint}\n")
         return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"system: {where}{error.strerror or error}\n")
+        if error.filename:
+            sys.stderr.write("  what to do: see that this place is there, is yours and has room, or name another\n")
+        return 1
     except KeyboardInterrupt:
         return 130
 

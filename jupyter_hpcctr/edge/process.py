@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import subprocess
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from ..core.job import Command, Output
 from ..errors import CommandError, CommandMissing, CommandTimeout
 
 log = logging.getLogger(__name__)
+
+_PASSING = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def run(
@@ -35,6 +38,8 @@ def run(
         The program is not on the PATH.
     CommandTimeout
         It did not end in time.
+    CommandError
+        It cannot be started: it is not executable, say, or there are too many processes.
     """
     name = command.argv[0]
     log.debug("run %s", command.argv)
@@ -53,7 +58,17 @@ def run(
     except subprocess.TimeoutExpired as error:
         said = (error.stderr or b"").decode(errors="replace")
         raise CommandTimeout(f"{name} did not answer in {timeout_s:g} s", stderr=said) from error
+    except OSError as error:
+        raise _not_started(name, error) from error
     return Output(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def _not_started(name: str, error: OSError) -> CommandError:
+    passing = error.errno in _PASSING
+    hint = "this machine has too little left: try again later" if passing else f"see that {name} can be run by hand"
+    told = CommandError(f"{name} cannot be started: {error.strerror or error}", hint=hint)
+    told.transient = passing
+    return told
 
 
 def check(
