@@ -45,8 +45,9 @@ def test_a_port_that_is_taken_in_between_is_left_to_others(place, monkeypatch, o
 
 
 def test_a_port_that_stays_taken_is_a_clear_error(place, monkeypatch):
-    with socket.create_server(("0.0.0.0", ports.free_block(1))) as taken:
-        monkeypatch.setattr(ports, "free_block", lambda count: taken.getsockname()[1])
+    # The node's port: slurmd gives up at once, slurmctld tries for seconds.
+    with socket.create_server(("0.0.0.0", ports.free_block(2) + 1)) as taken:
+        monkeypatch.setattr(ports, "free_block", lambda count: taken.getsockname()[1] - 1)
         with pytest.raises(ClusterError, match="in use") as error:
             Cluster.up(place, nodes=1)
     assert "try again" in error.value.hint

@@ -48,7 +48,7 @@ def test_scancel_from_outside_is_told_and_nothing_is_submitted_again(site, start
     subprocess.run(["scancel", kernel.launch.job], check=True)
     content = kernel.client.get_shell_msg(timeout=30)["content"]
     assert (content["ename"], "cancelled" in content["evalue"]) == ("JobEnded", True)
-    time.sleep(4)
+    time.sleep(2)
     assert kernel.manager.is_alive()
     assert site.queue() == []
 
@@ -129,6 +129,18 @@ print(manager.provisioner.launch.job)
 """
 
 
+SHORT_MINUTES = """
+import dataclasses
+from jupyter_hpcctr.config import HpcctrSite
+freeze = HpcctrSite.freeze
+def shortened(site):
+    policy = freeze(site)
+    assert policy.orphan_minutes == 1
+    return dataclasses.replace(policy, orphan_minutes=0.2)
+HpcctrSite.freeze = shortened
+"""
+
+
 def test_a_program_that_ends_without_a_shutdown_leaves_no_job(site):
     name = site.kernelspec("forgotten", **BARE)
     script = FORGETFUL.format(name=name)
@@ -140,7 +152,7 @@ def test_a_program_that_ends_without_a_shutdown_leaves_no_job(site):
 def test_a_server_that_was_killed_leaves_its_job_only_for_the_time_allowed(site):
     site.configure(orphan_minutes=1)
     name = site.kernelspec("orphan", **BARE)
-    script = FORGETFUL.format(name=name) + "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    script = SHORT_MINUTES + FORGETFUL.format(name=name) + "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     subprocess.run([sys.executable, "-u", "-c", script], capture_output=True, text=True, timeout=100)
     assert len(site.queue()) == 1
     until = time.monotonic() + 100

@@ -103,7 +103,7 @@ def checked(get):
     found = []
     with contextlib.suppress(queue.Empty):
         while True:
-            message = get(timeout=0.5 if found else 15)
+            message = get(timeout=0.25 if found else 15)
             if message["msg_type"] != "iopub_welcome" and message["content"].get("status") != "aborted":
                 validate_message(message)  # it knows neither of the two, which ipykernel sends as well
             found.append(message)

@@ -174,7 +174,9 @@ def test_a_killed_kernel_is_restarted_by_the_server_in_its_job(site, server, bar
     assert list(jobs(site)) == [job]
 
 
-def test_a_job_that_ended_by_itself_is_started_again_by_the_user_alone(site, server, bare):
+def test_a_job_that_ended_by_itself_is_started_again_by_the_user_alone(site, serve, bare):
+    (site.config / "jupyter_server_config.json").write_text('{"KernelRestarter": {"time_to_dead": 1.0}}')
+    server = serve()
     page = server.connect(begin(server, bare))
     job = json.loads(page.run(PIDS)[1])[1]
     asked = page.execute("import time; time.sleep(100)")
@@ -182,7 +184,7 @@ def test_a_job_that_ended_by_itself_is_started_again_by_the_user_alone(site, ser
     subprocess.run(["scancel", job], check=True)
     told = page.answer(asked)
     assert (told["ename"], "cancelled" in told["evalue"]) == ("JobEnded", True)
-    time.sleep(7.5)  # jupyter_client's restarter looks every 3 s
+    time.sleep(2.5)  # jupyter_client's restarter looks every second, as configured
     assert jobs(site) == {}
     assert page.answer(page.execute("1"))["ename"] == "JobEnded"
     assert not re.search("restarting kernel|AsyncIOLoopKernelRestarter", server.log)
