@@ -1,0 +1,294 @@
+"""What goes wrong between the parts: a connection that drops, changes at the same time, a controller that is gone."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from jupyter_client.manager import AsyncKernelManager
+
+from jupyter_hpcctr import compose
+from jupyter_hpcctr.core.job import Command, JobId, JobState, JobStatus, Output
+from jupyter_hpcctr.edge.watch import Watch
+from jupyter_hpcctr.errors import LaunchError, PolicyError
+
+BARE = {"engine": "bare", "scheduler": "slurm"}
+
+
+class Wire:
+    """A TCP proxy before the link, which can be cut and mended."""
+
+    def __init__(self, monkeypatch):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.open = True
+        self.ends = []
+        self.target = None
+        original = compose.Hub.endpoint
+
+        async def endpoint(hub, name):
+            host, _, port = (await original(hub, name)).removeprefix("tcp://").rpartition(":")
+            self.target = (host, int(port))
+            return f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
+
+        monkeypatch.setattr(compose.Hub, "endpoint", endpoint)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                inner, _ = self.listener.accept()
+            except OSError:
+                return
+            if not self.open:
+                inner.close()
+                continue
+            outer = socket.create_connection(self.target)
+            self.ends += [inner, outer]
+            for one, other in ((inner, outer), (outer, inner)):
+                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _pump(one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+        except OSError:
+            pass
+        finally:
+            for each in (one, other):
+                try:
+                    each.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue
+
+    def cut(self):
+        self.open = False
+        for each in self.ends:
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+    def mend(self):
+        self.open = True
+
+    def close(self):
+        self.cut()
+        self.listener.close()
+        for each in self.ends:
+            each.close()
+
+
+@pytest.fixture
+def wire(monkeypatch):
+    made = Wire(monkeypatch)
+    yield made
+    made.close()
+
+
+def test_a_cell_that_was_sent_while_the_connection_was_down_runs_when_it_is_back(wire, start):
+    kernel = start(**BARE)
+    kernel.run("x = 1")
+    wire.cut()
+    time.sleep(0.5)
+    kernel.client.execute("x += 1")
+    time.sleep(1)
+    wire.mend()
+    assert kernel.client.get_shell_msg(timeout=60)["content"]["status"] == "ok"
+    assert kernel.value("x") == 2
+
+
+def test_a_restart_while_the_connection_is_down_is_done_when_it_is_back(wire, start):
+    kernel = start(**BARE)
+    kernel.run("x = 1")
+    wire.cut()
+    time.sleep(0.5)
+    kernel.manager.restart_kernel(now=True)
+    wire.mend()
+    kernel.client.wait_for_ready(timeout=60)
+    assert kernel.value("'x' in globals()") is False
+
+
+def test_two_restarts_at_once_after_a_jobs_end_start_one_job(site, start):
+    kernel = start(**BARE)
+    kernel.value("1")
+    subprocess.run(["scancel", kernel.launch.job], check=True)
+    until = time.monotonic() + 30
+    while kernel.run("1")[0].get("ename") != "JobEnded":
+        assert time.monotonic() < until
+    hub, launch = kernel.manager.provisioner._hub, kernel.launch
+
+    async def both():
+        await asyncio.gather(launch.start_again(), launch.start_again())
+
+    hub.edge.wait(both())
+    assert kernel.value("1 + 1") == 2
+    assert len(site.queue()) == 1
+
+
+def test_a_start_that_is_abandoned_during_its_submission_leaves_no_job(site, monkeypatch):
+    slow = site.directory / "bin"
+    slow.mkdir()
+    real = subprocess.run(["which", "sbatch"], capture_output=True, text=True, check=True).stdout.strip()
+    (slow / "sbatch").write_text(f'#!/bin/sh\nsleep 1\nexec {real} "$@"\n')
+    (slow / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow}:{os.environ['PATH']}")
+    manager = site.manager(**BARE)
+
+    async def abandoned():
+        other = AsyncKernelManager(kernel_name=manager.kernel_name)
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(other.start_kernel(), 0.5)
+        other.context.destroy(linger=0)
+
+    asyncio.run(abandoned())
+    manager.context.destroy(linger=0)
+    assert site.left_behind() == []
+
+
+def test_a_signal_that_has_no_name_is_told_like_any_other(start):
+    kernel = start(**BARE)
+    content, _ = kernel.run("import os; os.kill(os.getpid(), 40)", timeout=30)
+    assert (content["ename"], "signal 40" in content["evalue"]) == ("KernelDied", True)
+
+
+def test_a_kernel_that_died_before_its_job_ended_is_not_started_by_a_restarter(site, start):
+    kernel = start(**BARE)
+    kernel.run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert kernel.manager.is_alive() is False
+    subprocess.run(["scancel", kernel.launch.job], check=True)
+    until = time.monotonic() + 30
+    while not kernel.manager.is_alive():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert site.queue() == []
+
+
+def test_a_job_whose_scheduler_was_away_at_shutdown_is_cancelled_when_it_is_back(full, slurm, site, start):
+    kernel = start(**BARE)
+    job = kernel.launch.job
+    controller = slurm.status().pids["slurmctld"]
+    os.kill(controller, signal.SIGSTOP)
+    try:
+        kernel.stop()
+    finally:
+        os.kill(controller, signal.SIGCONT)
+    until = time.monotonic() + 90
+    while any(line.startswith(f"{job} ") for line in site.queue()):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+def test_what_cannot_be_written_is_an_error_and_leaves_nothing(site):
+    (site.directory / "file").write_text("")
+    site.configure(state_dir=str(site.directory / "file" / "state"))
+    manager = site.manager(**BARE)
+    with pytest.raises(LaunchError, match="file"):
+        manager.start_kernel()
+    manager.context.destroy(linger=0)
+    assert site.left_behind() == []
+
+
+def test_what_the_site_forbids_is_refused_before_an_image_is_fetched(site, registry):
+    site.configure(image_patterns=["elsewhere.example/*"], store=str(site.directory / "store"))
+    manager = site.manager(image=f"{registry.host}/python:1", scheduler="slurm")
+    with pytest.raises(PolicyError, match="elsewhere"):
+        manager.start_kernel()
+    manager.context.destroy(linger=0)
+    assert not (site.directory / "store" / "sha256").exists()
+
+
+def test_ten_restarts_cost_no_descriptors(start):
+    kernel = start(**BARE)
+    kernel.value("1")
+
+    def restarted():
+        kernel.manager.restart_kernel(now=True)
+        kernel.client.wait_for_ready(timeout=60)
+        kernel.value("1")
+        return len(os.listdir("/proc/self/fd"))
+
+    first = restarted()
+    assert max(restarted() for _ in range(4)) <= first + 2
+
+
+class Fickle:
+    """A scheduler's answers, one after the other; an exception is raised."""
+
+    name = "fickle"
+    keep_env = ()
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def query(self, jobs):
+        return Command(("true",))
+
+    def statuses(self, output):
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    settle = query
+
+    def settled(self, output: Output, job):
+        return JobStatus(job, JobState.UNKNOWN)
+
+    def recall(self, job):
+        return None
+
+
+def heard(*answers, seconds, alive=False):
+    job, told = JobId("1"), []
+
+    async def main():
+        watch = Watch(Fickle(*answers), lambda: dict(os.environ))
+        watch.add(job, told.append, alive=lambda: alive)
+        await asyncio.sleep(seconds)
+        await watch.close()
+
+    asyncio.run(main())
+    return [(status.state, status.reason) for status in told]
+
+
+def test_a_fault_in_one_answer_does_not_end_the_poller():
+    running = {JobId("1"): JobStatus(JobId("1"), JobState.RUNNING, "again")}
+    assert heard(ValueError("nonsense"), OSError(24, "too many files"), running, seconds=9) == [
+        (JobState.RUNNING, "again")
+    ]
+
+
+def test_a_state_without_a_name_changes_nothing():
+    unknown = {JobId("1"): JobStatus(JobId("1"), JobState.UNKNOWN, "NEWSTATE")}
+    assert heard(unknown, seconds=5) == []
+
+
+@pytest.mark.parametrize(("alive", "told"), [(True, []), (False, [(JobState.ENDED, "")])])
+def test_a_job_that_is_heard_is_never_lost(alive, told):
+    assert heard({}, seconds=5, alive=alive) == told
+
+
+DYING = """
+import os, sys, threading
+threading.Timer(1, os._exit, (3,)).start()
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance(argv=["-f", sys.argv[1]])
+"""
+
+
+def test_a_kernel_that_the_server_gives_up_takes_its_job_with_it(site, serve):
+    server = serve()
+    name = site.kernelspec("dying", **BARE, argv=[sys.executable, "-c", DYING, "{connection_file}"])
+    server.open_notebook("a.ipynb", name)
+    assert len(site.queue()) == 1
+    until = time.monotonic() + 100
+    while server.kernels():
+        assert time.monotonic() < until, "jupyter_server restarts five times and then forgets the kernel"
+        time.sleep(0.5)
+    assert site.left_behind() == []
