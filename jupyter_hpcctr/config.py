@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jupyter_core.paths import jupyter_config_path
+from jupyter_core import paths
 from traitlets import Bool, Integer, List, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, PyFileConfigLoader
@@ -81,23 +81,34 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
 
 
 def load_policy(own: Config | None = None) -> Policy:
-    """Read the site's configuration files and the process's own configuration over them.
+    """Read the site's configuration files, and let the administrator's win.
+
+    The user's file comes first, the process's own configuration over it, and over both the files of
+    Jupyter's environment and system directories (``jupyter --paths``), which the administrator writes.
 
     Parameters
     ----------
     own : Config, optional
-        Configuration of the Jupyter application that this runs in; its ``HpcctrSite`` section wins.
+        Configuration of the Jupyter application that this runs in; its section ``HpcctrSite`` is used.
     """
+    site = [*paths.ENV_CONFIG_PATH, *paths.SYSTEM_CONFIG_PATH]
     merged = Config()
-    for directory in reversed(jupyter_config_path()):
-        for loader in (
-            JSONFileConfigLoader(f"{BASENAME}.json", directory),
-            PyFileConfigLoader(f"{BASENAME}.py", directory),
-        ):
-            try:
-                merged.merge(loader.load_config())
-            except ConfigFileNotFound:
-                continue
+    for directory in reversed(paths.jupyter_config_path()):
+        if directory not in site:
+            _read(directory, merged)
     if own is not None and "HpcctrSite" in own:
         merged.merge(Config({"HpcctrSite": own["HpcctrSite"]}))
+    for directory in site:
+        _read(directory, merged)
     return HpcctrSite(config=merged).freeze()
+
+
+def _read(directory: str, merged: Config) -> None:
+    for loader in (
+        JSONFileConfigLoader(f"{BASENAME}.json", directory),
+        PyFileConfigLoader(f"{BASENAME}.py", directory),
+    ):
+        try:
+            merged.merge(loader.load_config())
+        except ConfigFileNotFound:
+            continue

@@ -1,0 +1,53 @@
+"""The site's configuration: who wins, what is the default, and what a kernelspec cannot reach."""
+
+import json
+
+import pytest
+from jupyter_core import paths
+from traitlets.config import Config
+
+from jupyter_hpcctr.config import BASENAME, HpcctrSite, load_policy
+from jupyter_hpcctr.core.facts import Policy
+from jupyter_hpcctr.provisioner import HpcctrProvisioner
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Directories for the user's and the system's files; ``places(user={…}, system={…})`` writes them."""
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "user"))
+    monkeypatch.setattr(paths, "SYSTEM_CONFIG_PATH", [str(tmp_path / "system")])
+    monkeypatch.setattr(paths, "ENV_CONFIG_PATH", [])
+
+    def write(**files):
+        for name, settings in files.items():
+            (tmp_path / name).mkdir()
+            (tmp_path / name / f"{BASENAME}.json").write_text(json.dumps({"HpcctrSite": settings}))
+
+    return write
+
+
+def test_without_files_the_defaults_of_the_policy_hold(places, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    expected = Policy(
+        store=f"{tmp_path}/.local/share/jupyter_hpcctr/images", state_dir=f"{tmp_path}/.local/state/jupyter_hpcctr"
+    )
+    assert load_policy() == expected
+
+
+def test_the_administrator_wins_over_the_process_and_that_over_the_user(places):
+    places(user={"max_nodes": 99, "max_time_minutes": 1, "store": "/user"}, system={"max_nodes": 2})
+    own = Config({"HpcctrSite": {"max_nodes": 50, "max_time_minutes": 5}, "Other": {"x": 1}})
+    policy = load_policy(own)
+    assert (policy.max_nodes, policy.max_time_minutes, policy.store) == (2, 5, "/user")
+
+
+def test_a_python_file_works_too(places, tmp_path):
+    places(user={})
+    (tmp_path / "user" / f"{BASENAME}.py").write_text("c = get_config()\nc.HpcctrSite.image_patterns = ['r/*']\n")
+    assert load_policy().image_patterns == ("r/*",)
+
+
+def test_a_kernelspec_can_set_the_request_and_nothing_of_the_site():
+    ours = set(HpcctrProvisioner.class_own_traits(config=True))
+    assert ours == {"request"}
+    assert not set(HpcctrSite.class_own_traits()) & set(HpcctrProvisioner.class_traits())
