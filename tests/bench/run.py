@@ -1,4 +1,4 @@
-"""Benchmarks with ratios measured in the same run: ``run.py [--quick] [start] [messages] [memory]``.
+"""Benchmarks with ratios measured in the same run: ``run.py [--quick] [start] [messages] [memory] [promises]``.
 
 Run as an ordinary user, on an idle machine with Slurm, Charliecloud, skopeo, umoci and mksquashfs, in the
 project's Python environment. Everything runs in a Slurm of one node that is started for it.
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "start": "From the request to the first result",
     "messages": "Messages",
     "memory": "Resident memory of one kernel besides the kernel itself",
+    "promises": "Promises",
 }
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
