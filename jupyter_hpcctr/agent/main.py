@@ -211,7 +211,7 @@ class Agent:
     def _obey(self, what: Mapping[str, Any]) -> None:
         command = what["command"]
         if command == "signal" and self._kernel is not None:
-            self._signalled = int(what["signum"]) != signal.SIGINT
+            self._signalled = self._signalled or int(what["signum"]) != signal.SIGINT
             self._kernel.signal(int(what["signum"]))
         elif command == "restart" and int(what["start"]) > self._starts:
             self._starts = int(what["start"])
