@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .agent.env import lines
+from .guest.environment import lines
 from .core.job import Command, Output
 from .core.plan import HOLDER_PID, Container, EngineCommand
 from .core.seams import Engine

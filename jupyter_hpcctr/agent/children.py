@@ -1,4 +1,4 @@
-"""The agent's door to other programs: each child leads a session of its own and is ended as a group."""
+"""The host side's door to other programs: each child leads a session of its own and is ended as a group."""
 
 from __future__ import annotations
 
@@ -10,12 +10,32 @@ from collections.abc import Mapping, Sequence
 
 
 class Child:
-    """A program that the agent started; its output goes where the agent's goes: into the job's log."""
+    """A program that the agent, or the ranks' hub, started.
 
-    def __init__(self, words: Sequence[str], *, env: Mapping[str, str], cwd: str) -> None:
-        self._process = subprocess.Popen(  # noqa: S603
-            list(words), stdin=subprocess.DEVNULL, env=dict(env), cwd=cwd, start_new_session=True
-        )
+    Its output goes where its parent's goes, into the job's log, unless ``log`` names a file for it. ``text``
+    is what it reads from its standard input; nothing without.
+    """
+
+    def __init__(
+        self, words: Sequence[str], *, env: Mapping[str, str], cwd: str, log: str | None = None, text: str | None = None
+    ) -> None:
+        out = None if log is None else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        stdin = subprocess.DEVNULL if text is None else subprocess.PIPE
+        try:
+            self._process = subprocess.Popen(  # noqa: S603
+                list(words), stdin=stdin, stdout=out, stderr=out, env=dict(env), cwd=cwd, start_new_session=True
+            )
+        finally:
+            if out is not None:
+                os.close(out)
+        if self._process.stdin is not None and text is not None:
+            with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin_:
+                stdin_.write(text.encode())
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is its group's and its session's too."""
+        return self._process.pid
 
     @property
     def code(self) -> int | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import zmq
 
-from . import env as environment
+from ..guest import environment
 from . import room
 from .channels import Channels, kernel_info
 from .children import Child

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from jupyter_hpcctr.agent.env import compose, left_out, lines
+from jupyter_hpcctr.guest.environment import compose, left_out, lines
 from jupyter_hpcctr.core.facts import DROP_ENV, PASS_ENV
 
 VALUES = [

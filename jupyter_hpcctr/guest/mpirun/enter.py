@@ -1,0 +1,155 @@
+"""Wraps each process that is started as a rank: ``python -S -E enter.py SPEC_PATTERN FIRST_NODE``.
+
+It runs under the launcher (srun, mpiexec) on the host, or inside a container where the launcher is the
+image's own. It gives the process its environment, makes two FIFOs for what it prints, tells the node's
+relay of both, lets the process join the container, and reports how it ended. ``SPEC_PATTERN`` is the
+path of a JSON file with ``@NODE@`` in it, which stands for nothing on the first node and for ``.NAME`` on
+any other.
+
+The spec's keys: ``world``, ``ranks``, ``argv``, ``dir`` (with the FIFOs and the relay's ``door``, as seen from
+here), ``dir_inside`` (the same as the process sees it), ``cwd``, ``env``, ``pass_env``, ``drop_env``, and ``inside``:
+whether the container is around us already, so that our own environment is the process's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+
+if __package__:
+    from .. import environment
+else:  # run as a file, as launchers do
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    import environment  # type: ignore[import-not-found,no-redef,unused-ignore]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing would be 20 modules more for every rank
+    from typing import Any
+
+ENV_FILE = "@ENV@"
+LAST_WORDS_S = 2.0  # a launcher that sees a rank fail ends the others, who are to say first where they stood
+OPEN_PATIENCE_S = 30
+_NEEDED = ("PATH", "LD_LIBRARY_PATH")  # by a program without a container, to find the host's MPI
+_RANK_VARIABLES = ("SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
+
+
+def main(argv: list[str]) -> int:
+    """Run one process as a rank; return its exit status, or 128 and the signal that ended it."""
+    spec = read_spec(argv[1], argv[2])
+    rank = own_rank(spec)
+    stdio = Stdio(spec, rank)
+    program, env = prepare(spec, rank, stdio.token)
+    pid = 0
+
+    def pass_on(signum: int, frame: object) -> None:
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+
+    signal.signal(signal.SIGTERM, pass_on)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        pid = stdio.start(program, env)
+    except OSError as error:
+        os.write(stdio.err, f"{program[0]}: {error.strerror}\n".encode())
+        status = 127 if isinstance(error, FileNotFoundError) else 126
+    else:
+        stdio.announce(event="enter", pid=pid)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    stdio.announce(event="exit", status=status)
+    stdio.close()
+    if status != 0:
+        time.sleep(LAST_WORDS_S)
+    return status if status >= 0 else 128 - status
+
+
+def read_spec(pattern: str, first: str) -> dict[str, Any]:
+    """Read what is to be run on this node.
+
+    Raises
+    ------
+    OSError, ValueError
+        Nobody wrote it: the launcher put a rank where no relay is.
+    """
+    node = os.environ.get("SLURMD_NODENAME", "")
+    with open(pattern.replace("@NODE@", "" if node in ("", first) else f".{node}"), encoding="utf-8") as file:
+        spec: dict[str, Any] = json.load(file)
+    return spec
+
+
+def own_rank(spec: dict[str, Any]) -> int:
+    """Return the rank that the launcher gave this process: srun(1), mpiexec(1) of Open MPI and MPICH."""
+    for name in _RANK_VARIABLES:
+        value = os.environ.get(name, "")
+        # A job script's own SLURM_PROCID says nothing of what an mpiexec in it starts.
+        if value.isdecimal() and not (name == "SLURM_PROCID" and not spec["by_step"]):
+            return int(value)
+    raise SystemExit("the launcher says no rank: none of " + ", ".join(_RANK_VARIABLES) + " is set")
+
+
+def prepare(spec: dict[str, Any], rank: int, token: str) -> tuple[list[str], dict[str, str]]:
+    """Return the words and the environment for the process; an engine that reads a file gets one."""
+    own = {
+        "HPCCTR_WORLD": spec["world"],
+        "HPCCTR_RANK": str(rank),
+        "HPCCTR_RANKS": str(spec["ranks"]),
+        "HPCCTR_TOKEN": token,
+        "HPCCTR_DIR": spec["dir_inside"],
+    }
+    if spec["inside"]:
+        return spec["argv"], {**os.environ, **own}
+    plan_env = {**spec["env"], **own}
+    env = environment.compose(plan_env, os.environ, spec["pass_env"], spec["drop_env"])
+    if not any(ENV_FILE in word for word in spec["argv"]):
+        return spec["argv"], {name: os.environ[name] for name in _NEEDED if name in os.environ} | env
+    path = f"{spec['dir']}/{spec['world']}.{rank}.env"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(environment.lines(env))
+    return [word.replace(ENV_FILE, path) for word in spec["argv"]], dict(os.environ)
+
+
+class Stdio:
+    """The two FIFOs of a rank, and the door of the relay that reads them."""
+
+    def __init__(self, spec: dict[str, Any], rank: int) -> None:
+        self.token = os.urandom(16).hex()
+        self._world, self._rank = spec["world"], rank
+        self._door = os.open(f"{spec['dir']}/door", os.O_WRONLY | os.O_CLOEXEC)
+        base = f"{spec['dir']}/{spec['world']}.{rank}"
+        names = (f"{base}.out", f"{base}.err")
+        for name in names:
+            os.mkfifo(name, 0o600)
+        self._cwd = spec["cwd"]
+        self.announce(event="open", pid=os.getpid(), token=self.token)
+        signal.alarm(OPEN_PATIENCE_S)  # a relay that is gone would let us wait for ever
+        self.out, self.err = (os.open(name, os.O_WRONLY | os.O_CLOEXEC) for name in names)
+        signal.alarm(0)
+        for name in names:
+            os.unlink(name)
+
+    def announce(self, **what: Any) -> None:
+        """Tell the relay; a line shorter than PIPE_BUF is written whole (pipe(7))."""
+        line = json.dumps({"world": self._world, "rank": self._rank, **what}) + "\n"
+        os.write(self._door, line.encode())
+
+    def start(self, argv: list[str], env: dict[str, str]) -> int:
+        """Start the process with nothing to read and the FIFOs to write to; return its id."""
+        os.chdir(self._cwd)
+        actions = (
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, self.out, 1),
+            (os.POSIX_SPAWN_DUP2, self.err, 2),
+        )
+        return os.posix_spawnp(argv[0], argv, env, file_actions=actions, setsigdef=(signal.SIGINT, signal.SIGPIPE))
+
+    def close(self) -> None:
+        """Let the relay see the end of both."""
+        os.close(self.out)
+        os.close(self.err)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
