@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_core import paths
-from traitlets import Bool, Integer, List, Unicode
+from traitlets import Bool, Enum, Integer, List, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, PyFileConfigLoader
 
@@ -64,6 +64,12 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
     ).tag(config=True)
     orphan_minutes = Integer(
         10, help="Minutes that a job lives on without hearing of its server; 0 is not allowed.", min=1
+    ).tag(config=True)
+
+    ranks_beyond_machine = Enum(
+        ("reduce", "refuse"),
+        "reduce",
+        help="What to do with more MPI ranks than the machine has CPUs, where no scheduler has given a job its own.",
     ).tag(config=True)
 
     def freeze(self) -> Policy:

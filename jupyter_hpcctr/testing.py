@@ -21,12 +21,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .guest.environment import lines
 from .core.job import Command, Output
-from .core.plan import HOLDER_PID, Container, EngineCommand
+from .core.plan import Container, EngineCommand
+from .core.ranks import HOLDER_PID
 from .core.seams import Engine
 from .edge import process
 from .errors import EngineError
+from .guest.environment import lines
 
 if TYPE_CHECKING:
     import subprocess

@@ -120,3 +120,4 @@ class Policy:
     link_address: str = ""
     node_tmp: str = "/tmp"  # noqa: S108  (the agent makes a 0700 directory in it, exclusively)
     orphan_minutes: int = 10
+    ranks_beyond_machine: str = "reduce"

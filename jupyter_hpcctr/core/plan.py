@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import RequestError
 from .facts import GUEST_ROOT, Facts, ImageInfo, ImageKind, Policy
 from .job import Command
+from .ranks import HOLDER_PID, NODE, Place, RankPlan, rank_plan
 from .request import Mount, Resources
 from .resolve import Resolved
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 STARTUP = "startup"
 """Directory below the state directory for the guests' start-up caches."""
-
-HOLDER_PID = "@HOLDER_PID@"
-"""Stands in a joining command's words for the holder's process id, which only the agent will know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +93,8 @@ class LaunchPlan:
     job_dir: str
     log_file: str
     secret_file: str
+    ranks: RankPlan
+    """How ``%%mpirun`` starts its ranks in the job."""
     reasons: tuple[str, ...] = field(default=())
 
 
@@ -107,23 +107,16 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
         The engine cannot carry a name or a mount of the request.
     """
     host = facts.host
-    bare = resolved.image is None
-    kernel_dir = f"{host.run_dir}/kernel" if bare else f"{GUEST_ROOT}/run"
-    guest = host.guest_dir if bare else f"{GUEST_ROOT}/guest"
-    container, stages = _container(resolved, facts)
-    engine.check(container)
-    words = _kernel_words(resolved, facts, guest=guest, kernel_dir=kernel_dir)
-    hold = None if bare else engine.hold(container, (resolved.request.python, "-S", "-E", f"{guest}/holder.py"))
-    joined = None if hold is None else engine.join(container, HOLDER_PID, words)
+    place = _place(resolved, facts, host.run_dir)
+    anywhere = _place(resolved, facts, f"{host.run_dir}{NODE}")
+    engine.check(place.container)
+    words = _kernel_words(resolved, place)
+    hold = None if resolved.image is None else engine.hold(place.container, place.holder)
+    joined = None if hold is None else engine.join(place.container, HOLDER_PID, words)
     name = "jupyter" if resolved.image is None else f"jupyter {resolved.image.reference}"[:64]
     log_file, secret_file = f"{host.job_dir}/job.log", f"{host.job_dir}/agent.json"
-    spec = JobSpec(
-        name=name,
-        argv=(host.python, "-m", "jupyter_hpcctr.agent", secret_file),
-        resources=resolved.resources,
-        workdir=host.job_dir,
-        log_file=log_file,
-    )
+    agent = (host.python, "-m", "jupyter_hpcctr.agent", secret_file)
+    spec = JobSpec(name, agent, resolved.resources, workdir=host.job_dir, log_file=log_file)
     return LaunchPlan(
         name=name,
         scheduler=resolved.scheduler,
@@ -132,27 +125,43 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
         resources=resolved.resources,
         submit=scheduler.submit(spec),
         hold=hold if joined is not None else None,
-        kernel=joined or engine.command(container, words),
+        kernel=joined or engine.command(place.container, words),
         env={**resolved.env, **_startup_cache(resolved, policy)},
         pass_env=policy.pass_env,
         drop_env=policy.drop_env,
         run_dir=host.run_dir,
-        kernel_dir=kernel_dir,
+        kernel_dir=place.kernel_dir,
         workdir=resolved.workdir,
-        directories=(f"{host.run_dir}/kernel", container.mount_point, *stages),
+        directories=place.directories,
         job_dir=host.job_dir,
         log_file=log_file,
         secret_file=secret_file,
+        ranks=rank_plan(resolved, facts, policy, anywhere, engine=engine, scheduler=scheduler),
         reasons=resolved.reasons,
     )
 
 
-def _kernel_words(resolved: Resolved, facts: Facts, *, guest: str, kernel_dir: str) -> tuple[str, ...]:
-    connection = f"{kernel_dir}/connection.json"
+def _place(resolved: Resolved, facts: Facts, run_dir: str) -> Place:
+    bare = resolved.image is None
+    guest = facts.host.guest_dir if bare else f"{GUEST_ROOT}/guest"
     python = resolved.request.python
-    if resolved.image is None and python == "python3":
+    if bare and python == "python3":
         python = facts.host.python  # no image: the server's own Python, which has ipykernel
-    boot = (python, f"{guest}/boot.py", resolved.engine, connection)
+    container, stages = _container(resolved, facts.host.guest_dir, run_dir)
+    return Place(
+        run_dir=run_dir,
+        container=container,
+        directories=(f"{run_dir}/kernel", container.mount_point, *stages),
+        python=python,
+        guest=guest,
+        kernel_dir=f"{run_dir}/kernel" if bare else f"{GUEST_ROOT}/run",
+        holder=(python, "-S", "-E", f"{guest}/holder.py"),
+    )
+
+
+def _kernel_words(resolved: Resolved, place: Place) -> tuple[str, ...]:
+    connection = f"{place.kernel_dir}/connection.json"
+    boot = (place.python, f"{place.guest}/boot.py", resolved.engine, connection)
     return boot + tuple(word.replace("{connection_file}", connection) for word in resolved.request.argv)
 
 
@@ -166,20 +175,20 @@ def _startup_cache(resolved: Resolved, policy: Policy) -> dict[str, str]:
     return {"HPCCTR_STARTUP_CACHE": f"{directory}/{resolved.image.digest.replace(':', '-')}-{python}"}
 
 
-def _container(resolved: Resolved, facts: Facts) -> tuple[Container, tuple[str, ...]]:
-    host, image = facts.host, resolved.image
+def _container(resolved: Resolved, guest_dir: str, run_dir: str) -> tuple[Container, tuple[str, ...]]:
+    image = resolved.image
     own = (
-        Mount(host.guest_dir, f"{GUEST_ROOT}/guest"),
-        Mount(f"{host.run_dir}/kernel", f"{GUEST_ROOT}/run"),
+        Mount(guest_dir, f"{GUEST_ROOT}/guest"),
+        Mount(f"{run_dir}/kernel", f"{GUEST_ROOT}/run"),
     )
-    staged, stages = ((), ()) if image is None else stage(resolved.mounts, image, host.run_dir)
+    staged, stages = ((), ()) if image is None else stage(resolved.mounts, image, run_dir)
     container = Container(
         image="" if image is None else image.path,
         kind="none" if image is None else image.kind,
         mounts=() if image is None else own + staged + resolved.mounts,
         workdir=resolved.workdir,
-        env_file=f"{host.run_dir}/env",
-        mount_point=f"{host.run_dir}/mnt",
+        env_file=f"{run_dir}/env",
+        mount_point=f"{run_dir}/mnt",
     )
     return container, stages
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from .facts import ImageInfo, ImageKind, Site
 from .job import Command, JobId, JobStatus, Output
 from .plan import Container, EngineCommand, JobSpec
+from .ranks import Steps
 from .request import ImageRef
 
 
@@ -67,6 +68,14 @@ class Scheduler(Protocol):
 
     def submitted(self, output: Output) -> JobId:
         """Read the new job's id. Raises ``SubmitRefused`` or ``SchedulerUnreachable``."""
+        ...
+
+    def steps(self) -> Steps | None:
+        """Words that start processes within a running job, with the placeholders of ``core.ranks``.
+
+        Called by ``plan``; the job's side fills them in and runs them in the environment of the job's first
+        process. None where there are no such words: mpiexec(1) starts the ranks, all on the kernel's node.
+        """
         ...
 
     def query(self, jobs: Collection[JobId]) -> Command:

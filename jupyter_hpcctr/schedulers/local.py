@@ -10,6 +10,7 @@ from ..core.facts import Partition, Site
 from ..core.job import Command, Ending, JobId, JobState, JobStatus, Output
 from ..core.plan import JobSpec
 from ..core.quote import line
+from ..core.ranks import Steps
 from ..core.request import Resources
 from ..errors import RequestError, SchedulerUnreachable, SubmitRefused
 
@@ -56,6 +57,10 @@ class Local:
             said = json.loads(output.stdout)
             raise SubmitRefused(str(said["refused"]), hint=str(said["hint"]))
         return JobId(str(json.loads(_answer(output))["id"]))
+
+    def steps(self) -> Steps | None:
+        """Return None: a job is one machine's, and mpiexec(1) starts ranks on it."""
+        return None
 
     def query(self, jobs: Collection[JobId]) -> Command:
         """Return one command for all jobs."""

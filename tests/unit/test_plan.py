@@ -30,9 +30,10 @@ class Words:
 
     name = "words"
     accepts = ("squashfs", "directory", "none")
+    container = None
 
     def check(self, container):
-        self.container = container
+        self.container = self.container or container  # the kernel's comes first, then that of ranks
 
     def hold(self, container, argv):
         return EngineCommand(("hold", *argv))
@@ -45,6 +46,9 @@ class Words:
 
     def submit(self, spec):
         return Command(("submit", spec.name, *spec.argv), stdin=job_script(spec.argv))
+
+    def steps(self):
+        return None
 
 
 def drawn(raw, facts=FACTS, policy=Policy()):  # noqa: B008

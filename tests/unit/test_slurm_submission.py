@@ -47,6 +47,7 @@ def test_every_resource_has_its_word():
         reservation="course",
     )
     assert SLURM.submit(JobSpec("x", ("true",), resources, "/", "/l")).argv[9:] == (
+        "--no-kill",
         "--nodes=2",
         "--ntasks=8",
         "--ntasks-per-node=4",

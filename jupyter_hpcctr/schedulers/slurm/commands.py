@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from ...core import ranks
 from ...core.facts import Site
 from ...core.job import Command, JobId, JobStatus, Output
 from ...core.plan import JobSpec
@@ -53,6 +54,7 @@ class Slurm:
             f"--chdir={_absolute(spec.workdir)}",
             f"--output={log}",
             f"--error={log}",
+            *(("--no-kill",) if spec.resources.nodes > 1 else ()),  # a lost node is not the kernel's end
             *_resource_words(spec.resources),
         )
         return Command(words, stdin=job_script(spec.argv))
@@ -60,6 +62,38 @@ class Slurm:
     def submitted(self, output: Output) -> JobId:
         """Read the id that ``sbatch --parsable`` prints."""
         return answers.job_id(output)
+
+    def steps(self) -> ranks.Steps | None:
+        """Return the srun(1) words for ranks and for the other nodes' own processes.
+
+        srun takes for an option of its own what the job was submitted with (srun(1), "INPUT ENVIRONMENT
+        VARIABLES"), so that each such option stands here. ``--mem=0`` is the job's memory, without
+        taking it from other steps; what a rank's end means is not srun's to decide.
+        """
+        return ranks.Steps(
+            ranks=(
+                *_STEP,
+                f"--ntasks={ranks.RANKS}",
+                f"--ntasks-per-node={ranks.PER_NODE}",
+                f"--cpus-per-task={ranks.CPUS}",
+                "--distribution=block",
+                "--input=none",
+                f"--mpi={ranks.PMI}",
+                "--no-kill=off",
+                ranks.OVERCOMMIT,
+            ),
+            nodes=(
+                *_STEP,
+                f"--ntasks={ranks.NODES}",
+                "--ntasks-per-node=1",
+                "--cpus-per-task=1",
+                "--gres=none",
+                "--input=all",
+                "--mpi=none",
+                "--no-kill",
+            ),
+            overcommit="--overcommit",
+        )
 
     def query(self, jobs: Collection[JobId]) -> Command:
         """Return one squeue(1) for all jobs, also those that ended a moment ago."""
@@ -103,6 +137,20 @@ class Slurm:
         """Read partitions, release and controller."""
         sinfo, config = outputs
         return answers.site(sinfo, config)
+
+
+_STEP = (
+    "srun",
+    "--overlap",
+    "--quiet",
+    "--export=ALL",
+    f"--nodes={ranks.NODES}",
+    f"--nodelist={ranks.NODELIST}",
+    f"--chdir={ranks.DIRECTORY}",
+    "--mem=0",
+    "--kill-on-bad-exit=0",
+    "--wait=0",
+)
 
 
 def _resource_words(wanted: Resources) -> tuple[str, ...]:
