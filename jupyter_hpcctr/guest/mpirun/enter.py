@@ -6,7 +6,7 @@ relay of both, lets the process join the container, and reports how it ended. ``
 path of a JSON file with ``@NODE@`` in it, which stands for nothing on the first node and for ``.NAME`` on
 any other.
 
-The spec's keys: ``world``, ``ranks``, ``argv``, ``dir`` (with the FIFOs and the relay's ``door``, as seen from
+The spec's keys: ``world``, ``ranks``, ``by_step`` (whether a scheduler's step starts us), ``argv``, ``dir`` (with the FIFOs and the relay's ``door``, as seen from
 here), ``dir_inside`` (the same as the process sees it), ``cwd``, ``env``, ``pass_env``, ``drop_env``, and ``inside``:
 whether the container is around us already, so that our own environment is the process's.
 """
@@ -29,7 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would be 20 modules more for every rank
     from typing import Any
 
-ENV_FILE = "@ENV@"
+ENV_FILE, HOLDER_PID = "@ENV@", "@HOLDER_PID@"
 LAST_WORDS_S = 2.0  # a launcher that sees a rank fail ends the others, who are to say first where they stood
 OPEN_PATIENCE_S = 30
 _NEEDED = ("PATH", "LD_LIBRARY_PATH")  # by a program without a container, to find the host's MPI
@@ -73,10 +73,15 @@ def read_spec(pattern: str, first: str) -> dict[str, Any]:
     OSError, ValueError
         Nobody wrote it: the launcher put a rank where no relay is.
     """
-    node = os.environ.get("SLURMD_NODENAME", "")
-    with open(pattern.replace("@NODE@", "" if node in ("", first) else f".{node}"), encoding="utf-8") as file:
+    with open(pattern.replace("@NODE@", suffix(first)), encoding="utf-8") as file:
         spec: dict[str, Any] = json.load(file)
-    return spec
+    return {**spec, "first": first}
+
+
+def suffix(first: str) -> str:
+    """Return what tells this node's private directory from the first node's, whose disk may be the same."""
+    node = os.environ.get("SLURMD_NODENAME", "")
+    return "" if node in ("", first) else f".{node}"
 
 
 def own_rank(spec: dict[str, Any]) -> int:
@@ -102,13 +107,18 @@ def prepare(spec: dict[str, Any], rank: int, token: str) -> tuple[list[str], dic
         return spec["argv"], {**os.environ, **own}
     plan_env = {**spec["env"], **own}
     env = environment.compose(plan_env, os.environ, spec["pass_env"], spec["drop_env"])
-    if not any(ENV_FILE in word for word in spec["argv"]):
-        return spec["argv"], {name: os.environ[name] for name in _NEEDED if name in os.environ} | env
+    argv = [word.replace("@NODE@", suffix(spec["first"])) for word in spec["argv"]]
+    if any(HOLDER_PID in word for word in argv):
+        with open(f"{spec['dir']}/holder.pid", encoding="ascii") as file:
+            pid = file.read().strip()
+        argv = [word.replace(HOLDER_PID, pid) for word in argv]
+    if not any(ENV_FILE in word for word in argv):
+        return argv, {name: os.environ[name] for name in _NEEDED if name in os.environ} | env
     path = f"{spec['dir']}/{spec['world']}.{rank}.env"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(environment.lines(env))
-    return [word.replace(ENV_FILE, path) for word in spec["argv"]], dict(os.environ)
+    return [word.replace(ENV_FILE, path) for word in argv], dict(os.environ)
 
 
 class Stdio:

@@ -1,0 +1,146 @@
+"""The words that start a world's processes: a scheduler's step, or mpiexec(1) without one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .config import Config, filled
+from .failure import RankError
+from .slots import Placement
+
+_PMI = {"openmpi": "pmix", "mpich": "pmi2"}
+_OFF_SLURM = ("SLURM_", "PMI_", "PMIX_", "OMPI_COMM_")
+"""Of the job's variables, those by which an mpiexec would take itself for a part of the job's step."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a world is started. ``argv`` and ``env`` are the launcher's; ``spec`` is for the wrappers.
+
+    ``shown`` names the launcher for people.
+    """
+
+    argv: list[str]
+    env: Mapping[str, str]
+    spec: dict[str, Any]
+    shown: str
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """What is known of the allocation's ways to start MPI programs; ``found`` is what ``guest/mpirun/probe`` says."""
+
+    config: Config
+    found: Mapping[str, str]
+
+    @property
+    def by_step(self) -> bool:
+        """Whether the scheduler starts ranks."""
+        return self.config.plan["step"] is not None
+
+    def pmi(self, asked: str | None) -> str:
+        """Choose what srun offers to MPI: what was asked for, or what the image's MPI speaks."""
+        return asked or _PMI.get(self.found["family"], "pmix")
+
+    def start(
+        self, world: str, program: list[str], placement: Placement, *, pmi: str | None, extra: Mapping[str, Any]
+    ) -> Start:
+        """Lay out how a program is started on ranks.
+
+        Raises
+        ------
+        RankError
+            There is nothing that could start it.
+        """
+        spec: dict[str, Any] = {"world": world, "ranks": placement.ranks, "by_step": self.by_step, **extra}
+        spec |= {name: getattr(self.config, name) for name in ("env", "pass_env", "drop_env")}
+        if self.by_step:
+            return self._step(spec, program, placement, self.pmi(pmi))
+        if pmi is not None:
+            raise RankError("RanksRefused", "--pmi is for Slurm, and mpiexec starts the ranks here", hint="leave it out")
+        return self._mpiexec(spec, program, placement)
+
+    def _outside(self, spec: dict[str, Any], program: list[str]) -> tuple[list[str], dict[str, Any]]:
+        """Return the wrapper's words for the host, and its spec: each rank joins the container by itself."""
+        config = self.config
+        env_file = config.plan["env_file"]
+        words = [word.replace(env_file, "@ENV@") if env_file else word for word in config.enter(program)]
+        spec |= {"argv": words, "inside": False, "dir_inside": config.dir_inside}
+        spec["cwd"] = config.run_dir if config.plan["enter"]["reads_env_file"] else config.workdir
+        pattern = f"{config.plan['run_dir']}/kernel/{spec['world']}.json"
+        return [config.plan["python"], "-S", "-E", config.plan["enter_script"], pattern, config.node], spec
+
+    def _step(self, spec: dict[str, Any], program: list[str], placement: Placement, pmi: str) -> Start:
+        wrapper, spec = self._outside(spec, program)
+        plan = self.config.plan
+        values = {
+            "@RANKS@": placement.ranks,
+            "@NODES@": len(placement.nodes),
+            "@PER_NODE@": placement.per_node,
+            "@NODELIST@": ",".join(node.name for node in placement.nodes),
+            "@CPUS@": "" if placement.over else os.environ.get("SLURM_CPUS_PER_TASK", ""),
+            "@PMI@": pmi,
+            "@OVERCOMMIT@": plan["overcommit"] if placement.over else "",
+            "@DIRECTORY@": "/",
+        }
+        words = [*filled(plan["step"], values), *wrapper]
+        return Start(words, dict(os.environ), spec, f"{plan['step'][0]} --mpi={pmi}")
+
+    def _mpiexec(self, spec: dict[str, Any], program: list[str], placement: Placement) -> Start:
+        config, path = self.config, self.found["mpiexec"]
+        if not path:
+            raise RankError(
+                "NoLauncher",
+                "there is no mpiexec to start ranks with",
+                hint="install an MPI in the image (openmpi-bin or mpich in Debian), or use a scheduler with steps",
+            )
+        launch = [path, *mpiexec_options(self.found["mpiexec_family"], placement)]
+        contained = bool(config.plan["enter"]["reads_env_file"]) or config.plan["hold"] is not None
+        if not contained:
+            wrapper, spec = self._outside(spec, program)
+            return Start([*launch, *wrapper], _without_slurm(dict(os.environ)), spec, os.path.basename(path))
+        # In the container the launcher and its ranks are in the same namespaces, and of the same MPI.
+        spec |= {"argv": program, "inside": True, "dir_inside": config.dir_inside, "cwd": config.workdir}
+        pattern = f"{config.dir_inside}/{spec['world']}.json"
+        plan = config.plan
+        wrapper = [plan["guest_python"], "-S", "-E", plan["guest_enter"], pattern, config.node]
+        words, env = config.entered(["env", *unset(), *launch, *wrapper])
+        return Start(words, env, spec, f"the image's {os.path.basename(path)}")
+
+
+def mpiexec_options(family: str, placement: Placement) -> list[str]:
+    """Return mpiexec's own words for ranks on this node alone: no ssh, no scheduler, no binding when CPUs are shared."""
+    ranks = str(placement.ranks)
+    if family == "openmpi":
+        words = ["--mca", "plm", "isolated", "--mca", "ras", "^slurm", "--host", f"localhost:{ranks}", "-n", ranks]
+        words += ["--bind-to", "none"] if placement.over or placement.ranks > 1 else []
+        return ["--allow-run-as-root", *words] if os.getuid() == 0 else words
+    if family == "mpich":
+        return ["-launcher", "fork", "-n", ranks]
+    return ["-n", ranks]
+
+
+def unset() -> list[str]:
+    """Return env(1)'s words that take the job's step away from an mpiexec."""
+    return [f"--unset={name}" for name in os.environ if name.startswith(_OFF_SLURM)]
+
+
+def _without_slurm(env: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if not name.startswith(_OFF_SLURM)}
+
+
+def program_words(argv: list[str] | None, script: str | None) -> list[str]:
+    """Return the words of what ``%mpirun run`` or ``--exec`` wants run.
+
+    A script is run by bash where the image has one, else by sh; its text is a word, so it needs no file
+    that every node can see.
+    """
+    if script is None:
+        return list(argv or [])
+    shell = 'command -v bash >/dev/null && exec bash -c "$1" mpirun; exec sh -c "$1" mpirun'
+    return ["sh", "-c", shell, "mpirun", script]
+
+

@@ -1,0 +1,150 @@
+"""Another node of the allocation: ``python -m jupyter_hpcctr.ranks --node``, with the invitation on standard input.
+
+It holds the node's container, has its relay, and ends when the hub is silent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+from typing import Any
+
+import zmq
+
+from ..agent import room
+from ..agent.children import Child
+from ..guest import environment
+from .config import HOST_ENV, NODE
+from .relay import Relay
+from .segments import Copies
+
+SILENCE_S = 20.0
+HOLD_PATIENCE_S = 60.0
+BEAT_S = 1.0
+TOGETHER_S = 0.02
+
+
+class NodeProcess:
+    """Carries out what the hub says, for the ranks of this node."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        plan = told["plan"]
+        self._name = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+        suffix = f".{self._name}"
+        self._run_dir = plan["run_dir"].replace(NODE, suffix)
+        room.make(self._run_dir, [each.replace(NODE, suffix) for each in plan["directories"]])
+        env = environment.compose(told["env"], os.environ, told["pass_env"], told["drop_env"])
+        room.write(plan["env_file"].replace(NODE, suffix), environment.lines(env))
+        self._holder: Child | None = None
+        self._over = False
+        if plan["hold"] is not None:
+            words = [word.replace(NODE, suffix) for word in plan["hold"]["argv"]]
+            own = environment.compose({}, os.environ, HOST_ENV, ())
+            whole = own if plan["hold"]["reads_env_file"] else {**own, **env}
+            self._holder = Child(words, env=whole, cwd=self._run_dir)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._poller = zmq.Poller()
+        self._relay = Relay(self._context, self._poller, f"{self._run_dir}/kernel")
+        self._hub = self._dial(told["invitation"])
+        self._copies = Copies(self._say)
+        self._heard = time.monotonic()
+        self._last_beat = self._last_items = 0.0
+
+    def _dial(self, invitation: dict[str, Any]) -> zmq.Socket[bytes]:
+        dealer = self._context.socket(zmq.DEALER)
+        dealer.identity = self._name.encode()
+        dealer.curve_serverkey = invitation["server_key"].encode()
+        dealer.curve_publickey = invitation["public_key"].encode()
+        dealer.curve_secretkey = invitation["secret_key"].encode()
+        dealer.linger = 500
+        dealer.rcvhwm = dealer.sndhwm = 0
+        # srun runs on the hub's node (srun(1), "OUTPUT ENVIRONMENT VARIABLES").
+        address = os.environ.get("SLURM_LAUNCH_NODE_IPADDR", "127.0.0.1")
+        dealer.connect(f"tcp://{address}:{invitation['port']}")
+        self._poller.register(dealer, zmq.POLLIN)
+        return dealer
+
+    def run(self) -> int:
+        """Work until the hub ends it, or is gone."""
+        signal.signal(signal.SIGTERM, lambda *_: self._finish())
+        try:
+            self._await_holder()
+            self._say({"kind": "node"})
+            while not self._over and time.monotonic() - self._heard < SILENCE_S:
+                self._turn()
+        finally:
+            self._leave()
+        return 0
+
+    def _finish(self) -> None:
+        self._over = True
+
+    def _await_holder(self) -> None:
+        until = time.monotonic() + HOLD_PATIENCE_S
+        while self._holder is not None and not os.path.exists(f"{self._run_dir}/kernel/holder.pid"):  # noqa: PTH110
+            if self._holder.code is not None or time.monotonic() > until or self._over:
+                raise SystemExit(f"{self._name}: the container did not start (status {self._holder.code})")
+            time.sleep(0.005)
+
+    def _turn(self) -> None:
+        pending = any(self._relay.bundles.values())
+        events = dict(self._poller.poll(TOGETHER_S * 1000 if pending else BEAT_S * 1000 / 2))
+        if self._hub in events:
+            self._from_hub()
+        self._relay.turn(events)
+        now = time.monotonic()
+        if now - self._last_items >= TOGETHER_S or self._urgent():
+            self._last_items = now
+            for world, bundle in tuple(self._relay.bundles.items()):
+                if bundle:
+                    self._say({"kind": "items", "world": world, "items": bundle.take()})
+        if now - self._last_beat > BEAT_S:
+            self._last_beat = now
+            self._say({"kind": "beat"})
+        if self._holder is not None and self._holder.code is not None:
+            self._over = True
+
+    def _urgent(self) -> bool:
+        """Whether there is news that somebody waits for, and not just output."""
+        return any(bundle.urgent for bundle in self._relay.bundles.values())
+
+    def _say(self, what: dict[str, Any], data: Any = None) -> None:
+        self._hub.send_multipart([json.dumps(what).encode(), *([] if data is None else [data])], copy=data is None)
+
+    def _from_hub(self) -> None:
+        while True:
+            try:
+                text, *data = self._hub.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            self._heard = time.monotonic()
+            self._obey(json.loads(text), data)
+
+    def _obey(self, order: dict[str, Any], data: list[bytes]) -> None:
+        op, world = order["op"], order.get("world", "")
+        if op == "tell":
+            message = self._copies.here(order["message"])
+            self._relay.tell(world, message, ranks=order["ranks"])
+        elif op == "expect":
+            self._relay.expect(order["spec"])
+        elif op == "kill":
+            self._relay.kill(world)
+        elif op == "forget":
+            self._relay.forget(world)
+        elif op in ("store", "fetch", "drop"):
+            self._copies.obey(order, data[0] if data else b"")
+        elif op == "end":
+            self._finish()
+
+    def _leave(self) -> None:
+        self._relay.close()
+        self._copies.close()
+        if self._holder is not None:
+            self._holder.end(patience_s=0.2)
+        shutil.rmtree(self._run_dir, ignore_errors=True)
+        self._hub.close()
+        self._context.term()

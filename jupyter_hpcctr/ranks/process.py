@@ -1,0 +1,104 @@
+"""One rank of a world on this node, as its relay sees it: two processes, two FIFOs, and what waits for a mark."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import signal
+from typing import Any
+
+from .bundle import Bundle
+from .fifo import Fifo
+from .spill import Spill
+
+
+class RankProcess:
+    """Puts text and messages of a rank in order, and bounds the text of a cell."""
+
+    def __init__(self, world: str, rank: int, *, directory: str, token: str, wrapper: int) -> None:
+        self.world, self.rank = world, rank
+        base = f"{directory}/{world}.{rank}"
+        self.out, self.err = Fifo(f"{base}.out", token), Fifo(f"{base}.err", token)
+        self.wrapper_fd = os.pidfd_open(wrapper)
+        self.pid = 0
+        self.status: int | None = None
+        self.gone = False
+        self.spill: Spill | None = None
+        self._pid_fd = -1
+        self._waiting: collections.deque[tuple[int, str, tuple[Any, ...]]] = collections.deque()
+
+    def entered(self, pid: int) -> None:
+        """Remember the process itself; one that has ended already is none."""
+        self.pid = pid
+        with contextlib.suppress(ProcessLookupError):
+            self._pid_fd = os.pidfd_open(pid)
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the process, never to another one that got its number."""
+        for descriptor in (self._pid_fd, self.wrapper_fd if signum == signal.SIGKILL else -1):
+            if descriptor >= 0:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(descriptor, signum)
+
+    def say(self, seq: int, kind: str, *rest: Any) -> None:
+        """Keep a message until both FIFOs have shown its mark."""
+        self._waiting.append((seq, kind, rest))
+
+    def pump(self, bundle: Bundle) -> None:
+        """Hand on what is in order by now."""
+        while True:
+            for stream, fifo in (("stdout", self.out), ("stderr", self.err)):
+                while fifo.pieces and isinstance(fifo.pieces[0], str):
+                    self._text(bundle, stream, str(fifo.pieces.popleft()))
+            if self.gone:
+                self._forget_marks()
+            elif not self._passed_mark():
+                return
+            if self._waiting:
+                _, kind, rest = self._waiting.popleft()
+                if kind == "done" and self.spill is not None:
+                    self._close_spill(bundle)
+                bundle.add(kind, [self.rank], *rest)
+            elif not (self.out.pieces or self.err.pieces):
+                return
+
+    def _passed_mark(self) -> bool:
+        """Drop a mark from both, when it is at the head of both and its message has come."""
+        heads = [fifo.pieces[0] if fifo.pieces else None for fifo in (self.out, self.err)]
+        if None in heads or not self._waiting or heads[0] != heads[1] or heads[0] != self._waiting[0][0]:
+            return False
+        self._forget_marks()
+        return True
+
+    def _forget_marks(self) -> None:
+        for fifo in (self.out, self.err):
+            if fifo.pieces and isinstance(fifo.pieces[0], int):
+                fifo.pieces.popleft()
+
+    def _text(self, bundle: Bundle, stream: str, text: str) -> None:
+        shown = text if self.spill is None else self.spill.take(text)
+        if shown:
+            bundle.add("out", [self.rank], stream, shown)
+
+    def _close_spill(self, bundle: Bundle) -> None:
+        if self.spill is not None and (spilled := self.spill.close()) is not None:
+            bundle.add("spilled", [self.rank], *spilled)
+        self.spill = None
+
+    def end(self, bundle: Bundle) -> None:
+        """Read what is left after the process has ended, and say that it is gone."""
+        for fifo in (self.out, self.err):
+            fifo.read(most=1 << 30)
+        self.gone = True
+        self.pump(bundle)
+        self._close_spill(bundle)
+        bundle.add("gone", [self.rank], self.status)
+
+    def close(self) -> None:
+        """Close every descriptor."""
+        self.out.close()
+        self.err.close()
+        for descriptor in (self._pid_fd, self.wrapper_fd):
+            if descriptor >= 0:
+                os.close(descriptor)

@@ -1,0 +1,202 @@
+"""All that a node needs between the hub and its ranks: their sockets, FIFOs and processes."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import zmq
+
+from .bundle import Bundle
+from .process import RankProcess
+from .spill import Spill
+
+STACK_PATIENCE_S = 1.0
+
+
+class Relay:
+    """The ranks of one node. What those of a world tell is in ``bundles``; who owns the relay polls and takes it.
+
+    ``directory`` is private to this user; a rank's identity on the socket is ``WORLD.RANK``.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], poller: zmq.Poller, directory: str) -> None:
+        self.bundles: collections.defaultdict[str, Bundle] = collections.defaultdict(Bundle)
+        self.ranks: dict[tuple[str, int], RankProcess] = {}
+        self._directory, self._poller = directory, poller
+        os.mkfifo(f"{directory}/door", 0o600)
+        self._door = os.open(f"{directory}/door", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._announced = b""
+        self._socket = context.socket(zmq.ROUTER)
+        self._socket.linger = 0
+        self._socket.rcvhwm = self._socket.sndhwm = 0
+        self._socket.bind(f"ipc://{directory}/world")
+        self._by_fd: dict[int, RankProcess] = {}
+        self._limits: dict[str, tuple[str, int]] = {}
+        self._asked: dict[tuple[str, int, int], float] = {}
+        for each in (self._door, self._socket):
+            poller.register(each, zmq.POLLIN)
+
+    # -- from the ranks
+
+    def turn(self, events: Mapping[Any, int]) -> None:
+        """Take in what has come."""
+        if self._door in events:
+            self._read_door()
+        if self._socket in events:
+            self._read_socket()
+        for fd in events:
+            if isinstance(fd, int) and (rank := self._by_fd.get(fd)) is not None:
+                self._read_rank(rank, fd)
+        self._hurry_stacks()
+
+    def _read_door(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._door, 65536):
+                self._announced += data
+        *lines, self._announced = self._announced.split(b"\n")
+        for line in lines:
+            self._on_announced(json.loads(line))
+
+    def _on_announced(self, said: Mapping[str, Any]) -> None:
+        key = str(said["world"]), int(said["rank"])
+        if said["event"] == "open":
+            with contextlib.suppress(OSError):  # it has given up already
+                self._open(*key, token=str(said["token"]), wrapper=int(said["pid"]))
+        elif (rank := self.ranks.get(key)) is None:
+            return
+        elif said["event"] == "enter":
+            rank.entered(int(said["pid"]))
+            self.bundles[rank.world].add("entered", [rank.rank], rank.pid)
+        elif said["event"] == "exit":
+            rank.status = int(said["status"])
+            self._end(rank)
+
+    def _open(self, world: str, number: int, *, token: str, wrapper: int) -> None:
+        rank = RankProcess(world, number, directory=self._directory, token=token, wrapper=wrapper)
+        self.ranks[world, number] = rank
+        if world in self._limits:
+            spill, limit = self._limits[world]
+            rank.spill = Spill(spill, f"{world}-rank-{number}.txt", limit)
+        for fd in (rank.out.fd, rank.err.fd, rank.wrapper_fd):
+            self._by_fd[fd] = rank
+            self._poller.register(fd, zmq.POLLIN)
+
+    def _read_rank(self, rank: RankProcess, fd: int) -> None:
+        if fd == rank.wrapper_fd:
+            self._end(rank)
+            return
+        fifo = rank.out if fd == rank.out.fd else rank.err
+        fifo.read()
+        if fifo.ended:
+            self._unregister(fd)
+        rank.pump(self.bundles[rank.world])
+
+    def _end(self, rank: RankProcess) -> None:
+        if not rank.gone:
+            rank.signal(signal.SIGKILL)  # a wrapper that was killed leaves its process behind
+            rank.end(self.bundles[rank.world])
+        for fd in (rank.out.fd, rank.err.fd, rank.wrapper_fd):
+            self._unregister(fd)
+
+    def _unregister(self, fd: int) -> None:
+        if self._by_fd.pop(fd, None) is not None:
+            self._poller.unregister(fd)
+
+    def _read_socket(self) -> None:
+        while True:
+            try:
+                identity, text, *_ = self._socket.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            world, _, number = identity.decode().rpartition(".")
+            rank = self.ranks.get((world, int(number)))
+            if rank is not None and not rank.gone:
+                self._on_said(rank, json.loads(text))
+
+    def _on_said(self, rank: RankProcess, said: dict[str, Any]) -> None:
+        kind = str(said.pop("kind"))
+        said.pop("rank", None)
+        if kind == "done":
+            rank.say(said["seq"], kind, said["cell"], said["status"], said["error"])
+        elif kind == "display":
+            rank.say(said["seq"], kind, said["cell"], said["message"], said["content"])
+        else:
+            if kind == "stack":
+                self._asked.pop((rank.world, rank.rank, said["ask"]), None)
+            self.bundles[rank.world].add(kind, [rank.rank], said)
+        for fifo in (rank.out, rank.err):  # what was written before the message is there by now
+            fifo.read()
+        rank.pump(self.bundles[rank.world])
+
+    def _hurry_stacks(self) -> None:
+        """Ask by a signal those whose threads cannot answer: C code that holds the interpreter's lock."""
+        now = time.monotonic()
+        for key, since in tuple(self._asked.items()):
+            if now - since > STACK_PATIENCE_S:
+                del self._asked[key]
+                if (rank := self.ranks.get(key[:2])) is not None and not rank.gone:
+                    rank.signal(signal.SIGUSR1)
+
+    # -- to the ranks
+
+    def tell(self, world: str, message: Mapping[str, Any], *, ranks: Collection[int] | None = None) -> None:
+        """Send a message to the ranks of a world on this node, or to some of them."""
+        text = json.dumps(message).encode()
+        for rank in self._of(world, ranks):
+            if message["op"] == "execute":
+                name = f"cell-{message['cell']}-rank-{rank.rank}.txt"
+                rank.spill = Spill(str(message["spill"]), name, int(message["limit"]))
+            elif message["op"] == "stack":
+                self._asked[world, rank.rank, int(message["ask"])] = time.monotonic()
+            self._socket.send_multipart((f"{world}.{rank.rank}".encode(), text))
+
+    def expect(self, spec: Mapping[str, Any]) -> None:
+        """Write down what the ranks of a world are to run; their wrappers may be on their way.
+
+        With ``spill`` and ``limit`` in it, what each rank prints in all is bounded (a program has no cells).
+        """
+        if "limit" in spec:
+            self._limits[str(spec["world"])] = str(spec["spill"]), int(spec["limit"])
+        path = f"{self._directory}/{spec['world']}.json"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({**spec, "dir": self._directory}, file)
+
+    def kill(self, world: str) -> None:
+        """End the processes of a world."""
+        for rank in self._of(world, None):
+            rank.signal(signal.SIGKILL)
+
+    def forget(self, world: str) -> None:
+        """Close what is left of a world that has ended."""
+        for key in [key for key in self.ranks if key[0] == world]:
+            rank = self.ranks.pop(key)
+            self._end(rank)
+            rank.close()
+        self._limits.pop(world, None)
+        self.bundles.pop(world, None)
+        for name in (f"{world}.json", *(each for each in os.listdir(self._directory) if each.startswith(f"{world}."))):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self._directory}/{name}")
+
+    def _of(self, world: str, ranks: Collection[int] | None) -> Iterator[RankProcess]:
+        for (name, number), rank in self.ranks.items():
+            if name == world and not rank.gone and (ranks is None or number in ranks):
+                yield rank
+
+    def close(self) -> None:
+        """End all ranks, and the relay."""
+        for world in {name for name, _ in self.ranks}:
+            self.kill(world)
+            self.forget(world)
+        for each in (self._door, self._socket):
+            self._poller.unregister(each)
+        os.close(self._door)
+        self._socket.close()

@@ -1,0 +1,173 @@
+"""Values on their way between nodes: a segment is copied once to each node, not once to each rank.
+
+On one node a segment is a file in shared memory that all processes map (``guest/mpirun/data``); this room moves
+it through the hub's connection, in chunks, a few at a time on the way.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import mmap
+import os
+import secrets
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import Any
+
+from .failure import RankError
+
+CHUNK = 4 * 1024 * 1024
+ON_THE_WAY = 4
+_PLACE = "/dev/shm"  # noqa: S108  (the file is made exclusively, 0600)
+
+
+def make(size: int) -> tuple[str, int]:
+    """Make an empty segment of ``size`` bytes; return its path and a descriptor.
+
+    Raises
+    ------
+    OSError
+        There is no room: it is reserved now, since writing to a full tmpfs by a mapping means SIGBUS.
+    """
+    path = f"{_PLACE}/hpcctr-{os.getuid()}-{secrets.token_hex(8)}"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, max(size, 1))
+    except OSError:
+        os.close(descriptor)
+        os.unlink(path)
+        raise
+    return path, descriptor
+
+
+class Copies:
+    """A node's half: keeps what is stored here, and reads out what is fetched from here."""
+
+    def __init__(self, say: Callable[[dict[str, Any], Any], None]) -> None:
+        self._say = say
+        self._here: dict[str, tuple[str, int]] = {}
+
+    def obey(self, order: Mapping[str, Any], data: bytes) -> None:
+        """Store a chunk, fetch one, or drop a segment."""
+        path = str(order["path"])
+        if order["op"] == "store":
+            self._store(path, order, data)
+        elif order["op"] == "fetch":
+            self._fetch(path, int(order["offset"]))
+        elif path in self._here:
+            self._drop(path)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def _store(self, path: str, order: Mapping[str, Any], data: bytes) -> None:
+        error = ""
+        try:
+            if path not in self._here:
+                self._here[path] = make(int(order["bytes"]))
+            os.pwrite(self._here[path][1], data, int(order["offset"]))
+        except OSError as failed:
+            error = str(failed.strerror)
+        self._say({"kind": "stored", "path": path, "error": error}, None)
+
+    def _fetch(self, path: str, offset: int) -> None:
+        data, error = b"", ""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                data = os.pread(descriptor, CHUNK, offset)
+            finally:
+                os.close(descriptor)
+        except OSError as failed:
+            error = str(failed.strerror)
+        self._say({"kind": "chunk", "path": path, "offset": offset, "error": error}, data)
+
+    def here(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Return a message with the path that its segment has on this node."""
+        segment = message.get("segment")
+        if segment and segment["path"] in self._here:
+            return {**message, "segment": {**segment, "path": self._here[segment["path"]][0]}}
+        return message
+
+    def _drop(self, path: str) -> None:
+        own, descriptor = self._here.pop(path)
+        os.close(descriptor)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(own)
+
+    def close(self) -> None:
+        """Drop everything."""
+        for path in tuple(self._here):
+            self._drop(path)
+
+
+class Traffic:
+    """The hub's half: generators that a flow runs to move one segment."""
+
+    def __init__(self) -> None:
+        self._answers: collections.deque[tuple[str, dict[str, Any], bytes]] = collections.deque()
+
+    def receive(self, node: str, said: dict[str, Any], data: bytes) -> None:
+        """Take a node's answer."""
+        self._answers.append((node, said, data))
+
+    def spread(self, segment: Mapping[str, Any], nodes: Iterable[Any]) -> Generator[None, None, None]:
+        """Copy a segment of this node to other nodes.
+
+        Raises
+        ------
+        RankError
+            A node has no room for it.
+        """
+        path, size = str(segment["path"]), int(segment["bytes"])
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as memory:  # noqa: PTH123
+            for node in nodes:
+                on_the_way = 0
+                for offset in range(0, size, CHUNK):
+                    order = {"op": "store", "path": path, "bytes": size, "offset": offset}
+                    node.send(order, bytes(memory[offset : offset + CHUNK]))
+                    on_the_way += 1
+                    while on_the_way >= ON_THE_WAY:
+                        on_the_way -= len((yield from self._answered(node.name)))
+                while on_the_way:
+                    on_the_way -= len((yield from self._answered(node.name)))
+
+    def gather(self, segment: Mapping[str, Any], node: Any) -> Generator[None, None, dict[str, Any]]:
+        """Copy a segment of another node to this one; return the copy's path and bytes.
+
+        Raises
+        ------
+        RankError
+            There is no room for it, or the node does not have it any more.
+        """
+        size = int(segment["bytes"])
+        try:
+            path, descriptor = make(size)
+        except OSError as error:
+            raise RankError("NoRoom", f"{size} bytes do not fit here: {error.strerror}") from error
+        try:
+            asked, came = 0, 0
+            while came < size:
+                while asked < size and asked - came < ON_THE_WAY * CHUNK:
+                    node.send({"op": "fetch", "path": segment["path"], "offset": asked}, None)
+                    asked += CHUNK
+                for said, data in (yield from self._answered(node.name)):
+                    os.pwrite(descriptor, data, int(said["offset"]))
+                    came += len(data)
+        except BaseException:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(descriptor)
+            node.send({"op": "drop", "path": segment["path"]}, None)
+        return {"path": path, "bytes": size}
+
+    def _answered(self, name: str) -> Generator[None, None, list[tuple[dict[str, Any], bytes]]]:
+        while not self._answers:
+            yield
+        found = [(said, data) for node, said, data in self._answers if node == name]
+        self._answers.clear()
+        for said, _ in found:
+            if said["error"]:
+                raise RankError("NoRoom", f"node {name}: {said['error']}", hint="move less at a time")
+        return found

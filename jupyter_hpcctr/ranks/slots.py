@@ -1,0 +1,114 @@
+"""How many ranks there is room for, where, and what becomes of a wish for more."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .failure import RankError
+
+_TASKS = re.compile(r"(\d+)(?:\(x(\d+)\))?")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node and its slots: the ranks that it has room for."""
+
+    name: str
+    slots: int
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where ranks go. ``per_node`` is the most on a node; ``reasons`` say what differs from the wish."""
+
+    ranks: int
+    nodes: tuple[Node, ...]
+    per_node: int
+    over: bool
+    reasons: tuple[str, ...] = ()
+
+
+def tasks_per_node(text: str) -> list[int]:
+    """Read ``SLURM_TASKS_PER_NODE``: ``2(x3),1`` is [2, 2, 2, 1] (sbatch(1), "OUTPUT ENVIRONMENT VARIABLES")."""
+    return [int(count) for count, times in _TASKS.findall(text) for _ in range(int(times or 1))]
+
+
+def machine_slots(cgroup: str = "/sys/fs/cgroup/cpu.max") -> int:
+    """Return how many CPUs this process may use: its affinity, and a container's quota (cgroup v2, "cpu.max")."""
+    cpus = len(os.sched_getaffinity(0))
+    try:
+        with open(cgroup, encoding="ascii") as file:  # noqa: PTH123
+            quota, period = file.read().split()
+    except (OSError, ValueError):
+        return cpus
+    return cpus if quota == "max" else max(1, min(cpus, int(quota) // int(period)))
+
+
+def nodes_of(env: Mapping[str, str], names: Sequence[str]) -> tuple[Node, ...]:
+    """Return a Slurm allocation's nodes, in its order."""
+    tasks = tasks_per_node(env.get("SLURM_TASKS_PER_NODE", ""))
+    return tuple(Node(name, tasks[at] if at < len(tasks) else 1) for at, name in enumerate(names))
+
+
+def place(
+    asked: int | None, per_node: int | None, *, nodes: Sequence[Node], oversubscribe: bool, reduce: bool
+) -> Placement:
+    """Choose the number of ranks and their nodes: as few nodes as hold them, in their order.
+
+    Raises
+    ------
+    RankError
+        More ranks than there are slots, and neither oversubscription nor reduction is wanted.
+    """
+    if per_node is not None:
+        return _place_per_node(asked, per_node, nodes, oversubscribe=oversubscribe, reduce=reduce)
+    slots = sum(node.slots for node in nodes)
+    ranks, reasons = asked or slots, ()
+    if ranks > slots and not oversubscribe:
+        ranks, reasons = _beyond(ranks, slots, nodes, reduce=reduce)
+    if ranks > slots:
+        return Placement(ranks, tuple(nodes), math.ceil(ranks / len(nodes)), over=True)
+    used: list[Node] = []
+    while sum(node.slots for node in used) < ranks:
+        used.append(nodes[len(used)])
+    return Placement(ranks, tuple(used), max(node.slots for node in used), over=False, reasons=reasons)
+
+
+def _place_per_node(
+    asked: int | None, per_node: int, nodes: Sequence[Node], *, oversubscribe: bool, reduce: bool
+) -> Placement:
+    wide = [node for node in nodes if node.slots >= per_node or oversubscribe]
+    if not wide and reduce:
+        return place(asked, None, nodes=nodes, oversubscribe=False, reduce=True)
+    most = max(node.slots for node in nodes)
+    if not wide:
+        raise RankError(
+            "RanksRefused",
+            f"{per_node} ranks per node were asked for, and a node of this allocation has room for {most}",
+            hint="ask for less, start the kernel with more --ntasks-per-node, or add --oversubscribe",
+        )
+    ranks = asked or per_node * len(wide)
+    needed = math.ceil(ranks / per_node)
+    if needed > len(wide):
+        raise RankError(
+            "RanksRefused",
+            f"{ranks} ranks at {per_node} per node need {needed} nodes, and there are {len(wide)}",
+            hint="ask for less, or start the kernel with more nodes",
+        )
+    over = any(node.slots < per_node for node in wide[:needed])
+    return Placement(ranks, tuple(wide[:needed]), per_node, over=over)
+
+
+def _beyond(asked: int, slots: int, nodes: Sequence[Node], *, reduce: bool) -> tuple[int, tuple[str, ...]]:
+    if reduce:
+        return slots, (f"ranks {asked} → {slots}: this machine has {slots} CPU{'s' * (slots != 1)} for them",)
+    where = "the allocation has" if nodes[0].name else "this machine has"
+    raise RankError(
+        "RanksRefused",
+        f"{asked} ranks were asked for, and {where} room for {slots}",
+        hint=f"use -n {slots}, start the kernel with more ntasks, or add --oversubscribe to share CPUs",
+    )
