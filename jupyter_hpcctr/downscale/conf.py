@@ -99,10 +99,15 @@ def slurm_conf(directory: Path, shape: Shape, first_port: int, user: str, addres
 
 
 def task_prolog(shared_memory: Path) -> str:
-    """Return a script whose output becomes the tasks' environment: Open MPI 4's and 5's names for one thing."""
+    """Return a script whose output becomes the tasks' environment: Open MPI 4's and 5's names for one thing.
+
+    What the user has set stays, but not what a job's batch script got here, for its own node.
+    """
     lines = ["#!/bin/sh", f'[ -d "{shared_memory}/$SLURMD_NODENAME" ] || exit 0']
     for name in ("OMPI_MCA_btl_vader_backing_directory", "OMPI_MCA_btl_sm_backing_directory"):
-        lines.append(f'[ -n "${name}" ] || echo "export {name}={shared_memory}/$SLURMD_NODENAME"')
+        lines.append(
+            f'case "${name}" in ""|"{shared_memory}"/*) echo "export {name}={shared_memory}/$SLURMD_NODENAME";; esac'
+        )
     return "\n".join([*lines, "exit 0"]) + "\n"
 
 

@@ -66,15 +66,15 @@ class Slurm:
     def steps(self) -> ranks.Steps | None:
         """Return the srun(1) words for ranks and for the other nodes' own processes.
 
-        srun takes for an option of its own what the job was submitted with (srun(1), "INPUT ENVIRONMENT
-        VARIABLES"), so that each such option stands here. ``--mem=0`` is the job's memory, without
-        taking it from other steps; what a rank's end means is not srun's to decide.
+        srun takes what the job was submitted with for options of its own (srun(1), "INPUT ENVIRONMENT VARIABLES"),
+        so that each is either given or unset. ``--mem=0`` is the job's memory, without taking it from
+        other steps; what a rank's end means is not srun's to decide. Ranks are spread evenly over the
+        nodes, in blocks, as far as there are CPUs on each.
         """
         return ranks.Steps(
             ranks=(
                 *_STEP,
                 f"--ntasks={ranks.RANKS}",
-                f"--ntasks-per-node={ranks.PER_NODE}",
                 f"--cpus-per-task={ranks.CPUS}",
                 "--distribution=block",
                 "--input=none",
@@ -139,7 +139,11 @@ class Slurm:
         return answers.site(sinfo, config)
 
 
+# What a job was submitted with is a default of its steps, and no option of srun takes these back.
+_NOT_FROM_THE_JOB = ("SLURM_NTASKS_PER_NODE", "SLURM_CPUS_PER_TASK", "SRUN_CPUS_PER_TASK", "SLURM_TRES_PER_TASK")
 _STEP = (
+    "env",
+    *(f"--unset={name}" for name in _NOT_FROM_THE_JOB),
     "srun",
     "--overlap",
     "--quiet",

@@ -1,0 +1,160 @@
+"""How ranks are started, as plans say it: whole values, for each scheduler with each engine."""
+
+import dataclasses
+import json
+
+import pytest
+from test_plan import HOST, IMAGE
+
+from jupyter_hpcctr.core.facts import Facts, Policy
+from jupyter_hpcctr.core.plan import EngineCommand, plan, to_json
+from jupyter_hpcctr.core.ranks import ImageMpi, RankPlan
+from jupyter_hpcctr.core.request import parse
+from jupyter_hpcctr.core.resolve import resolve
+from jupyter_hpcctr.engines.bare import Bare
+from jupyter_hpcctr.engines.charliecloud import Charliecloud
+from jupyter_hpcctr.schedulers.local import Local
+from jupyter_hpcctr.schedulers.slurm import Slurm
+
+NOTES = {
+    "org.supercontainers.mpi.implementation": "OpenMPI",
+    "org.supercontainers.mpi.version": "4.1.4",
+    "org.supercontainers.pmi.version": "4.2.2",
+}
+WITH_MPI = Facts(HOST, dataclasses.replace(IMAGE, annotations=NOTES))
+
+SRUN = (
+    "env", "--unset=SLURM_NTASKS_PER_NODE", "--unset=SLURM_CPUS_PER_TASK", "--unset=SRUN_CPUS_PER_TASK",
+    "--unset=SLURM_TRES_PER_TASK", "srun", "--overlap", "--quiet", "--export=ALL", "--nodes=@NODES@",
+    "--nodelist=@NODELIST@", "--chdir=@DIRECTORY@", "--mem=0", "--kill-on-bad-exit=0", "--wait=0",
+)  # fmt: skip
+STEP = (
+    *SRUN, "--ntasks=@RANKS@", "--cpus-per-task=@CPUS@", "--distribution=block", "--input=none",
+    "--mpi=@PMI@", "--no-kill=off", "@OVERCOMMIT@",
+)  # fmt: skip
+NODE_STEP = (
+    *SRUN, "--ntasks=@NODES@", "--ntasks-per-node=1", "--cpus-per-task=1", "--gres=none", "--input=all",
+    "--mpi=none", "--no-kill",
+)  # fmt: skip
+
+RUN = "/tmp/hpcctr-1001-1@NODE@"
+CH_RUN = ("env", "--unset=TMPDIR", "ch-run", "--unset-env=*", "--env-no-expand", f"--set-env={RUN}/env")
+IN_AN_IMAGE = RankPlan(
+    step=STEP,
+    node_step=NODE_STEP,
+    overcommit="--overcommit",
+    enter=EngineCommand(
+        (*CH_RUN, "--cd=/home/alice/nb", "--join-pid=@HOLDER_PID@", "/store/1.sqfs", "--", "@ARGV@"),
+        reads_env_file=True,
+    ),
+    shares=True,
+    hold=EngineCommand(
+        (
+            *CH_RUN, "--cd=/home/alice/nb", f"--mount={RUN}/mnt", "--bind=/opt/guest:/hpcctr/guest",
+            f"--bind={RUN}/kernel:/hpcctr/run", f"--bind={RUN}/stage/home:/home",
+            "--bind=/home/alice:/home/alice", "/store/1.sqfs", "--",
+            "python3", "-S", "-E", "/hpcctr/guest/holder.py",
+        ),
+        reads_env_file=True,
+    ),
+    run_dir=RUN,
+    env_file=f"{RUN}/env",
+    directories=(f"{RUN}/kernel", f"{RUN}/mnt", f"{RUN}/stage/home/alice"),
+    rank_argv=("python3", "/hpcctr/guest/mpirun/rank.py"),
+    python="/opt/venv/bin/python",
+    enter_script="/opt/guest/mpirun/enter.py",
+    guest_python="python3",
+    guest_enter="/hpcctr/guest/mpirun/enter.py",
+    mpi=ImageMpi("openmpi", "4.1.4", "4.2.2"),
+    beyond="refuse",
+    kernel_dir_host=f"{RUN}/kernel",
+    kernel_dir="/hpcctr/run",
+)  # fmt: skip
+WITHOUT_IMAGE = RankPlan(
+    step=STEP,
+    node_step=NODE_STEP,
+    overcommit="--overcommit",
+    enter=EngineCommand(("@ARGV@",)),
+    shares=True,
+    hold=None,
+    run_dir=RUN,
+    env_file=f"{RUN}/env",
+    directories=(f"{RUN}/kernel", f"{RUN}/mnt"),
+    rank_argv=("/opt/venv/bin/python", "/opt/guest/mpirun/rank.py"),
+    python="/opt/venv/bin/python",
+    enter_script="/opt/guest/mpirun/enter.py",
+    guest_python="/opt/venv/bin/python",
+    guest_enter="/opt/guest/mpirun/enter.py",
+    mpi=ImageMpi(),
+    beyond="refuse",
+    kernel_dir_host=f"{RUN}/kernel",
+    kernel_dir=f"{RUN}/kernel",
+)
+ON_THIS_MACHINE = {"step": None, "node_step": None, "overcommit": "", "beyond": "reduce"}
+
+
+def drawn(raw, engine, scheduler, policy=Policy(), facts=WITH_MPI):  # noqa: B008
+    return plan(resolve(parse(raw), facts, policy), facts, policy, engine=engine, scheduler=scheduler)
+
+
+def test_slurm_and_charliecloud():
+    made = drawn({"image": "r/n:1", "nodes": 2}, Charliecloud(), Slurm())
+    assert made.ranks == IN_AN_IMAGE
+
+
+def test_slurm_and_bare():
+    assert drawn({}, Bare(), Slurm(), facts=Facts(HOST)).ranks == WITHOUT_IMAGE
+
+
+def test_local_and_charliecloud():
+    made = drawn({"image": "r/n:1", "scheduler": "local"}, Charliecloud(), Local())
+    assert made.ranks == dataclasses.replace(IN_AN_IMAGE, **ON_THIS_MACHINE)
+
+
+def test_local_and_bare():
+    made = drawn({"scheduler": "local"}, Bare(), Local(), facts=Facts(HOST))
+    assert made.ranks == dataclasses.replace(WITHOUT_IMAGE, **ON_THIS_MACHINE)
+
+
+@pytest.mark.parametrize(("asked", "slurm", "local"), [("reduce", "refuse", "reduce"), ("refuse", "refuse", "refuse")])
+def test_what_is_beyond_an_allocation_is_refused_and_beyond_a_machine_the_policy_decides(asked, slurm, local):
+    policy = Policy(ranks_beyond_machine=asked)
+    assert drawn({}, Bare(), Slurm(), policy, Facts(HOST)).ranks.beyond == slurm
+    assert drawn({"scheduler": "local"}, Bare(), Local(), policy, Facts(HOST)).ranks.beyond == local
+
+
+def test_on_the_kernels_node_the_words_are_the_kernels_own():
+    """Without ``@NODE@`` everything is where the agent makes it, and the ranks join the kernel's holder."""
+    made = drawn({"image": "r/n:1"}, Charliecloud(), Slurm())
+    here = json.loads(json.dumps(dataclasses.asdict(made.ranks)).replace("@NODE@", ""))
+    kernel = made.kernel.argv
+    assert here["enter"]["argv"] == [*kernel[: kernel.index("--") + 1], "@ARGV@"]
+    assert here["hold"]["argv"] == list(made.hold.argv)
+    assert here["directories"] == list(made.directories)
+    assert (here["run_dir"], here["kernel_dir"]) == (made.run_dir, made.kernel_dir)
+
+
+class Alone(Charliecloud):
+    """An engine that cannot join."""
+
+    def join(self, container, holder_pid, argv):
+        return None
+
+
+def test_an_engine_that_cannot_join_gives_each_rank_a_container_of_its_own():
+    made = drawn({"image": "r/n:1"}, Alone(), Slurm()).ranks
+    assert (made.shares, made.hold) == (False, None)
+    own = IN_AN_IMAGE.hold.argv
+    assert made.enter == EngineCommand((*own[: own.index("--") + 1], "@ARGV@"), reads_env_file=True)
+
+
+def test_what_an_image_does_not_say_of_its_mpi_is_empty():
+    assert drawn({"image": "r/n:1"}, Charliecloud(), Slurm(), facts=Facts(HOST, IMAGE)).ranks.mpi == ImageMpi()
+
+
+def test_it_can_be_written_down():
+    text = to_json(drawn({"image": "r/n:1"}, Charliecloud(), Slurm()))
+    ranks = json.loads(text)["ranks"]
+    assert ranks["step"] == list(STEP)
+    assert ranks["mpi"] == {"implementation": "openmpi", "version": "4.1.4", "pmi": "4.2.2"}
+    assert ranks["enter"]["argv"][-1] == "@ARGV@"
