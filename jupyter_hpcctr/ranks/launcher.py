@@ -60,7 +60,7 @@ class Launcher:
         if self.by_step:
             return self._step(spec, program, placement, self.pmi(pmi))
         if pmi is not None:
-            raise RankError("RanksRefused", "--pmi is for Slurm, and mpiexec starts the ranks here", hint="leave it out")
+            raise RankError("RanksRefused", "--pmi is for Slurm; mpiexec starts the ranks here", hint="leave it out")
         return self._mpiexec(spec, program, placement)
 
     def _outside(self, spec: dict[str, Any], program: list[str]) -> tuple[list[str], dict[str, Any]]:
@@ -112,7 +112,7 @@ class Launcher:
 
 
 def mpiexec_options(family: str, placement: Placement) -> list[str]:
-    """Return mpiexec's own words for ranks on this node alone: no ssh, no scheduler, no binding when CPUs are shared."""
+    """Return the words for ranks on this node alone: no ssh, no scheduler, no binding when CPUs are shared."""
     ranks = str(placement.ranks)
     if family == "openmpi":
         words = ["--mca", "plm", "isolated", "--mca", "ras", "^slurm", "--host", f"localhost:{ranks}", "-n", ranks]
@@ -142,5 +142,3 @@ def program_words(argv: list[str] | None, script: str | None) -> list[str]:
         return list(argv or [])
     shell = 'command -v bash >/dev/null && exec bash -c "$1" mpirun; exec sh -c "$1" mpirun'
     return ["sh", "-c", shell, "mpirun", script]
-
-

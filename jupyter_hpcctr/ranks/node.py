@@ -85,14 +85,14 @@ class NodeProcess:
 
     def _await_holder(self) -> None:
         until = time.monotonic() + HOLD_PATIENCE_S
-        while self._holder is not None and not os.path.exists(f"{self._run_dir}/kernel/holder.pid"):  # noqa: PTH110
+        while self._holder is not None and not os.path.exists(f"{self._run_dir}/kernel/holder.pid"):
             if self._holder.code is not None or time.monotonic() > until or self._over:
                 raise SystemExit(f"{self._name}: the container did not start (status {self._holder.code})")
             time.sleep(0.005)
 
     def _turn(self) -> None:
         pending = any(self._relay.bundles.values())
-        events = dict(self._poller.poll(TOGETHER_S * 1000 if pending else BEAT_S * 1000 / 2))
+        events = dict(self._poller.poll(20 if pending else 500))
         if self._hub in events:
             self._from_hub()
         self._relay.turn(events)

@@ -99,7 +99,7 @@ class Switchboard:
         public, secret = zmq.curve_keypair()
         client_public, client_secret = zmq.curve_keypair()
         self._allowed = client_public
-        self._zap = ThreadAuthenticator(context)  # type: ignore[arg-type]
+        self._zap = ThreadAuthenticator(context)
         self._zap.start()
         self._zap.configure_curve_callback(credentials_provider=self)
         self.socket = context.socket(zmq.ROUTER)

@@ -104,7 +104,8 @@ class Copies:
 class Traffic:
     """The hub's half: generators that a flow runs to move one segment."""
 
-    def __init__(self) -> None:
+    def __init__(self, alive: Callable[[str], bool]) -> None:
+        self._alive = alive
         self._answers: collections.deque[tuple[str, dict[str, Any], bytes]] = collections.deque()
 
     def receive(self, node: str, said: dict[str, Any], data: bytes) -> None:
@@ -120,7 +121,7 @@ class Traffic:
             A node has no room for it.
         """
         path, size = str(segment["path"]), int(segment["bytes"])
-        with open(path, "rb") as file, mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as memory:  # noqa: PTH123
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as memory:
             for node in nodes:
                 on_the_way = 0
                 for offset in range(0, size, CHUNK):
@@ -164,6 +165,8 @@ class Traffic:
 
     def _answered(self, name: str) -> Generator[None, None, list[tuple[dict[str, Any], bytes]]]:
         while not self._answers:
+            if not self._alive(name):
+                raise RankError("NodeLost", f"node {name} does not answer any more")
             yield
         found = [(said, data) for node, said, data in self._answers if node == name]
         self._answers.clear()

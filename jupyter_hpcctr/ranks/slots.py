@@ -41,7 +41,7 @@ def machine_slots(cgroup: str = "/sys/fs/cgroup/cpu.max") -> int:
     """Return how many CPUs this process may use: its affinity, and a container's quota (cgroup v2, "cpu.max")."""
     cpus = len(os.sched_getaffinity(0))
     try:
-        with open(cgroup, encoding="ascii") as file:  # noqa: PTH123
+        with open(cgroup, encoding="ascii") as file:
             quota, period = file.read().split()
     except (OSError, ValueError):
         return cpus
@@ -67,7 +67,8 @@ def place(
     if per_node is not None:
         return _place_per_node(asked, per_node, nodes, oversubscribe=oversubscribe, reduce=reduce)
     slots = sum(node.slots for node in nodes)
-    ranks, reasons = asked or slots, ()
+    ranks = asked or slots
+    reasons: tuple[str, ...] = ()
     if ranks > slots and not oversubscribe:
         ranks, reasons = _beyond(ranks, slots, nodes, reduce=reduce)
     if ranks > slots:

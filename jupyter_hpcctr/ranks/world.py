@@ -26,6 +26,7 @@ class World:
     def __init__(self, name: str, placement: Placement, start: Start, *, log: str) -> None:
         self.name, self.placement, self.start = name, placement, start
         self.state = "starting"
+        self.wanted: dict[str, Any] = {}
         self.up: dict[int, dict[str, Any]] = {}
         self.pids: dict[int, int] = {}
         self.places: dict[int, str] = {}
@@ -92,7 +93,7 @@ class World:
         """Return the last lines of what the launcher and the ranks printed while they were starting."""
         printed = "".join(self.early).splitlines()
         try:
-            with open(self._log, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            with open(self._log, encoding="utf-8", errors="replace") as file:
                 printed += file.read()[-20_000:].splitlines()
         except OSError:
             pass
@@ -100,5 +101,5 @@ class World:
 
     def forget(self) -> None:
         """Remove the launcher's log."""
-        if os.path.exists(self._log):  # noqa: PTH110
-            os.unlink(self._log)  # noqa: PTH108
+        if os.path.exists(self._log):
+            os.unlink(self._log)

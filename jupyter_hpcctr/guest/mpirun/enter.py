@@ -6,9 +6,10 @@ relay of both, lets the process join the container, and reports how it ended. ``
 path of a JSON file with ``@NODE@`` in it, which stands for nothing on the first node and for ``.NAME`` on
 any other.
 
-The spec's keys: ``world``, ``ranks``, ``by_step`` (whether a scheduler's step starts us), ``argv``, ``dir`` (with the FIFOs and the relay's ``door``, as seen from
-here), ``dir_inside`` (the same as the process sees it), ``cwd``, ``env``, ``pass_env``, ``drop_env``, and ``inside``:
-whether the container is around us already, so that our own environment is the process's.
+The spec's keys: ``world``, ``ranks``, ``argv``, ``by_step`` (whether a scheduler's step starts us), ``dir`` (with the
+FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it), ``cwd``, ``env``,
+``pass_env``, ``drop_env``, and ``inside``: whether the container is around us already, so that our own environment is
+the process's.
 """
 
 from __future__ import annotations

@@ -1,0 +1,134 @@
+"""From nothing to ranks that wait for a cell: place, reach the nodes, launch, wait, check."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from . import explain, slots
+from .failure import RankError
+from .slots import Placement
+from .world import World
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+UP_PATIENCE_S = 180.0
+CHECK_PATIENCE_S = 5.0
+
+
+def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Generator[None, None, World]:
+    """Return a running world as it is wanted; one that runs already is kept, unless ``fresh``.
+
+    Raises
+    ------
+    RankError
+        It was refused, did not come up, or another number of ranks runs already.
+    """
+    while hub.busy_behind and not behind:
+        if hub.interrupts:
+            raise RankError("Interrupted", "interrupted while the ranks were starting")
+        yield
+    site = hub.site
+    world = site.world
+    if world is not None and world.state == "running" and not wanted.get("fresh"):
+        _fits(world, wanted)
+        return world
+    launcher = yield from site.launcher()
+    placement = yield from placed(hub, wanted)
+    if world is not None:
+        yield from site.retire(world)
+    for reason in placement.reasons:
+        hub.notice(reason, level="warning")
+    yield from site.reach(placement)
+    program = list(hub.config.plan["rank_argv"])
+    start = launcher.start(site.new_name(), program, placement, pmi=wanted.get("pmi"), extra={})
+    hub.notice(f"starting {placement.ranks} rank{'s' * (placement.ranks != 1)} …", fleeting=True)
+    world = site.world = site.launch(start, placement)
+    try:
+        yield from _wait_up(hub, world)
+        if site.checked is None or site.checked["key"] != _key(world):
+            site.checked = yield from check(hub, world)
+    except BaseException:
+        yield from site.end(world)
+        raise
+    world.state = "running"
+    world.wanted = dict(wanted)
+    return world
+
+
+def _fits(world: World, wanted: Mapping[str, Any]) -> None:
+    asked = wanted.get("ranks")
+    per_node = wanted.get("ranks_per_node")
+    same = asked in (None, world.ranks, world.wanted.get("ranks"))
+    if same and per_node in (None, world.placement.per_node):
+        return
+    raise RankError(
+        "WorldMismatch",
+        f"{world.ranks} ranks are running with their variables, and {asked or per_node} were asked for",
+        hint=f"leave -n out to use them, or start anew: %mpirun restart -n {asked or world.ranks}, or --fresh",
+    )
+
+
+def placed(hub: Hub, wanted: Mapping[str, Any]) -> Generator[None, None, Placement]:
+    """Choose the number of ranks and their nodes."""
+    nodes = yield from hub.site.room()
+    if not nodes:
+        raise RankError("NodesUnreachable", "no node of the allocation is left", hint="restart the kernel")
+    plan = hub.config.plan
+    return slots.place(
+        wanted.get("ranks"),
+        wanted.get("ranks_per_node"),
+        nodes=nodes,
+        oversubscribe=bool(wanted.get("oversubscribe")),
+        reduce=plan["beyond"] == "reduce" or bool(hub.site.lost_nodes and wanted.get("again")),
+    )
+
+
+def _wait_up(hub: Hub, world: World) -> Generator[None, None, None]:
+    until = time.monotonic() + UP_PATIENCE_S
+    while len(world.up) < world.ranks:
+        for _ in world.drain():
+            pass
+        if world.ended or world.launcher_code is not None:
+            yield from _let_speak(world)
+            raise RankError("RanksFailed", explain.not_started(world), hint=explain.HINT_FAILED)
+        if hub.interrupts:
+            raise RankError("Interrupted", "interrupted while the ranks were starting")
+        if time.monotonic() > until:
+            raise RankError("RanksFailed", explain.too_slow(world, UP_PATIENCE_S), hint=explain.HINT_FAILED)
+        yield
+    alone = explain.alone(world)
+    if alone:
+        offered = yield from explain.offered(hub.config)
+        raise RankError("Singletons", alone, hint=explain.hint_alone(world, offered))
+
+
+def _let_speak(world: World) -> Generator[None, None, None]:
+    """Give what went wrong a moment to be printed."""
+    until = time.monotonic() + 0.5
+    while time.monotonic() < until:
+        for _ in world.drain():
+            pass
+        yield
+
+
+def _key(world: World) -> tuple[Any, ...]:
+    return tuple(node.name for node in world.placement.nodes), world.start.shown, world.placement.over
+
+
+def check(hub: Hub, world: World) -> Generator[None, None, dict[str, Any]]:
+    """Let the ranks compare notes and measure; what is wrong is told, and nothing is refused by it."""
+    if any(said["mpi"] is None for said in world.up.values()):
+        return {"key": _key(world), "ok": False, "lines": [explain.no_mpi(world)]}
+    ask = hub.site.ask()
+    hub.site.tell(world, {"op": "check", "ask": ask})
+    results: dict[int, dict[str, Any]] = {}
+    until = time.monotonic() + CHECK_PATIENCE_S
+    while len(results) < world.ranks and time.monotonic() < until and not world.ended:
+        for kind, ranks, *rest in world.drain():
+            if kind == "checked":
+                results[ranks[0]] = rest[0]["result"]
+        yield
+    return {"key": _key(world), **explain.checked(world, results, shares=bool(hub.config.plan["shares"]))}

@@ -1,0 +1,162 @@
+"""Sentences about ranks, for people: why they did not start, how they ended, what a check found."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from .config import Config
+from .found import answer
+from .world import World
+
+HINT_FAILED = "the lines above are the launcher's and the ranks' own; %mpirun restart tries again"
+SLOW_GB_S = 1.0
+
+
+def not_started(world: World) -> str:
+    """Say that ranks ended before they were ready."""
+    ends = "; ".join(f"rank {rank} {ending(code, world, rank)}" for rank, code in sorted(world.ended.items())[:4])
+    said = world.last_words()
+    return f"the ranks did not start ({ends or f'{world.start.shown} ended'})" + (f":\n{said}" if said else "")
+
+
+def too_slow(world: World, patience_s: float) -> str:
+    """Say that some ranks never became ready."""
+    missing = ranges(set(range(world.ranks)) - world.up.keys())
+    said = world.last_words()
+    return f"{missing} did not become ready in {patience_s:g} s" + (f":\n{said}" if said else "")
+
+
+def alone(world: World) -> str:
+    """Say that the ranks do not know one another; "" where they do, or where there is no MPI."""
+    sizes = {said["mpi"]["size"] for said in world.up.values() if said["mpi"] is not None}
+    if not sizes or sizes == {world.ranks}:
+        return ""
+    library = next(said["mpi"]["library"] for said in world.up.values() if said["mpi"] is not None)
+    who = "each believes that it is alone" if sizes == {1} else f"they see worlds of {sorted(sizes)} ranks"
+    launcher = world.start.shown
+    return f"{world.ranks} processes, {who}: the image's {short(library)} and {launcher} do not find each other"
+
+
+def hint_alone(world: World, offered: str) -> str:
+    """Say what may help ranks that are alone."""
+    library = next(said["mpi"]["library"] for said in world.up.values() if said["mpi"] is not None)
+    if "--mpi=" not in world.start.shown:
+        return "the mpiexec is of another MPI than mpi4py's: install mpi4py for the MPI whose mpiexec is first on PATH"
+    speaks = "PMIx (--pmi pmix)" if "Open MPI" in library else "PMI-2 (--pmi pmi2)"
+    has = f"; this Slurm offers {offered}" if offered else ""
+    return f"{short(library)} usually speaks {speaks}: %mpirun restart --pmi NAME{has}"
+
+
+def offered(config: Config) -> Generator[None, None, str]:
+    """Return what the scheduler offers to MPI (srun(1), ``--mpi=list``)."""
+    if config.plan["step"] is None:
+        return ""
+    printed = yield from answer(config, [config.plan["step"][0], "--mpi=list"], dict(os.environ))
+    return ", ".join(line.strip() for line in printed.splitlines() if line.strip() and not line.endswith("..."))
+
+
+def no_mpi(world: World) -> str:
+    """Say that the ranks run without MPI."""
+    why = next(said["mpi_error"] for said in world.up.values() if said["mpi"] is None)
+    return f"the ranks run without MPI, each for itself: {why}"
+
+
+def checked(world: World, results: Mapping[int, Mapping[str, Any]], *, shares: bool) -> dict[str, Any]:
+    """Put the ranks' findings into a line or two; ``ok`` is whether nothing in them is odd."""
+    lines: list[str] = []
+    ok = True
+    libraries = {short(str(said["mpi"]["library"])) for said in world.up.values()}
+    if len(libraries) > 1:
+        ok = False
+        lines.append("the ranks use different MPI libraries: " + ", ".join(sorted(libraries)))
+    if len(results) < world.ranks:
+        ok = False
+        missing = ranges(set(range(world.ranks)) - results.keys())
+        lines.append(f"the check got no answer from {missing}: messages between ranks may hang")
+    first = results.get(0, {})
+    in_node, between = first.get("in_node_gb_s"), first.get("between_gb_s")
+    measured = ((in_node, "in a node"), (between, "between nodes"))
+    speeds = [f"{value:.1f} GB/s {where}" for value, where in measured if value]
+    if speeds:
+        lines.append("checked: " + ", ".join(speeds))
+    if in_node and in_node < SLOW_GB_S:
+        ok = False
+        lines.append(f"ranks of a node exchange only {in_node:.2f} GB/s: " + _why_slow(shares=shares))
+    return {"ok": ok, "lines": lines, "in_node_gb_s": in_node, "between_gb_s": between}
+
+
+def _why_slow(*, shares: bool) -> str:
+    if not shares:
+        return "the engine gives each rank a container of its own, so that they cannot read one another's memory"
+    return "CPUs are shared or busy, or the MPI copies messages twice"
+
+
+def ending(status: int | None, world: World, rank: int) -> str:
+    """Say how a rank's process ended; ``status`` is minus the signal where one ended it."""
+    if status is None:
+        place = world.places.get(rank, "")
+        return f"is gone with its node {place}" if place else "is gone"
+    if status < 0:
+        try:
+            return f"was ended by {signal.Signals(-status).name}"
+        except ValueError:
+            return f"was ended by signal {-status}"
+    return f"ended with status {status}"
+
+
+def outcome(status: str, failed: Mapping[int, Any], gone: list[int], ranks: int, timeout: float | None) -> str:
+    """Sum up a cell that did not end well, in a sentence."""
+    if status == "timeout":
+        return f"the cell was ended after its time limit of {timeout:g} s"
+    if status == "interrupted":
+        return "interrupted"
+    said = []
+    if failed:
+        names = sorted({str(error["ename"]) for error in failed.values()})
+        said.append(f"{ranges(failed)} of {ranks} failed with {', '.join(names)}")
+    if gone:
+        said.append(f"{ranges(gone)} ended")
+    return " and ".join(said)
+
+
+def program(status: str, codes: Mapping[int, int | None], said: str, timeout: float | None) -> str | None:
+    """Sum up a program's run; None where all went well."""
+    if status == "ok":
+        return None
+    if status != "error":
+        return outcome(status, {}, [], len(codes), timeout)
+    by_code: dict[int | None, list[int]] = {}
+    for rank, code in codes.items():
+        if code != 0:
+            by_code.setdefault(code, []).append(rank)
+    if set(by_code) == {None}:
+        return "the program did not start" + (f":\n{said}" if said else "")
+    parts = [f"{ranges(ranks)} {_program_end(code)}" for code, ranks in by_code.items() if code is not None]
+    return "; ".join(parts)
+
+
+def _program_end(code: int) -> str:
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with status {code}" + {126: " (cannot be executed)", 127: " (not found)"}.get(code, "")
+
+
+def ranges(ranks: Any) -> str:
+    """Write ranks as people do: ``rank 3``, ``ranks 0–3, 7``."""
+    numbers = sorted(ranks)
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    text = ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in runs)  # noqa: RUF001
+    return f"rank{'s' * (len(numbers) != 1)} {text}"
+
+
+def short(library: str) -> str:
+    """Return the first words of what an MPI library calls itself: ``Open MPI v4.1.4``."""
+    return library.replace("Version:", "").replace("\t", " ").partition("\n")[0].partition(",")[0].strip()

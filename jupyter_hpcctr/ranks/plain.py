@@ -1,0 +1,107 @@
+"""Ranks for a kernel that nobody launched for us: a laptop's, Binder's, or one in an allocation of the user's own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import guest, plugins
+from ..agent import room
+from ..agent.children import Child
+from ..config import load_policy
+from .config import ARGV, NODE
+from .failure import RankError
+
+PATIENCE_S = 20.0
+_started: list[tuple[Child, str]] = []
+
+
+def find() -> str:
+    """Return the directory with the sockets of this process's hub, which is started where none runs.
+
+    Raises
+    ------
+    RankError
+        It did not start; the message has its last words.
+    """
+    if _started and _started[0][0].code is None:
+        return _started[0][1]
+    _started.clear()
+    child, directory = _start()
+    _started.append((child, directory))
+    return directory
+
+
+def stop() -> None:
+    """End this process's hub, with its ranks."""
+    while _started:
+        _started.pop()[0].end(patience_s=3)
+
+
+def _start() -> tuple[Child, str]:
+    run_dir = f"{tempfile.gettempdir()}/hpcctr-{os.getuid()}-{secrets.token_hex(6)}"
+    directory = f"{run_dir}/kernel"
+    room.make(run_dir, (directory,))
+    told = {
+        "plan": _plan(run_dir),
+        "env": {},
+        "pass_env": ["*"],
+        "drop_env": [],
+        "run_dir": run_dir,
+        "workdir": os.getcwd(),
+        "dir": directory,
+        "dir_inside": directory,
+        "holder_pid": "",
+        "kernel_pid": os.getpid(),
+        "node": os.environ.get("SLURMD_NODENAME", ""),
+        "plain": True,
+    }
+    room.write(f"{run_dir}/ranks.json", json.dumps(told))
+    log = f"{run_dir}/log"
+    words = (sys.executable, "-m", "jupyter_hpcctr.ranks", f"{run_dir}/ranks.json")
+    child = Child(words, env=dict(os.environ), cwd=run_dir, log=log)
+    until = time.monotonic() + PATIENCE_S
+    while not os.path.exists(f"{directory}/ranks"):
+        if child.code is not None or time.monotonic() > until:
+            child.end(patience_s=0)
+            said = Path(log).read_text(errors="replace")[-2000:]
+            shutil.rmtree(run_dir, ignore_errors=True)
+            raise RankError("HubFailed", f"the process that looks after the ranks did not start:\n{said}")
+        time.sleep(0.01)
+    return child, directory
+
+
+def _plan(run_dir: str) -> Mapping[str, Any]:
+    """Return what a launch would have planned (``core.ranks.RankPlan``) for no container at all."""
+    inside_slurm = "SLURM_JOB_ID" in os.environ and "SLURMD_NODENAME" in os.environ and shutil.which("srun")
+    steps = plugins.scheduler("slurm").steps() if inside_slurm else None
+    scripts = f"{os.path.dirname(guest.__file__)}/mpirun"
+    words: dict[str, Any] = {"step": None, "node_step": None, "overcommit": ""}
+    if steps is not None:
+        given = dataclasses.asdict(steps)
+        words = {"step": given["ranks"], "node_step": given["nodes"], "overcommit": given["overcommit"]}
+    return {
+        **words,
+        "enter": {"argv": [ARGV], "reads_env_file": False},
+        "shares": True,
+        "hold": None,
+        "run_dir": f"{run_dir}{NODE}",
+        "env_file": f"{run_dir}{NODE}/env",
+        "directories": [f"{run_dir}{NODE}/kernel"],
+        "rank_argv": [sys.executable, f"{scripts}/rank.py"],
+        "python": sys.executable,
+        "enter_script": f"{scripts}/enter.py",
+        "guest_python": sys.executable,
+        "guest_enter": f"{scripts}/enter.py",
+        "mpi": {"implementation": "", "version": "", "pmi": ""},
+        "beyond": "refuse" if steps is not None else load_policy(None).ranks_beyond_machine,
+    }

@@ -1,0 +1,64 @@
+"""Any MPI program, or a script, as ranks beside those of the notebook: ``%mpirun run``, ``%%mpirun --exec``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from . import explain
+from .bringup import placed
+from .launcher import program_words
+from .output import Output
+from .world import World
+
+if TYPE_CHECKING:
+    from .hub import Flow, Hub
+
+LEFT_S = 2.0
+
+
+def run(hub: Hub, request: Mapping[str, Any]) -> Flow:
+    """Run a program on ranks, with its output as it comes; return each rank's exit status."""
+    site = hub.site
+    launcher = yield from site.launcher()
+    placement = yield from placed(hub, request)
+    for reason in placement.reasons:
+        hub.notice(reason, level="warning")
+    yield from site.reach(placement)
+    words = program_words(request.get("argv"), request.get("script"))
+    extra = {name: request[name] for name in ("limit", "spill")}
+    start = launcher.start(site.new_name(), words, placement, pmi=request.get("pmi"), extra=extra)
+    world = site.launch(start, placement)
+    output = Output(hub)
+    try:
+        status = yield from _watch(hub, world, output, request.get("timeout"))
+    finally:
+        output.flush()
+        codes = {rank: world.ended.get(rank) for rank in range(world.ranks)}
+        said = world.last_words()
+        yield from site.end(world)
+    message = explain.program(status, codes, said, request.get("timeout"))
+    return {"status": status, "codes": codes, "message": message}
+
+
+def _watch(hub: Hub, world: World, output: Output, timeout: float | None) -> Generator[None, None, str]:
+    """Return how it went: one rank's failure gives the others two seconds."""
+    until = None if timeout is None else time.monotonic() + timeout
+    failed_since = 0.0
+    while True:
+        for kind, ranks, *rest in world.drain():
+            if not output.take(kind, ranks, rest) and kind == "gone" and rest[0] != 0:
+                failed_since = failed_since or time.monotonic()
+        output.tick()
+        if len(world.ended) == world.ranks:
+            return "error" if failed_since else "ok"
+        if failed_since and time.monotonic() - failed_since > LEFT_S:
+            return "error"
+        if hub.interrupts:
+            return "interrupted"
+        if until is not None and time.monotonic() > until:
+            return "timeout"
+        if world.launcher_code is not None and not world.pids:
+            return "error"
+        yield

@@ -1,0 +1,213 @@
+"""What the hub has: the allocation's nodes, the MPI that was found, and the worlds that run on them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..agent.children import Child
+from . import slots
+from .bundle import Item
+from .failure import RankError
+from .found import answer, look
+from .launch_nodes import start_nodes
+from .launcher import Launcher, Start
+from .nodes import Node
+from .slots import Placement
+from .world import World
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+NODES_PATIENCE_S = 60.0
+EXIT_PATIENCE_S, FAREWELL_S = 1.0, 2.0
+
+
+class Site:
+    """Worlds by name, and where they may run. ``world`` is the one of the notebook's own cells."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.worlds: dict[str, World] = {}
+        self.world: World | None = None
+        self.checked: dict[str, Any] | None = None
+        self.asks = 0
+        self.lost_nodes: list[str] = []
+        self._hub = hub
+        self._launcher: Launcher | None = None
+        self._names: list[str] = []
+        self._others: list[Child] = []
+
+    # -- what there is
+
+    def launcher(self) -> Generator[None, None, Launcher]:
+        """Find out, once, how MPI programs are started here."""
+        if self._launcher is None:
+            found = yield from look(self._hub.config)
+            self._launcher = Launcher(self._hub.config, found)
+        return self._launcher
+
+    def room(self) -> Generator[None, None, tuple[slots.Node, ...]]:
+        """Return the nodes that are left, with their slots."""
+        config = self._hub.config
+        if config.plan["step"] is None:
+            return (slots.Node("", slots.machine_slots()),)
+        if not self._names:
+            self._names = yield from self._ask_names()
+        all_nodes = slots.nodes_of(os.environ, self._names)
+        return tuple(node for node in all_nodes if node.name not in self.lost_nodes)
+
+    def _ask_names(self) -> Generator[None, None, list[str]]:
+        """Return the names of the allocation's nodes, this one first."""
+        own = self._hub.config.node
+        if int(os.environ.get("SLURM_JOB_NUM_NODES", "1")) == 1:
+            return [own]
+        words = ["scontrol", "show", "hostnames", os.environ["SLURM_JOB_NODELIST"]]
+        names = (yield from answer(self._hub.config, words, dict(os.environ))).split()
+        if own not in names:
+            raise RankError("NodesUnknown", f"Slurm does not say which nodes this job has: {' '.join(names)}")
+        return names
+
+    def reach(self, placement: Placement) -> Generator[None, None, None]:
+        """Have a process on each other node of a placement.
+
+        Raises
+        ------
+        RankError
+            A node could not be reached.
+        """
+        hub = self._hub
+        missing = [node.name for node in placement.nodes if node.name and hub.node(node.name) is None]
+        if not missing:
+            return
+        board = hub.open_switchboard()
+        hub.notice(f"reaching {', '.join(missing)} …", fleeting=True)
+        log = f"{hub.config.run_dir}/nodes.log"
+        child = start_nodes(hub.config, missing, board.invitation, log)
+        self._others.append(child)
+        until = time.monotonic() + NODES_PATIENCE_S
+        while absent := [name for name in missing if hub.node(name) is None]:
+            if child.code is not None or time.monotonic() > until or hub.interrupts:
+                child.end(patience_s=1)
+                with open(log, encoding="utf-8", errors="replace") as file:
+                    words = file.read().strip()[-2000:]
+                raise RankError(
+                    "NodesUnreachable",
+                    f"no ranks on {', '.join(absent)}: {words or 'the nodes do not answer'}",
+                    hint="use fewer ranks, on this node alone, or start the kernel anew",
+                )
+            yield
+
+    # -- worlds
+
+    def launch(self, start: Start, placement: Placement) -> World:
+        """Start a world's processes."""
+        name = str(start.spec["world"])
+        world = World(name, placement, start, log=f"{self._hub.config.run_dir}/{name}.log")
+        self.worlds[name] = world
+        for node in self.nodes(world):
+            node.expect(start.spec)
+        world.launch(self._hub.config.run_dir)
+        return world
+
+    def nodes(self, world: World) -> Iterator[Node]:
+        """Yield the nodes of a world that are there."""
+        for each in world.placement.nodes:
+            node = self._hub.node(each.name or self._hub.own.name)
+            if node is not None:
+                yield node
+
+    def tell(self, world: World, message: Mapping[str, Any], ranks: set[int] | None = None) -> None:
+        """Send a message to all ranks of a world, or some."""
+        for node in self.nodes(world):
+            node.tell(world.name, message, ranks)
+
+    def retire(self, world: World) -> Generator[None, None, None]:
+        """Let a world's ranks end by themselves, which lets MPI tidy up; those that do not are ended."""
+        self.tell(world, {"op": "end"})
+        until = time.monotonic() + FAREWELL_S
+        while len(world.ended) < world.ranks and time.monotonic() < until:
+            yield
+        yield from self.end(world)
+
+    def end(self, world: World) -> Generator[None, None, None]:
+        """End a world's processes and its launcher, at once."""
+        for node in self.nodes(world):
+            node.kill(world.name)
+        world.interrupt_launcher()
+        until = time.monotonic() + EXIT_PATIENCE_S
+        while world.launcher_code is None and time.monotonic() < until:
+            yield
+        self.drop(world)
+
+    def drop(self, world: World) -> None:
+        """Forget a world whose processes have ended."""
+        world.end_launcher(patience_s=0)
+        for node in self.nodes(world):
+            node.forget(world.name)
+        world.forget()
+        self.worlds.pop(world.name, None)
+        if self.world is world:
+            self.world = None
+
+    def receive(self, node: str, world: str, items: list[Item]) -> None:
+        """Hand what a node tells to its world."""
+        if world in self.worlds:
+            self.worlds[world].receive(node, items)
+
+    def lost(self, name: str) -> None:
+        """Count a node that is silent as lost: nothing is started there any more."""
+        self.lost_nodes.append(name)
+        for world in self.worlds.values():
+            world.lost(name)
+
+    def new_name(self) -> str:
+        """Return a name for a world that no other has had."""
+        return f"w{secrets.token_hex(4)}"
+
+    def ask(self) -> int:
+        """Return a number for a question to ranks."""
+        self.asks += 1
+        return self.asks
+
+    def described(self) -> dict[str, Any]:
+        """Return what ``%mpirun status`` shows."""
+        world = self.world
+        if world is None:
+            state = "starting" if self._hub.busy_behind else "none"
+            return {"state": state, "ranks": 0, "nodes": [], "processes": {}, "reasons": [], "checked": None}
+        places: dict[str, list[int]] = {}
+        for rank, place in sorted(world.places.items()):
+            places.setdefault(place, []).append(rank)
+        mpi = (world.up.get(0) or {}).get("mpi")
+        found = {} if self._launcher is None else self._launcher.found
+        versions = {"implementation": found.get("family", ""), "version": found.get("version", "")}
+        return {
+            "state": world.state,
+            "ranks": world.ranks,
+            "nodes": [{"name": name, "ranks": ranks} for name, ranks in places.items()],
+            "slots": sum(node.slots for node in world.placement.nodes),
+            "mpi": mpi and {"library": mpi["library"], **versions},
+            "launcher": world.start.shown,
+            "checked": self.checked,
+            "reasons": list(world.placement.reasons),
+            "processes": {
+                rank: {"pid": pid, "node": world.places.get(rank, ""), "busy": rank in world.busy}
+                for rank, pid in sorted(world.pids.items())
+                if rank not in world.ended
+            },
+        }
+
+    def close(self) -> None:
+        """End every world and let the nodes go."""
+        for world in tuple(self.worlds.values()):
+            for node in self.nodes(world):
+                node.kill(world.name)
+            world.end_launcher(patience_s=EXIT_PATIENCE_S)
+        if self._hub.switchboard is not None:
+            for node in self._hub.switchboard.nodes.values():
+                node.send({"op": "end"}, None)
+        for child in self._others:
+            child.end(patience_s=EXIT_PATIENCE_S)
