@@ -134,13 +134,13 @@ def program(status: str, codes: Mapping[int, int | None], said: str, timeout: fl
             by_code.setdefault(code, []).append(rank)
     if set(by_code) == {None}:
         return "the program did not start" + (f":\n{said}" if said else "")
-    parts = [f"{ranges(ranks)} {_program_end(code)}" for code, ranks in by_code.items() if code is not None]
+    parts = [f"{ranges(ranks)} {_program_end(code, len(ranks))}" for code, ranks in by_code.items() if code is not None]
     return "; ".join(parts)
 
 
-def _program_end(code: int) -> str:
+def _program_end(code: int, how_many: int) -> str:
     if code < 0:
-        return f"was ended by {signal.Signals(-code).name}"
+        return f"{'was' if how_many == 1 else 'were'} ended by {signal.Signals(-code).name}"
     return f"ended with status {code}" + {126: " (cannot be executed)", 127: " (not found)"}.get(code, "")
 
 

@@ -100,7 +100,8 @@ class Relay:
 
     def _end(self, rank: RankProcess) -> None:
         if not rank.gone:
-            rank.signal(signal.SIGKILL)  # a wrapper that was killed leaves its process behind
+            if rank.status is None:
+                rank.signal(signal.SIGKILL)  # a wrapper that was killed leaves its process behind
             rank.end(self.bundles[rank.world])
         for fd in (rank.out.fd, rank.err.fd, rank.wrapper_fd):
             self._unregister(fd)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 NODES_PATIENCE_S = 60.0
-EXIT_PATIENCE_S, FAREWELL_S = 1.0, 2.0
+NATURAL_S, EXIT_PATIENCE_S, FAREWELL_S = 0.5, 1.0, 2.0
 
 
 class Site:
@@ -136,10 +136,13 @@ class Site:
         """End a world's processes and its launcher, at once."""
         for node in self.nodes(world):
             node.kill(world.name)
-        world.interrupt_launcher()
-        until = time.monotonic() + EXIT_PATIENCE_S
-        while world.launcher_code is None and time.monotonic() < until:
-            yield
+        patience_s = NATURAL_S if all(code == 0 for code in world.ended.values()) else 0.0
+        for each_s, end in ((patience_s, world.interrupt_launcher), (EXIT_PATIENCE_S, None)):
+            until = time.monotonic() + each_s
+            while world.launcher_code is None and time.monotonic() < until:
+                yield
+            if end is not None:
+                end()
         self.drop(world)
 
     def drop(self, world: World) -> None:

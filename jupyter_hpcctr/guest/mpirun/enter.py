@@ -61,6 +61,7 @@ def main(argv: list[str]) -> int:
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     stdio.announce(event="exit", status=status)
     stdio.close()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if status != 0:
         time.sleep(LAST_WORDS_S)
     return status if status >= 0 else 128 - status
