@@ -1,0 +1,248 @@
+"""What ``%%mpirun`` and ``%mpirun`` do in one notebook."""
+
+from __future__ import annotations
+
+import difflib
+import os
+
+from .client import Client
+from .data import pack, unpack
+from .errors import MpirunError, MpirunUsageError, of_end
+from .labels import label, ranges
+from .options import Options, of_cell, of_line
+from .screen import Screen
+from .segment import DataError, Segment
+from .view import View
+from .world import started, table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .view import Slots
+
+    Event = dict[str, Any]
+
+SPILL = ".mpirun"
+LIMIT = 256_000  # bytes of text from one rank
+LIMIT_ALL = 4_000_000
+UNTOUCHED = "The notebook's variables are untouched."
+
+
+class Session:
+    """The ranks as one notebook sees them. ``find``: see ``Client``; ``shell``: IPython's."""
+
+    def __init__(self, shell: Any, find: Callable[[], str]) -> None:
+        self._shell = shell
+        self._client = Client(find)
+        self._known: Slots = {}
+        self._world: Event | None = None  # as the hub described it last, while it can still be so
+        self._connection = 0
+
+    def close(self) -> None:
+        """Close the connection to the hub."""
+        self._client.close()
+
+    def cell(self, line: str, body: str) -> None:
+        """Run a cell's ``body`` on the ranks.
+
+        Raises
+        ------
+        MpirunError
+            It could not be run, or did not end well; its text is a sentence for people.
+        Interrupted
+            It was interrupted, and the ranks with it.
+        """
+        options = of_cell(line)
+        if options.exec:
+            self._do_run(options, {"script": body})
+            return
+        number = self._started(options, whole_cell=True)
+        ranks = self._selected(options, number)
+        view = self._view(ranks, number, options.quiet, whole_cell=True)
+        fields = {
+            "code": body,
+            "cell": self._shell.execution_count,
+            "ranks": options.rank,
+            "timeout": options.timeout,
+            **_limits(len(ranks)),
+            "start": _start_fields(options),
+        }
+        self._ask("execute", fields, view)
+        if options.collect:
+            self._shell.user_ns[options.collect] = self._pulled(options.collect, options.rank)
+
+    def line(self, line: str, scope: dict[str, Any]) -> Any:
+        """Carry out a line; ``scope`` are the variables around it. Raises what ``cell`` raises."""
+        options = of_line(line)
+        return getattr(self, f"_do_{options.command}")(options, scope)
+
+    def _do_start(self, options: Options, _scope: object) -> None:
+        self._start_by("start", options)
+
+    def _do_restart(self, options: Options, _scope: object) -> None:
+        self._start_by("restart", options)
+
+    def _start_by(self, op: str, options: Options) -> None:
+        view = self._view([], 0)
+        world = self._ask(op, _start_fields(options), view).get("world")
+        for line in started(world or {}):
+            view.line(line)
+
+    def _do_stop(self, _options: Options, _scope: object) -> None:
+        self._ask("stop", {}, self._view([], 0))
+        self._world = None
+
+    def _do_status(self, _options: Options, _scope: object) -> None:
+        view = self._view([], 0)
+        view.line(table(self._ask("status", {}, view).get("world") or {}))
+
+    def _do_push(self, options: Options, scope: dict[str, Any]) -> None:
+        values = {name: self._value(name, scope) for name in options.names}
+        try:
+            packed = {name: pack(value) for name, value in values.items()}
+            self._client.connect()
+            segment = Segment.create(packed.values(), self._client.directory)
+        except DataError as error:
+            raise MpirunError(f"{', '.join(values)}: {error}") from None
+        try:
+            fields = {
+                "values": {name: header for name, (header, _) in packed.items()},
+                "segment": None if segment is None else segment.described(),
+                "ranks": options.rank,
+                "start": _start_fields(options),
+            }
+            self._ask("push", fields, self._view([], 0))
+        finally:
+            if segment is not None:
+                segment.unlink()
+
+    def _do_pull(self, options: Options, _scope: object) -> Any:
+        values = self._pulled(options.names[0], options.rank)
+        return values[0] if options.rank is not None and len(options.rank) == 1 else values
+
+    def _do_run(self, options: Options, what: object) -> None:
+        program = what if options.exec and isinstance(what, dict) else {"argv": options.argv}
+        number = options.ranks
+        if number is None:
+            world = self._ask("status", {}, None).get("world") or {}
+            number = world.get("slots") or 2
+        view = self._view(range(number), number, options.quiet, whole_cell=options.exec)
+        fields = {**program, **_size(options), "timeout": options.timeout, **_limits(number), "cwd": None}
+        self._ask("run", fields, view)
+
+    # Within
+
+    def _started(self, options: Options, whole_cell: bool) -> int:
+        """Make sure that ranks run; return how many. Nothing is asked when it is known."""
+        known = self._world if self._connection == self._client.connections else None
+        asked = options.fresh or options.ranks is not None or options.ranks_per_node is not None
+        if known is None or asked:
+            known = (
+                self._ask("start", _start_fields(options), self._view([], 0, options.quiet, whole_cell)).get("world")
+                or {}
+            )
+            options.fresh = False  # is done
+        return int(known.get("ranks") or 1)
+
+    def _selected(self, options: Options, number: int) -> list[int]:
+        ranks = options.rank if options.rank is not None else list(range(number))
+        beyond = [rank for rank in ranks if rank >= number]
+        if beyond:
+            raise MpirunUsageError(f"there is no {label(beyond[:1])}: the ranks are {ranges(range(number))}")
+        return ranks
+
+    def _view(self, ranks: Any, world: int, quiet: bool = False, whole_cell: bool = False) -> View:
+        return View(Screen(self._shell, whole_cell), ranks, world, quiet, self._known)
+
+    def _ask(self, op: str, fields: Event, view: View | None) -> Event:
+        """Return the ``end`` of a request that went well."""
+        try:
+            if view is None:
+                end = self._client.request(op, fields)
+            else:
+                try:
+                    end = self._client.request(op, fields, view.handle, view.tick)
+                finally:
+                    view.close()
+        except BaseException:
+            self._world = None
+            raise
+        status = end.get("status")
+        if status != "ok":
+            self._world = None
+            raise _problem(op, end, view)
+        if end.get("world"):
+            self._world, self._connection = end["world"], self._client.connections
+            if self._world["state"] != "running":
+                self._world = None
+        return end
+
+    def _value(self, name: str, scope: dict[str, Any]) -> Any:
+        for variables in (scope, self._shell.user_ns):
+            if name in variables:
+                return variables[name]
+        near = difflib.get_close_matches(name, [key for key in self._shell.user_ns if key[:1] != "_"], 1, 0.6)
+        guess = f"did you mean {near[0]}?" if near else "assign it first"
+        raise MpirunUsageError(f"the notebook has no variable {name}: {guess}")
+
+    def _pulled(self, name: str, ranks: list[int] | None) -> list[Any]:
+        """Return the values of ``name``, by rank."""
+        found = self._ask("pull", {"name": name, "ranks": ranks}, self._view([], 0))["values"]
+        values = []
+        try:
+            for rank, sent in sorted(found.items(), key=lambda item: int(item[0])):
+                try:
+                    values.append(unpack(sent["header"], Segment.open(sent["segment"])))
+                except DataError as error:
+                    raise MpirunError(f"{name} of rank {rank} cannot be read here: {error}") from None
+        finally:
+            for sent in found.values():
+                if sent["segment"] is not None:  # what is mapped stays
+                    Segment(sent["segment"]["path"], 0).unlink()
+        return values
+
+
+def _size(options: Options) -> Event:
+    return {
+        "ranks": options.ranks,
+        "ranks_per_node": options.ranks_per_node,
+        "oversubscribe": options.oversubscribe,
+        "pmi": options.pmi,
+    }
+
+
+def _start_fields(options: Options) -> Event:
+    return {**_size(options), "fresh": options.fresh, "kernel_pid": os.getpid()}
+
+
+def _limits(ranks: int) -> Event:
+    return {"limit": min(LIMIT, LIMIT_ALL // max(1, ranks)), "spill": os.path.join(os.getcwd(), SPILL)}
+
+
+def _problem(op: str, end: Event, view: View | None) -> BaseException:
+    """Return what to raise for an ``end`` that is not ``ok``."""
+    status = end.get("status", "error")
+    message = end.get("message") or _what_happened(status, view)
+    hints = [end["hint"]] if end.get("hint") else []
+    if op == "execute" and status != "refused":
+        if end.get("respawned"):
+            after = "The ranks were ended and started again: what they held in memory is lost."
+        else:
+            after = "The ranks were interrupted and keep what they hold in memory."
+        hints.append(f"{after} {UNTOUCHED}")
+    return of_end(status, end.get("etype"), message, " ".join(hints) or None)
+
+
+def _what_happened(status: str, view: View | None) -> str:
+    """Return a sentence where the hub gave none."""
+    if status == "interrupted":
+        return "the ranks were interrupted"
+    if status == "timeout":
+        return "the ranks took longer than --timeout allows"
+    if status != "error":
+        return "the ranks cannot do this now"
+    parts = [f"{label(ranks)} failed with {ename}: {evalue}" for ranks, ename, evalue in view.failures] if view else []
+    parts += [f"{label([rank])} {why}" for rank, why in view.gone] if view else []
+    return "; ".join(parts) or "something went wrong with the ranks"
