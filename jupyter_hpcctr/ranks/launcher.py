@@ -97,8 +97,10 @@ class Launcher:
                 "there is no mpiexec to start ranks with",
                 hint="install an MPI in the image (openmpi-bin or mpich in Debian), or use a scheduler with steps",
             )
-        launch = [path, *mpiexec_options(self.found["mpiexec_family"], placement)]
         contained = bool(config.plan["enter"]["reads_env_file"]) or config.plan["hold"] is not None
+        # A directory of its own: one mpiexec that ends takes away what another one is just making (Open MPI 4).
+        scratch = f"{config.dir_inside if contained else config.dir}/{spec['world']}.tmp"
+        launch = [path, *mpiexec_options(self.found["mpiexec_family"], placement, scratch)]
         if not contained:
             wrapper, spec = self._outside(spec, program)
             return Start([*launch, *wrapper], _without_slurm(dict(os.environ)), spec, os.path.basename(path))
@@ -111,11 +113,25 @@ class Launcher:
         return Start(words, env, spec, f"the image's {os.path.basename(path)}")
 
 
-def mpiexec_options(family: str, placement: Placement) -> list[str]:
+def mpiexec_options(family: str, placement: Placement, scratch: str) -> list[str]:
     """Return the words for ranks on this node alone: no ssh, no scheduler, no binding when CPUs are shared."""
     ranks = str(placement.ranks)
     if family == "openmpi":
-        words = ["--mca", "plm", "isolated", "--mca", "ras", "^slurm", "--host", f"localhost:{ranks}", "-n", ranks]
+        words = [
+            "--mca",
+            "plm",
+            "isolated",
+            "--mca",
+            "ras",
+            "^slurm",
+            "--mca",
+            "orte_tmpdir_base",
+            scratch,
+            "--host",
+            f"localhost:{ranks}",
+            "-n",
+            ranks,
+        ]
         words += ["--bind-to", "none"] if placement.over or placement.ranks > 1 else []
         return ["--allow-run-as-root", *words] if os.getuid() == 0 else words
     if family == "mpich":

@@ -43,22 +43,35 @@ def run(hub: Hub, request: Mapping[str, Any]) -> Flow:
 
 
 def _watch(hub: Hub, world: World, output: Output, timeout: float | None) -> Generator[None, None, str]:
-    """Return how it went: one rank's failure gives the others two seconds."""
+    """Return how it went."""
     until = None if timeout is None else time.monotonic() + timeout
-    failed_since = 0.0
+    ending = Ending(world)
     while True:
         for kind, ranks, *rest in world.drain():
             if not output.take(kind, ranks, rest) and kind == "gone" and rest[0] != 0:
-                failed_since = failed_since or time.monotonic()
+                ending.failed = True
         output.tick()
-        if len(world.ended) == world.ranks:
-            return "error" if failed_since else "ok"
-        if failed_since and time.monotonic() - failed_since > LEFT_S:
-            return "error"
+        if status := ending.status():
+            return status
         if hub.interrupts:
             return "interrupted"
         if until is not None and time.monotonic() > until:
             return "timeout"
-        if world.launcher_code is not None and not world.pids:
-            return "error"
         yield
+
+
+class Ending:
+    """When a program is over: one rank's failure, or the launcher's end, gives the others two seconds."""
+
+    def __init__(self, world: World) -> None:
+        self.failed = False
+        self._world = world
+        self._since = 0.0
+
+    def status(self) -> str:
+        """Return ``ok`` or ``error``, "" while it goes on."""
+        if len(self._world.ended) == self._world.ranks:
+            return "error" if self.failed else "ok"
+        if self.failed or self._world.launcher_code is not None:
+            self._since = self._since or time.monotonic()
+        return "error" if self._since and time.monotonic() - self._since > LEFT_S else ""

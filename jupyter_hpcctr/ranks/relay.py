@@ -6,6 +6,7 @@ import collections
 import contextlib
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -165,6 +166,7 @@ class Relay:
         """
         if "limit" in spec:
             self._limits[str(spec["world"])] = str(spec["spill"]), int(spec["limit"])
+        os.mkdir(f"{self._directory}/{spec['world']}.tmp", 0o700)
         path = f"{self._directory}/{spec['world']}.json"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -183,9 +185,11 @@ class Relay:
             rank.close()
         self._limits.pop(world, None)
         self.bundles.pop(world, None)
-        for name in (f"{world}.json", *(each for each in os.listdir(self._directory) if each.startswith(f"{world}."))):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{self._directory}/{name}")
+        shutil.rmtree(f"{self._directory}/{world}.tmp", ignore_errors=True)
+        for name in os.listdir(self._directory):
+            if name.startswith(f"{world}."):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(f"{self._directory}/{name}")
 
     def _of(self, world: str, ranks: Collection[int] | None) -> Iterator[RankProcess]:
         for (name, number), rank in self.ranks.items():
