@@ -1,0 +1,72 @@
+"""How an exception of a cell is told to the notebook: name, text, and a traceback of the user's own frames."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Any
+
+    Failure = dict[str, Any]
+    """``ename``, ``evalue``, ``traceback`` (lines with ANSI colours), as in Jupyter's messages."""
+
+
+def failure(error: BaseException, lines: list[str]) -> Failure:
+    """Return an exception with the lines that show it."""
+    return {"ename": type(error).__name__, "evalue": text(error), "traceback": lines}
+
+
+def plain(error: BaseException, cells: Mapping[str, int]) -> Failure:
+    """Describe an exception without IPython's help, from the first frame of a cell on."""
+    import traceback
+
+    try:
+        lines = traceback.format_exception(type(error), error, from_cell(error.__traceback__, cells))
+    except Exception as another:  # a __str__ of the user's that raises
+        lines = [f"{type(error).__name__} (and {type(another).__name__} when it was to be shown)"]
+    return failure(error, [line.rstrip("\n") for line in lines])
+
+
+def from_cell(trace: TracebackType | None, cells: Mapping[str, int]) -> TracebackType | None:
+    """Return the traceback from the first frame of a cell on; the whole where there is none."""
+    each = trace
+    while each is not None:
+        if each.tb_frame.f_code.co_filename in cells:
+            return each
+        each = each.tb_next
+    return trace
+
+
+def text(error: BaseException) -> str:
+    """Return what the exception says, whatever its class does when it is asked."""
+    try:
+        return str(error)
+    except Exception as another:
+        return f"({type(another).__name__} when it was asked for its text)"
+
+
+def exit_text(error: SystemExit) -> str:
+    """Say what has become of sys.exit in a rank that stays."""
+    code = error.code
+    called = "sys.exit()" if code is None else f"sys.exit({code!r})"
+    status = code & 0xFF if isinstance(code, int) else int(code is not None)
+    return f"{called} was called: a program would end here with status {status}; the rank stays, with its variables"
+
+
+def is_group(error: BaseException) -> bool:
+    """Whether IPython would print it rather than hand over its lines."""
+    kind = getattr(__import__("builtins"), "BaseExceptionGroup", None)  # since Python 3.11
+    seen: BaseException | None = error
+    while kind is not None and seen is not None:
+        if isinstance(seen, kind):
+            return True
+        seen = seen.__context__
+    return False
+
+
+def current() -> BaseException | None:
+    """Return the exception that is being handled."""
+    return sys.exc_info()[1]
