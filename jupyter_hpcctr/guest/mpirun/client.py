@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from .errors import HubGoneError, MpirunError, RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
     from typing import Any
 
@@ -68,11 +69,7 @@ class Client:
         HubGoneError
             There is no hub any more, or none could be started.
         """
-        if not self._lock.acquire(blocking=False):
-            raise RefusedError(
-                "the ranks are busy with another cell of this notebook: wait for its end, or interrupt it"
-            )
-        try:
+        with self._alone():
             self._connect()
             waiting = _Waiting(self, handler, tick)
             with _Interrupts() as interrupts:
@@ -80,21 +77,28 @@ class Client:
                 if interrupts.take() and end.get("status") == "ok":  # too late for this request, not for the next
                     end.update(status="interrupted", message="interrupted when the ranks had just finished")
                 return end
-        except HubGoneError:
-            self._close()
-            raise
-        finally:
-            self._lock.release()
 
     def connect(self) -> None:
         """Make sure that there is a hub. Raises what ``request`` raises."""
-        with self._lock:
+        with self._alone():
             self._connect()
 
     def close(self) -> None:
         """Close the sockets; the next request makes new ones."""
         with self._lock:
             self._close()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._lock.acquire(blocking=False):
+            raise RefusedError("another cell of this notebook uses the ranks: wait for its end, or interrupt it")
+        try:
+            yield
+        except HubGoneError:
+            self._close()
+            raise
+        finally:
+            self._lock.release()
 
     def _connect(self) -> None:
         usable = self._socket is not None and self._pid == os.getpid() and os.path.exists(self._path())

@@ -32,7 +32,7 @@ Options of cells:
 
     --rank LIST           only these ranks run the cell, as in 0,3-5 (also: push, pull)
     --timeout SECONDS     interrupt the ranks when they take longer (also: run)
-    --collect NAME        afterwards bind NAME in the notebook to a list of its values by rank
+    --collect VARIABLE    afterwards bind it in the notebook to a list of its values by rank
     --quiet               no output, except errors (also: run)
     --exec                the cell is a shell script
 

@@ -39,7 +39,7 @@ OPTIONS = (
     Option("--fresh", "", (CELL, "start"), "end the ranks that run and start new ones first"),
     Option("--timeout", "SECONDS", (CELL, "run"), "interrupt the ranks when they take longer"),
     Option("--rank", "LIST", (CELL, "push", "pull"), "only these ranks, as in 0,3-5"),
-    Option("--collect", "VARIABLE", (CELL,), "afterwards bind NAME in the notebook to a list of its values by rank"),
+    Option("--collect", "VARIABLE", (CELL,), "afterwards bind it in the notebook to a list of its values by rank"),
     Option("--quiet", "", (CELL, "run"), "no output, except errors"),
     Option("--exec", "", (CELL,), "the cell is a shell script, which each rank executes"),
 )

@@ -136,6 +136,7 @@ class Session:
 
     def _started(self, options: Options, whole_cell: bool) -> int:
         """Make sure that ranks run; return how many. Nothing is asked when it is known."""
+        self._client.connect()
         known = self._world if self._connection == self._client.connections else None
         asked = options.fresh or options.ranks is not None or options.ranks_per_node is not None
         if known is None or asked:
