@@ -129,6 +129,6 @@ def check(hub: Hub, world: World) -> Generator[None, None, dict[str, Any]]:
     while len(results) < world.ranks and time.monotonic() < until and not world.ended:
         for kind, ranks, *rest in world.drain():
             if kind == "checked":
-                results[ranks[0]] = rest[0]["result"]
+                results[ranks[0]] = {**rest[0]["result"], "error": rest[0].get("error")}
         yield
     return {"key": _key(world), **explain.checked(world, results, shares=bool(hub.config.plan["shares"]))}

@@ -130,6 +130,8 @@ def _settle(hub: Hub, cell: Cell) -> Generator[None, None, bool]:
         Whether the ranks are started anew, which goes on behind the request.
     """
     world, seen = cell.world, hub.interrupts
+    if cell.gone and (said := world.launcher_words()):
+        cell.output.say("notice", text=f"{world.start.shown.split()[0]} said:\n{said}", level="warning", fleeting=False)
     if cell.pending:
         yield from _tell_stacks(hub, cell)
     cell.interrupted = True

@@ -76,6 +76,9 @@ def checked(world: World, results: Mapping[int, Mapping[str, Any]], *, shares: b
         ok = False
         missing = ranges(set(range(world.ranks)) - results.keys())
         lines.append(f"the check got no answer from {missing}: messages between ranks may hang")
+    odd = {str(said[key]) for said in results.values() for key in ("error", "stuck") if said.get(key)}
+    ok = ok and not odd
+    lines += sorted(odd)
     first = results.get(0, {})
     in_node, between = first.get("in_node_gb_s"), first.get("between_gb_s")
     measured = ((in_node, "in a node"), (between, "between nodes"))

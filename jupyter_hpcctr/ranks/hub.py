@@ -84,7 +84,7 @@ class Hub:
 
     def _turn(self) -> None:
         working = self._flow is not None or self._background is not None
-        events = dict(self.poller.poll(TICK_MS if working else IDLE_MS))
+        events = dict(self.poller.poll(self.own.relay.patience_ms(TICK_MS if working else IDLE_MS)))
         if self._wakeup in events:
             os.read(self._wakeup, 4096)
         if self._kernel in events:

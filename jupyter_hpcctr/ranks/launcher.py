@@ -132,7 +132,8 @@ def mpiexec_options(family: str, placement: Placement, scratch: str) -> list[str
             "-n",
             ranks,
         ]
-        words += ["--bind-to", "none"] if placement.over or placement.ranks > 1 else []
+        words += ["--bind-to", "none"]
+        words += ["--mca", "mpi_yield_when_idle", "1"] if placement.over else []
         return ["--allow-run-as-root", *words] if os.getuid() == 0 else words
     if family == "mpich":
         return ["-launcher", "fork", "-n", ranks]

@@ -92,7 +92,7 @@ class NodeProcess:
 
     def _turn(self) -> None:
         pending = any(self._relay.bundles.values())
-        events = dict(self._poller.poll(20 if pending else 500))
+        events = dict(self._poller.poll(self._relay.patience_ms(20 if pending else 500)))
         if self._hub in events:
             self._from_hub()
         self._relay.turn(events)

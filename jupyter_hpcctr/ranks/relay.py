@@ -19,6 +19,7 @@ from .process import RankProcess
 from .spill import Spill
 
 STACK_PATIENCE_S = 1.0
+REST_MS = 10
 
 
 class Relay:
@@ -39,6 +40,7 @@ class Relay:
         self._socket.rcvhwm = self._socket.sndhwm = 0
         self._socket.bind(f"ipc://{directory}/world")
         self._by_fd: dict[int, RankProcess] = {}
+        self._resting: dict[int, float] = {}
         self._limits: dict[str, tuple[str, int]] = {}
         self._asked: dict[tuple[str, int, int], float] = {}
         for each in (self._door, self._socket):
@@ -55,7 +57,23 @@ class Relay:
         for fd in events:
             if isinstance(fd, int) and (rank := self._by_fd.get(fd)) is not None:
                 self._read_rank(rank, fd)
+        self._wake_rested()
         self._hurry_stacks()
+
+    def patience_ms(self, most: int) -> int:
+        """Return how long its owner may poll: ``most``, or less while a FIFO rests."""
+        return min(most, REST_MS) if self._resting else most
+
+    def _rest(self, fd: int) -> None:
+        """Let a FIFO fill for a moment: a program that prints line by line would wake us for each."""
+        self._poller.unregister(fd)
+        self._resting[fd] = time.monotonic() + REST_MS / 1000
+
+    def _wake_rested(self) -> None:
+        now = time.monotonic()
+        for fd in [fd for fd, until in self._resting.items() if until <= now]:
+            del self._resting[fd]
+            self._poller.register(fd, zmq.POLLIN)
 
     def _read_door(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -97,6 +115,8 @@ class Relay:
         fifo.read()
         if fifo.ended:
             self._unregister(fd)
+        else:
+            self._rest(fd)
         rank.pump(self.bundles[rank.world])
 
     def _end(self, rank: RankProcess) -> None:
@@ -108,7 +128,7 @@ class Relay:
             self._unregister(fd)
 
     def _unregister(self, fd: int) -> None:
-        if self._by_fd.pop(fd, None) is not None:
+        if self._by_fd.pop(fd, None) is not None and self._resting.pop(fd, None) is None:
             self._poller.unregister(fd)
 
     def _read_socket(self) -> None:

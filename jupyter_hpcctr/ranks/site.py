@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 NODES_PATIENCE_S = 60.0
+NAMES = {"openmpi": "Open MPI", "mpich": "MPICH"}
 NATURAL_S, EXIT_PATIENCE_S, FAREWELL_S = 0.5, 1.0, 2.0
 
 
@@ -186,9 +187,9 @@ class Site:
             places.setdefault(place, []).append(rank)
         mpi = (world.up.get(0) or {}).get("mpi")
         found = {} if self._launcher is None else self._launcher.found
-        versions = {"implementation": found.get("family", ""), "version": found.get("version", "")}
+        versions = {"implementation": NAMES.get(found.get("family", ""), ""), "version": found.get("version", "")}
         return {
-            "state": world.state,
+            "state": "starting" if self._hub.busy_behind else world.state,
             "ranks": world.ranks,
             "nodes": [{"name": name, "ranks": ranks} for name, ranks in places.items()],
             "slots": sum(node.slots for node in world.placement.nodes),

@@ -91,13 +91,16 @@ class World:
 
     def last_words(self) -> str:
         """Return the last lines of what the launcher and the ranks printed while they were starting."""
-        printed = "".join(self.early).splitlines()
+        return "\n".join(("".join(self.early) + "\n" + self.launcher_words()).splitlines()[-LOG_LINES:]).strip()
+
+    def launcher_words(self) -> str:
+        """Return the last lines of the launcher's own, without empty ones and rules."""
         try:
             with open(self._log, encoding="utf-8", errors="replace") as file:
-                printed += file.read()[-20_000:].splitlines()
+                printed = file.read()[-20_000:].splitlines()
         except OSError:
-            pass
-        return "\n".join([line for line in printed if line.strip()][-LOG_LINES:])
+            return ""
+        return "\n".join([line for line in printed if line.strip(" -=*")][-LOG_LINES:])
 
     def forget(self) -> None:
         """Remove the launcher's log."""

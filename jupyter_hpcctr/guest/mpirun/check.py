@@ -72,7 +72,8 @@ def pairs(nodes: Sequence[str]) -> dict[str, int | None]:
 
 
 def _speeds(mpi: Any, comm: Any, partners: dict[str, int | None]) -> dict[str, Any]:
-    me, found = comm.Get_rank(), dict[str, Any]()
+    me = comm.Get_rank()
+    found: dict[str, Any] = {}
     for name, partner in partners.items():
         speed: float | None = None
         if partner is not None and me in (0, partner):
