@@ -3,4 +3,37 @@
 The rooms of this package, and what each may import, are drawn in ``docs/architecture.md``.
 """
 
+from __future__ import annotations
+
+from __future__ import annotations
+
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Register ``%%mpirun`` (``%load_ext jupyter_hpcctr``): nothing to do in a kernel that we have launched."""
+    import sys
+
+    door = sys.modules.get("_hpcctr_guest.mpirun.door")
+    if door is not None:
+        door.load_ipython_extension(ipython)
+        return
+    from .guest.mpirun import magic
+    from .ranks import plain
+
+    magic.load(ipython, plain.find)
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """Take ``%%mpirun`` away (``%unload_ext jupyter_hpcctr``), with the ranks of a kernel that we have not launched."""
+    import sys
+
+    from .guest.mpirun import magic
+
+    magic.unload(ipython)
+    if "jupyter_hpcctr.ranks.plain" in sys.modules:
+        sys.modules["jupyter_hpcctr.ranks.plain"].stop()

@@ -23,6 +23,7 @@ from . import room
 from .channels import Channels, kernel_info
 from .children import Child
 from .line import Line
+from .ranks import Ranks
 
 log = logging.getLogger("hpcctr.agent")
 
@@ -51,6 +52,8 @@ class Agent:
         self._run_dir = str(self._plan["run_dir"])
         self._kernel_dir = f"{self._run_dir}/kernel"
         self._channels = Channels(self._context, self._kernel_dir, self._plan["kernel_dir"], self._key)
+        self._ranks = Ranks(self._context, self._plan)
+        self._poller.register(self._ranks.socket, zmq.POLLIN)
         self._holder: Child | None = None
         self._holder_pid = ""
         self._held_since = 0.0
@@ -97,6 +100,7 @@ class Agent:
     def _prepare(self) -> None:
         plan = self._plan
         room.make(self._run_dir, plan["directories"])
+        self._ranks.open()
         self._container_env = environment.compose(plan["env"], os.environ, plan["pass_env"], plan["drop_env"])
         self._process_env = environment.compose({}, os.environ, _HOST_ENV, ())
         room.write(f"{self._run_dir}/env", environment.lines(self._container_env))
@@ -120,6 +124,7 @@ class Agent:
         self._signalled, self._doubted_since = False, 0.0
         for each in self._channels.sockets.values():
             self._poller.unregister(each)
+        self._ranks.end()
         self._channels.prepare()
         self._kernel = self._start(self._plan["kernel"])
 
@@ -135,6 +140,7 @@ class Agent:
             if each in events:
                 self._from_kernel(name)
         self._look_after_children()
+        self._ranks.turn(kernel=self._kernel, holder_pid=self._holder_pid)
         if not self._ready:
             self._bring_up()
         self._line.beat(start=self._starts)
@@ -143,7 +149,7 @@ class Agent:
 
     def _tick_ms(self) -> int:
         if self._ready:
-            return DOUBT_TICK_MS if self._doubted_since else IDLE_TICK_MS
+            return self._ranks.haste_ms or (DOUBT_TICK_MS if self._doubted_since else IDLE_TICK_MS)
         return START_TICK_MS if time.monotonic() - self._started < HASTE_S else SLOW_TICK_MS
 
     def _bring_up(self) -> None:
@@ -184,6 +190,7 @@ class Agent:
     def _look_after_children(self) -> None:
         if self._kernel is not None and (code := self._kernel.code) is not None and not self._in_doubt(code):
             self._kernel = None
+            self._ranks.end()
             for name in tuple(self._channels.sockets):
                 self._from_kernel(name, most=1_000_000)
             self._line.say("exited", code=code, ready=self._ready, start=self._starts)
@@ -245,6 +252,7 @@ class Agent:
             self._over, self._status = why, status
 
     def _leave(self) -> None:
+        self._ranks.close()
         if self._kernel is not None:
             self._kernel.end(patience_s=0.5)
         if self._holder is not None:

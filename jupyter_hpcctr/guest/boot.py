@@ -17,7 +17,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would be 20 modules from the image
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 BROKEN_PROMISE = 70
 NO_IPYKERNEL = 71
@@ -73,8 +73,9 @@ def run_ipykernel(connection_file: str) -> None:
     """Run the kernel in this process until it is shut down."""
     cache = os.environ.pop(CACHE_VARIABLE, "")
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # debugpy would warn in the first cell
-    startup, forks = __import__("startup"), __import__("forks")
-    del sys.modules["startup"], sys.modules["forks"], sys.path[0]  # the guest's directory is none of the user's
+    startup, forks, loading = __import__("startup"), __import__("forks"), __import__("loading")
+    guest = loading.package()  # and the guest's directory, which is none of the user's, leaves sys.path
+    del sys.modules["startup"], sys.modules["forks"], sys.modules["loading"]
     os.environ.setdefault("JPY_PARENT_PID", str(os.getppid()))  # read at import: ends when its parent has ended
     cached = bool(cache) and startup.install(cache)
     try:
@@ -89,11 +90,20 @@ def run_ipykernel(connection_file: str) -> None:
     sys.argv = ["ipykernel_launcher", "-f", connection_file]
     app = kernelapp.IPKernelApp.instance()
     app.initialize(sys.argv[1:])
+    add_mpirun(guest, app.shell, os.path.dirname(connection_file))
     if cache and not cached:
         threading = __import__("threading")
         options = {"delay_s": RECORD_AFTER_S}
         threading.Thread(target=startup.record, args=(cache,), kwargs=options, daemon=True).start()
     app.start()
+
+
+def add_mpirun(guest: str, shell: Any, directory: str) -> None:
+    """Register ``%%mpirun``; a kernel without it is better than none."""
+    try:
+        __import__(f"{guest}.mpirun.door", fromlist=["open_in"]).open_in(shell, directory)
+    except Exception as error:
+        sys.stderr.write(f"this kernel has no %%mpirun: {error!r}\n")
 
 
 def fail(status: int, message: str) -> NoReturn:
