@@ -101,7 +101,7 @@ def ending(status: int | None, world: World, rank: int) -> str:
     """Say how a rank's process ended; ``status`` is minus the signal where one ended it."""
     if status is None:
         place = world.places.get(rank, "")
-        return f"is gone with its node {place}" if place else "is gone"
+        return f"is gone with its node {place}" if place in world.lost_nodes else "was ended with the others"
     if status < 0:
         try:
             return f"was ended by {signal.Signals(-status).name}"

@@ -32,6 +32,8 @@ class Relay:
         self.bundles: collections.defaultdict[str, Bundle] = collections.defaultdict(Bundle)
         self.ranks: dict[tuple[str, int], RankProcess] = {}
         self._directory, self._poller = directory, poller
+        with contextlib.suppress(FileNotFoundError):  # of a hub that was killed
+            os.unlink(f"{directory}/door")
         os.mkfifo(f"{directory}/door", 0o600)
         self._door = os.open(f"{directory}/door", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._announced = b""

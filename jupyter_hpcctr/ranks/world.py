@@ -32,6 +32,7 @@ class World:
         self.places: dict[int, str] = {}
         self.ended: dict[int, int | None] = {}
         self.busy: set[int] = set()
+        self.lost_nodes: set[str] = set()
         self.early: collections.deque[str] = collections.deque(maxlen=200)
         self._inbox: collections.deque[Item] = collections.deque()
         self._log = log
@@ -70,6 +71,7 @@ class World:
 
     def lost(self, node: str) -> None:
         """Count the ranks of a node that nobody hears any more as gone."""
+        self.lost_nodes.add(node)
         for rank, place in self.places.items():
             if place == node and rank not in self.ended:
                 self.receive(node, [["gone", [rank], None]])
