@@ -75,7 +75,8 @@ def run_ipykernel(connection_file: str) -> None:
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # debugpy would warn in the first cell
     startup, forks, loading = __import__("startup"), __import__("forks"), __import__("loading")
     guest = loading.package()  # and the guest's directory, which is none of the user's, leaves sys.path
-    del sys.modules["startup"], sys.modules["forks"], sys.modules["loading"]
+    for name in ("startup", "forks", "loading"):
+        sys.modules.pop(name, None)
     os.environ.setdefault("JPY_PARENT_PID", str(os.getppid()))  # read at import: ends when its parent has ended
     cached = bool(cache) and startup.install(cache)
     try:
