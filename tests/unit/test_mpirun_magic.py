@@ -200,6 +200,7 @@ def test_an_interrupt_is_handed_on_and_the_answer_still_read(shell, hub):
     assert type(result.error_in_exec).__name__ == "KeyboardInterrupt"
     assert "before" in captured.stdout
     assert "after" in captured.stdout
+    assert "what they held in memory is lost" in captured.stdout
     assert signal.getsignal(signal.SIGINT) is handler
     hub.scripts["execute"] = lambda hub, request: hub.out([0, 1, 2, 3], "next\n") or {}
     assert run(shell, "%%mpirun\npass")[1].stdout == "ranks 0–3 │ next\n"

@@ -38,10 +38,14 @@ class HubGoneError(MpirunError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """The cell was interrupted, and the ranks with it."""
+    """The cell was interrupted, and the ranks with it; ``hint`` says what became of them, or is None."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
     def _render_traceback_(self) -> list[str]:
-        return _rendered(self, [])
+        return _rendered(self, [self.hint] if self.hint else [])
 
 
 Interrupted.__name__ = "KeyboardInterrupt"  # what front ends look for
@@ -52,7 +56,7 @@ _KINDS: dict[str, type[MpirunError]] = {"timeout": RankTimeoutError, "refused": 
 def of_end(status: str, etype: str | None, message: str, hint: str | None) -> BaseException:
     """Return what to raise for a request that ended with ``status``; ``etype`` names it, if not None."""
     if status == "interrupted":
-        return Interrupted(message)
+        return Interrupted(message, hint)
     kind = _KINDS.get(status, RankError)
     if etype and etype.isidentifier() and etype != kind.__name__:
         kind = type(etype, (kind,), {"__module__": __name__})
