@@ -7,6 +7,7 @@ import collections
 import contextlib
 import fcntl
 import os
+import re
 
 F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)  # named since Python 3.10
 CAPACITY = 1024 * 1024
@@ -28,6 +29,7 @@ class Fifo:
         self.pieces: collections.deque[str | int] = collections.deque()
         self.ended = False
         self._begin = b"\0" + token.encode()
+        self._mark = re.compile(re.escape(self._begin) + b"([0-9]{%d})\n" % _DIGITS)
         self._length = len(self._begin) + _DIGITS + 1
         self._rest = b""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -47,23 +49,25 @@ class Fifo:
 
     def _split(self, data: bytes) -> None:
         data = self._rest + data
-        self._rest = b""
-        while (at := data.find(self._begin)) >= 0 and len(data) >= at + self._length:
-            self._text(data[:at])
-            self.pieces.append(int(data[at + len(self._begin) : at + self._length - 1]))
-            data = data[at + self._length :]
-        if at < 0:
-            at = self._doubtful(data)
-        if at >= 0 and not self.ended:
-            data, self._rest = data[:at], data[at:]
-        self._text(data)
+        done = 0
+        for mark in self._mark.finditer(data):
+            self._text(data[done : mark.start()])
+            self.pieces.append(int(mark[1]))
+            done = mark.end()
+        end = len(data) if self.ended else self._doubtful(data, done)
+        self._text(data[done:end])
+        self._rest = data[end:]
 
-    def _doubtful(self, data: bytes) -> int:
-        """Where a mark may begin that is not all there yet; -1 for nowhere."""
-        at = data.find(b"\0", max(0, len(data) - len(self._begin)))
-        while at >= 0 and not self._begin.startswith(data[at:]):
+    def _doubtful(self, data: bytes, done: int) -> int:
+        """Where a mark may begin that is not all there yet; the end for nowhere."""
+        at = data.find(b"\0", max(done, len(data) - self._length + 1))
+        while at >= 0 and not self._may_be_mark(data[at:]):
             at = data.find(b"\0", at + 1)
-        return at
+        return at if at >= 0 else len(data)
+
+    def _may_be_mark(self, data: bytes) -> bool:
+        begin, digits = data[: len(self._begin)], data[len(self._begin) :]
+        return self._begin.startswith(begin) and not digits.strip(b"0123456789")
 
     def _text(self, data: bytes) -> None:
         if text := self._decoder.decode(data, final=self.ended):
