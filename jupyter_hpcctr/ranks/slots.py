@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .failure import RankError
 
@@ -83,33 +83,47 @@ def _place_per_node(
     asked: int | None, per_node: int, nodes: Sequence[Node], *, oversubscribe: bool, reduce: bool
 ) -> Placement:
     wide = [node for node in nodes if node.slots >= per_node or oversubscribe]
-    if not wide and reduce:
-        return place(asked, None, nodes=nodes, oversubscribe=False, reduce=True)
-    most = max(node.slots for node in nodes)
-    if not wide:
-        raise RankError(
-            "RanksRefused",
-            f"{per_node} ranks per node were asked for, and a node of this allocation has room for {most}",
-            hint="ask for less, start the kernel with more --ntasks-per-node, or add --oversubscribe",
-        )
-    ranks = asked or per_node * len(wide)
+    ranks = asked or per_node * len(wide or nodes)
     needed = math.ceil(ranks / per_node)
+    if reduce and needed > len(wide):
+        return _any_per_node(ranks, per_node, nodes, oversubscribe=oversubscribe)
+    if not wide:
+        most = max(node.slots for node in nodes)
+        raise _refused(f"{per_node} ranks per node", most, nodes, of_node=True)
     if needed > len(wide):
+        there = "there is 1" if len(wide) == 1 else f"there are {len(wide)}"
         raise RankError(
             "RanksRefused",
-            f"{ranks} ranks at {per_node} per node need {needed} nodes, and there are {len(wide)}",
+            f"{ranks} ranks at {per_node} per node need {needed} nodes, and {there}",
             hint="ask for less, or start the kernel with more nodes",
         )
     over = any(node.slots < per_node for node in wide[:needed])
     return Placement(ranks, tuple(wide[:needed]), per_node, over=over)
 
 
+def _any_per_node(ranks: int, per_node: int, nodes: Sequence[Node], *, oversubscribe: bool) -> Placement:
+    """Place ranks that were wanted in some number on each node, where there are too few such nodes."""
+    placement = place(ranks, None, nodes=nodes, oversubscribe=oversubscribe, reduce=True)
+    if placement.reasons:
+        return placement
+    there = "is 1 node" if len(nodes) == 1 else f"are {len(nodes)} nodes"
+    reason = f"ranks per node {per_node} → {placement.per_node}: there {there} for them"
+    return replace(placement, reasons=(reason,))
+
+
 def _beyond(asked: int, slots: int, nodes: Sequence[Node], *, reduce: bool) -> tuple[int, tuple[str, ...]]:
-    if reduce:
-        return slots, (f"ranks {asked} → {slots}: this machine has {slots} CPU{'s' * (slots != 1)} for them",)
-    where = "the allocation has" if nodes[0].name else "this machine has"
-    raise RankError(
-        "RanksRefused",
-        f"{asked} ranks were asked for, and {where} room for {slots}",
-        hint=f"use -n {slots}, start the kernel with more ntasks, or add --oversubscribe to share CPUs",
-    )
+    if not reduce:
+        raise _refused(f"{asked} ranks", slots, nodes, of_node=False)
+    if nodes[0].name:
+        return slots, (f"ranks {asked} → {slots}: the nodes that are left have room for {slots}",)
+    return slots, (f"ranks {asked} → {slots}: this machine has {slots} CPU{'s' * (slots != 1)} for them",)
+
+
+def _refused(asked: str, room: int, nodes: Sequence[Node], *, of_node: bool) -> RankError:
+    where, more = "the allocation", "start the kernel with more ntasks, "
+    if not nodes[0].name:
+        where, more = "this machine", ""
+    elif of_node:
+        where, more = "a node of this allocation", "start the kernel with more --ntasks-per-node, "
+    hint = f"{'ask for less' if of_node else f'use -n {room}'}, {more}or add --oversubscribe to share CPUs"
+    return RankError("RanksRefused", f"{asked} were asked for, and {where} has room for {room}", hint=hint)
