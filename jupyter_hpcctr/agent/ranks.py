@@ -100,10 +100,10 @@ class Ranks:
 
     def _start(self, *, kernel_pid: int, holder_pid: str) -> None:
         file = f"{self._plan['run_dir']}/ranks.json"
-        for path in (file, f"{self._dir}/ranks"):  # of a hub that was killed
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
         try:
+            for path in (file, f"{self._dir}/ranks"):  # of a hub that was killed
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
             room.write(file, json.dumps(self._told(kernel_pid, holder_pid)))
             words = (sys.executable, "-m", "jupyter_hpcctr.ranks", file)
             self._hub = Child(words, env=os.environ, cwd=self._plan["run_dir"])
