@@ -46,6 +46,8 @@ class Cell:
                 self.stacks[ranks[0]] = rest[0]["lines"]
             elif kind == "done":
                 self.pending.difference_update(ranks)
+                if self.pending:
+                    self.output.say("finished", ranks=ranks)
                 if rest[1] == "error":
                     self._on_failure(ranks, rest[2])
             elif kind == "gone":

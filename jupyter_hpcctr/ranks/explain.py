@@ -9,6 +9,7 @@ from typing import Any
 
 from .config import Config
 from .found import answer
+from .launcher import program_of
 from .world import World
 
 HINT_FAILED = "the lines above are the launcher's and the ranks' own; %mpirun restart tries again"
@@ -54,7 +55,7 @@ def offered(config: Config) -> Generator[None, None, str]:
     """Return what the scheduler offers to MPI (srun(1), ``--mpi=list``)."""
     if config.plan["step"] is None:
         return ""
-    printed = yield from answer(config, [config.plan["step"][0], "--mpi=list"], dict(os.environ))
+    printed = yield from answer(config, [program_of(config.plan["step"]), "--mpi=list"], dict(os.environ))
     return ", ".join(line.strip() for line in printed.splitlines() if line.strip() and not line.endswith("..."))
 
 

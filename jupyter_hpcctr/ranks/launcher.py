@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +87,7 @@ class Launcher:
             "@DIRECTORY@": "/",
         }
         words = [*filled(plan["step"], values), *wrapper]
-        return Start(words, dict(os.environ), spec, f"{plan['step'][0]} --mpi={pmi}")
+        return Start(words, dict(os.environ), spec, f"{program_of(plan['step'])} --mpi={pmi}")
 
     def _mpiexec(self, spec: dict[str, Any], program: list[str], placement: Placement) -> Start:
         config, path = self.config, self.found["mpiexec"]
@@ -111,6 +111,11 @@ class Launcher:
         wrapper = [plan["guest_python"], "-S", "-E", plan["guest_enter"], pattern, config.node]
         words, env = config.entered(["env", *unset(), *launch, *wrapper])
         return Start(words, env, spec, f"the image's {os.path.basename(path)}")
+
+
+def program_of(words: Sequence[str]) -> str:
+    """Return the program that words run, with nothing of an env(1) before it."""
+    return next(word for word in words if word != "env" and not word.startswith("-") and "=" not in word)
 
 
 def mpiexec_options(family: str, placement: Placement, scratch: str) -> list[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NODES_PATIENCE_S = 60.0
 NAMES = {"openmpi": "Open MPI", "mpich": "MPICH"}
-NATURAL_S, EXIT_PATIENCE_S, FAREWELL_S = 0.5, 1.0, 2.0
+NATURAL_S, EXIT_PATIENCE_S, FAREWELL_S, CLOSE_S = 0.5, 1.0, 2.0, 1.4
 
 
 class Site:
@@ -205,13 +205,21 @@ class Site:
         }
 
     def close(self) -> None:
-        """End every world and let the nodes go."""
-        for world in tuple(self.worlds.values()):
+        """End every world and let the nodes go, in ``CLOSE_S`` seconds."""
+        board = self._hub.switchboard
+        for world in self.worlds.values():
             for node in self.nodes(world):
                 node.kill(world.name)
-            world.end_launcher(patience_s=EXIT_PATIENCE_S)
-        if self._hub.switchboard is not None:
-            for node in self._hub.switchboard.nodes.values():
-                node.send({"op": "end"}, None)
+        for other in () if board is None else tuple(board.nodes.values()):
+            other.send({"op": "end"}, None)
+        until = time.monotonic() + CLOSE_S
+        while self._left() and time.monotonic() < until:
+            time.sleep(0.01)
+        for world in self.worlds.values():
+            world.end_launcher(patience_s=0.1)
         for child in self._others:
-            child.end(patience_s=EXIT_PATIENCE_S)
+            child.end(patience_s=0.1)
+
+    def _left(self) -> bool:
+        launchers = [world.launcher_code for world in self.worlds.values()]
+        return None in launchers or None in [child.code for child in self._others]

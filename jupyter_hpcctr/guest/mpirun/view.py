@@ -50,6 +50,7 @@ class View:
         self._clearing: set[int] = set()
         self._spilled: dict[tuple[int, str], Event] = {}
         self._notices: set[str] = set()
+        self._failed: dict[str, list[int]] = {}
 
     def handle(self, event: Event, _buffers: object = None) -> None:
         """Show an event. Unknown ones are of a newer hub and no concern of ours."""
@@ -75,6 +76,8 @@ class View:
         """Show what is left, at the request's end."""
         self._fold.flush()
         self._write_pieces(live=False)
+        for others in filter(None, self._failed.values()):
+            self._trouble(f"{label(others)} failed in the same way")
         for slot in self._touched:
             if slot.shown and (slot.changed or slot.provisional):
                 self._show(slot, live=False)
@@ -133,9 +136,16 @@ class View:
     def _on_failure(self, event: Event) -> None:
         ranks = list(event["ranks"])
         self.failures.append((ranks, str(event.get("ename")), str(event.get("evalue"))))
-        title = f"{label(ranks)} failed:\n" if self._world > 1 else ""
-        self._trouble(title + "\n".join(event.get("traceback") or [f"{event.get('ename')}: {event.get('evalue')}"]))
+        told = "\n".join(event.get("traceback") or [f"{event.get('ename')}: {event.get('evalue')}"])
         self._fold.finished(ranks)
+        if told in self._failed:  # shown once; who else failed like that is said at the end
+            self._failed[told] += ranks
+            return
+        self._failed[told] = []
+        self._trouble((f"{label(ranks)} failed:\n" if self._world > 1 else "") + told)
+
+    def _on_finished(self, event: Event) -> None:
+        self._fold.finished(event["ranks"])
 
     def _on_stacks(self, event: Event) -> None:
         folded: dict[tuple[str, ...], list[int]] = {}
