@@ -103,12 +103,7 @@ def ending(status: int | None, world: World, rank: int) -> str:
     if status is None:
         place = world.places.get(rank, "")
         return f"is gone with its node {place}" if place in world.lost_nodes else "was ended with the others"
-    if status < 0:
-        try:
-            return f"was ended by {signal.Signals(-status).name}"
-        except ValueError:
-            return f"was ended by signal {-status}"
-    return f"ended with status {status}"
+    return f"was ended by {_signal_name(-status)}" if status < 0 else f"ended with status {status}"
 
 
 def outcome(status: str, failed: Mapping[int, Any], gone: list[int], ranks: int, timeout: float | None) -> str:
@@ -136,16 +131,23 @@ def program(status: str, codes: Mapping[int, int | None], said: str, timeout: fl
     for rank, code in codes.items():
         if code != 0:
             by_code.setdefault(code, []).append(rank)
-    if set(by_code) == {None}:
+    if by_code.get(None) == list(codes):
         return "the program did not start" + (f":\n{said}" if said else "")
     parts = [f"{ranges(ranks)} {_program_end(code, len(ranks))}" for code, ranks in by_code.items() if code is not None]
-    return "; ".join(parts)
+    return "; ".join(parts) or f"{ranges(by_code[None])} did not come to an end"
 
 
 def _program_end(code: int, how_many: int) -> str:
     if code < 0:
-        return f"{'was' if how_many == 1 else 'were'} ended by {signal.Signals(-code).name}"
+        return f"{'was' if how_many == 1 else 'were'} ended by {_signal_name(-code)}"
     return f"ended with status {code}" + {126: " (cannot be executed)", 127: " (not found)"}.get(code, "")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"
 
 
 def ranges(ranks: Any) -> str:
@@ -163,4 +165,4 @@ def ranges(ranks: Any) -> str:
 
 def short(library: str) -> str:
     """Return the first words of what an MPI library calls itself: ``Open MPI v4.1.4``."""
-    return library.replace("Version:", "").replace("\t", " ").partition("\n")[0].partition(",")[0].strip()
+    return " ".join(library.replace("Version:", "").partition("\n")[0].partition(",")[0].split())
