@@ -46,6 +46,7 @@ def load(name: str) -> Document:
     base = load(recipe["base"]) if "base" in recipe else None
     recipe["below"] = base
     recipe["all_packages"] = [*(base["all_packages"] if base else []), *recipe["debian"]["packages"]]
+    recipe["without"] = [*(base["without"] if base else []), *recipe["debian"].get("without", [])]
     for key in ("config", "annotations"):
         recipe[key] = {**(base[key] if base else {}), **recipe.get(key, {})}
     return recipe
@@ -93,6 +94,8 @@ def assemble(recipe: Document, output: Path, work: Path, files: tuple[list[Path]
             tree.furnish(root, recipe["tree"])
         tree.settle(root)
         after = snapshot(root)
+        if after == before:
+            continue
         descriptor, diff = layout.layer(root, before, after)
         manifest["layers"].append(descriptor)
         config["rootfs"]["diff_ids"].append(diff)

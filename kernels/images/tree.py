@@ -124,7 +124,9 @@ def unpack_debs(root: Path, recipe: dict[str, Any], files: list[Path]) -> None:
             (root / name).symlink_to(f"usr/{name}")
     for deb in files:
         package = deb.name.partition("_")[0]
-        if dropped(package, section.get("without", [])) or (status / package).exists():
+        if package not in section["packages"] and dropped(package, recipe["without"]):
+            continue
+        if (status / package).exists():
             continue
         data = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE)
         options = [f"--exclude=./{p}" for p in section.get("drop", [])]
@@ -157,7 +159,7 @@ def furnish(root: Path, tree: dict[str, Any]) -> None:
         (root / name).mkdir(parents=True, exist_ok=True)
     for name, target in tree.get("links", {}).items():
         (root / name).unlink(missing_ok=True)
-        (root / name).symlink_to(target)
+        (root / name).symlink_to(target.format(machine=os.uname().machine))
     for name, source in tree.get("copies", {}).items():
         shutil.copyfile(root / source, root / name)
     for name, pattern in tree.get("concatenated", {}).items():
@@ -170,7 +172,8 @@ def furnish(root: Path, tree: dict[str, Any]) -> None:
 def settle(root: Path) -> None:
     """Compile the new modules and list the libraries, with the image's own python3 and ldconfig.
 
-    Unchecked-hash .pyc files (PEP 552) hold no time stamp and are not compared with the source.
+    Unchecked-hash .pyc files (PEP 552) hold no time stamp and are not compared with the source. Without -B the
+    modules that compileall itself imports would get others first, and keep them.
     """
     inside = ("unshare", "--map-root-user", "chroot", root)
     new = [
@@ -178,7 +181,7 @@ def settle(root: Path) -> None:
         for p in sorted(root.glob("usr/**/*.py"))
         if "lib2to3/tests" not in str(p) and not list((p.parent / "__pycache__").glob(f"{p.stem}.*.pyc"))
     ]
-    compileall = ("/usr/bin/python3", "-ESs", "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash")
+    compileall = ("/usr/bin/python3", "-BESs", "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash")
     run(*inside, *compileall, "-i", "-", stdin="\n".join(new), PYTHONHASHSEED="0", LC_ALL="C.UTF-8")
     run(*inside, "/sbin/ldconfig")
     shutil.rmtree(root / "var/cache/ldconfig", ignore_errors=True)
