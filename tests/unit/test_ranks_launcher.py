@@ -1,0 +1,232 @@
+"""How ranks are started, whole: srun and both families' mpiexec, with and without a container."""
+
+import dataclasses
+import os
+
+import pytest
+from test_ranks_config import config_of
+from test_ranks_plan import IN_AN_IMAGE, ON_THIS_MACHINE, WITHOUT_IMAGE
+
+from jupyter_hpcctr.ranks.failure import RankError
+from jupyter_hpcctr.ranks.launcher import Launcher, program_words
+from jupyter_hpcctr.ranks.slots import Node, Placement
+
+OPEN_MPI = {"family": "openmpi", "mpiexec": "/usr/bin/mpiexec.openmpi", "mpiexec_family": "openmpi"}
+MPICH = {"family": "mpich", "mpiexec": "/usr/bin/mpiexec.hydra", "mpiexec_family": "mpich"}
+ANY = {"family": "", "mpiexec": "/opt/other/mpiexec", "mpiexec_family": ""}
+NONE = {"family": "openmpi", "mpiexec": "", "mpiexec_family": ""}
+
+TWO_NODES = Placement(6, (Node("n1", 4), Node("n2", 4)), 4, over=False)
+CROWDED = Placement(9, (Node("n1", 4), Node("n2", 4)), 5, over=True)
+ALONE = Placement(1, (Node("", 4),), 4, over=False)
+HERE = Placement(3, (Node("", 4),), 4, over=False)
+
+RUN = "/tmp/hpcctr-1001-1"
+SRUN = [
+    "env", "--unset=SLURM_NTASKS_PER_NODE", "--unset=SLURM_CPUS_PER_TASK", "--unset=SRUN_CPUS_PER_TASK",
+    "--unset=SLURM_TRES_PER_TASK", "srun", "--overlap", "--quiet", "--export=ALL", "--nodes=2",
+    "--nodelist=n1,n2", "--chdir=/", "--mem=0", "--kill-on-bad-exit=0", "--wait=0",
+]  # fmt: skip
+ENTER = ["/opt/venv/bin/python", "-S", "-E", "/opt/guest/mpirun/enter.py"]
+WRAPPER = [*ENTER, f"{RUN}@NODE@/kernel/w1.json", "n1"]
+CH_RUN = [
+    "env", "--unset=TMPDIR", "ch-run", "--unset-env=*", "--env-no-expand", "--cd=/home/alice/nb",
+    "--join-pid=4711", "/store/1.sqfs", "--",
+]  # fmt: skip
+GUEST_WRAPPER = ["python3", "-S", "-E", "/hpcctr/guest/mpirun/enter.py", "/hpcctr/run/w1.json", "n1"]
+OPEN_MPI_ON_THIS_NODE = [
+    "--mca", "plm", "isolated", "--mca", "ras", "^slurm", "--mca", "orte_tmpdir_base",
+]  # fmt: skip
+SPEC = {
+    "world": "w1",
+    "env": {"LANG": "C.UTF-8", "A": "a'b"},
+    "pass_env": ["KEPT*"],
+    "drop_env": ["KEPT_NOT"],
+    "limit": 7,
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    for name in os.environ:
+        monkeypatch.delenv(name)
+    given = {
+        "PATH": "/bin",
+        "SLURM_JOB_ID": "7",
+        "SLURM_CPUS_PER_TASK": "2",
+        "PMIX_RANK": "0",
+        "OMPI_COMM_WORLD_RANK": "0",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(os, "getuid", lambda: 1001)
+
+
+def started(found, placement, *, plan=WITHOUT_IMAGE, local=False, pmi=None, program=("rank", "a b")):
+    plan = dataclasses.replace(plan, **ON_THIS_MACHINE) if local else plan
+    return Launcher(config_of(plan), found).start("w1", list(program), placement, pmi=pmi, extra={"limit": 7})
+
+
+def own(env):
+    return {name: value for name, value in env.items() if not name.startswith("PYTEST_")}
+
+
+def test_a_step_without_a_container():
+    start = started(OPEN_MPI, TWO_NODES)
+    assert start.argv == [
+        *SRUN, "--ntasks=6", "--cpus-per-task=2", "--distribution=block", "--input=none", "--mpi=pmix",
+        "--no-kill=off", *WRAPPER,
+    ]  # fmt: skip
+    assert start.env == dict(os.environ)
+    assert start.shown == "srun --mpi=pmix"
+    assert start.spec == {
+        **SPEC, "ranks": 6, "by_step": True, "argv": ["rank", "a b"], "inside": False,
+        "dir_inside": "/hpcctr/run", "cwd": "/home/alice/nb",
+    }  # fmt: skip
+
+
+def test_a_step_that_shares_cpus_and_joins_containers():
+    start = started(MPICH, CROWDED, plan=IN_AN_IMAGE)
+    assert start.argv == [
+        *SRUN, "--ntasks=9", "--distribution=block", "--input=none", "--mpi=pmi2", "--no-kill=off",
+        "--overcommit", *WRAPPER,
+    ]  # fmt: skip
+    assert start.shown == "srun --mpi=pmi2"
+    assert start.spec == {
+        **SPEC, "ranks": 9, "by_step": True, "inside": False, "dir_inside": "/hpcctr/run", "cwd": RUN,
+        "argv": [
+            "env", "--unset=TMPDIR", "ch-run", "--unset-env=*", "--env-no-expand", "--set-env=@ENV@",
+            "--cd=/home/alice/nb", "--join-pid=@HOLDER_PID@", "/store/1.sqfs", "--", "rank", "a b",
+        ],
+    }  # fmt: skip
+
+
+def test_a_step_leaves_out_what_the_job_does_not_say(monkeypatch):
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK")
+    words = started(OPEN_MPI, TWO_NODES).argv
+    assert [word for word in words if word.startswith("--cpus-per-task")] == []
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "expected"),
+    [
+        (OPEN_MPI, None, "pmix"),
+        (MPICH, None, "pmi2"),
+        (ANY, None, "pmix"),
+        (OPEN_MPI, "pmi2", "pmi2"),
+        (MPICH, "cray_shasta", "cray_shasta"),
+    ],
+)
+def test_what_a_step_offers_to_mpi(found, asked, expected):
+    start = started(found, TWO_NODES, pmi=asked)
+    assert [word for word in start.argv if word.startswith("--mpi=")] == [f"--mpi={expected}"]
+    assert start.shown == f"srun --mpi={expected}"
+
+
+OUTSIDE = {
+    **SPEC, "by_step": False, "argv": ["rank", "a b"], "inside": False, "dir_inside": "/hpcctr/run",
+    "cwd": "/home/alice/nb",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "placement", "launch"),
+    [
+        (
+            OPEN_MPI, HERE,
+            [
+                "/usr/bin/mpiexec.openmpi", *OPEN_MPI_ON_THIS_NODE, f"{RUN}/kernel/w1.tmp", "--host", "localhost:3",
+                "-n", "3", "--bind-to", "none",
+            ],
+        ),
+        (
+            OPEN_MPI, ALONE,
+            [
+                "/usr/bin/mpiexec.openmpi", *OPEN_MPI_ON_THIS_NODE, f"{RUN}/kernel/w1.tmp", "--host", "localhost:1",
+                "-n", "1",
+            ],
+        ),
+        (MPICH, HERE, ["/usr/bin/mpiexec.hydra", "-launcher", "fork", "-n", "3"]),
+        (ANY, HERE, ["/opt/other/mpiexec", "-n", "3"]),
+    ],
+)  # fmt: skip
+def test_mpiexec_without_a_container(found, placement, launch):
+    start = started(found, placement, local=True)
+    assert start.argv == [*launch, *WRAPPER]
+    assert own(start.env) == {"PATH": "/bin"}
+    assert start.shown == os.path.basename(found["mpiexec"])
+    assert start.spec == {**OUTSIDE, "ranks": placement.ranks}
+
+
+UNSET = [
+    "env",
+    "--unset=OMPI_COMM_WORLD_RANK",
+    "--unset=PMIX_RANK",
+    "--unset=SLURM_CPUS_PER_TASK",
+    "--unset=SLURM_JOB_ID",
+]
+
+
+@pytest.mark.parametrize(
+    ("found", "launch", "shown"),
+    [
+        (
+            OPEN_MPI,
+            [
+                "/usr/bin/mpiexec.openmpi", *OPEN_MPI_ON_THIS_NODE, "/hpcctr/run/w1.tmp", "--host", "localhost:3",
+                "-n", "3", "--bind-to", "none",
+            ],
+            "the image's mpiexec.openmpi",
+        ),
+        (MPICH, ["/usr/bin/mpiexec.hydra", "-launcher", "fork", "-n", "3"], "the image's mpiexec.hydra"),
+    ],
+)  # fmt: skip
+def test_the_images_mpiexec_runs_in_the_container_with_its_ranks(found, launch, shown):
+    start = started(found, HERE, plan=IN_AN_IMAGE, local=True)
+    at = start.argv.index("--") + 1
+    ch_run = [*CH_RUN[:5], f"--set-env={RUN}/env", *CH_RUN[5:]]
+    assert start.argv[:at] == ch_run
+    inside = start.argv[at:]
+    assert [inside[0], *sorted(inside[1 : len(UNSET)])] == UNSET
+    assert inside[len(UNSET) :] == [*launch, *GUEST_WRAPPER]
+    assert start.env == {"PATH": "/bin", "SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "2"}
+    assert start.shown == shown
+    assert start.spec == {
+        **SPEC, "ranks": 3, "by_step": False, "argv": ["rank", "a b"], "inside": True,
+        "dir_inside": "/hpcctr/run", "cwd": "/home/alice/nb",
+    }  # fmt: skip
+
+
+def test_open_mpi_is_told_that_root_may(monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    assert started(OPEN_MPI, HERE, local=True).argv[1] == "--allow-run-as-root"
+    assert "--allow-run-as-root" not in started(MPICH, HERE, local=True).argv
+
+
+@pytest.mark.parametrize(
+    ("found", "pmi", "etype", "message", "hint"),
+    [
+        (
+            NONE, None, "NoLauncher", "there is no mpiexec to start ranks with",
+            "install an MPI in the image (openmpi-bin or mpich in Debian), or use a scheduler with steps",
+        ),
+        (OPEN_MPI, "pmix", "RanksRefused", "--pmi is for Slurm; mpiexec starts the ranks here", "leave it out"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_started_is_refused(found, pmi, etype, message, hint):
+    with pytest.raises(RankError) as refused:
+        started(found, HERE, local=True, pmi=pmi)
+    assert (refused.value.etype, str(refused.value), refused.value.hint) == (etype, message, hint)
+
+
+def test_a_step_needs_no_mpiexec():
+    assert started(NONE, TWO_NODES).shown == "srun --mpi=pmix"
+
+
+def test_a_programs_words_and_a_script():
+    assert program_words(["./solve", "-n", "a b"], None) == ["./solve", "-n", "a b"]
+    assert program_words(None, "echo $HOME 'a b'\n") == [
+        "sh", "-c",
+        'command -v bash >/dev/null && exec bash -c "$1" mpirun; exec sh -c "$1" mpirun',
+        "mpirun", "echo $HOME 'a b'\n",
+    ]  # fmt: skip
