@@ -76,6 +76,7 @@ class Copies:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
             try:
                 data = os.pread(descriptor, CHUNK, offset)
+                error = "" if data else "it is shorter than it was said to be"
             finally:
                 os.close(descriptor)
         except OSError as failed:
@@ -129,9 +130,9 @@ class Traffic:
                     node.send(order, bytes(memory[offset : offset + CHUNK]))
                     on_the_way += 1
                     while on_the_way >= ON_THE_WAY:
-                        on_the_way -= len((yield from self._answered(node.name)))
+                        on_the_way -= len((yield from self._answered(node.name, path)))
                 while on_the_way:
-                    on_the_way -= len((yield from self._answered(node.name)))
+                    on_the_way -= len((yield from self._answered(node.name, path)))
 
     def gather(self, segment: Mapping[str, Any], node: Any) -> Generator[None, None, dict[str, Any]]:
         """Copy a segment of another node to this one; return the copy's path and bytes.
@@ -141,18 +142,19 @@ class Traffic:
         RankError
             There is no room for it, or the node does not have it any more.
         """
-        size = int(segment["bytes"])
+        size, there = int(segment["bytes"]), str(segment["path"])
         try:
             path, descriptor = make(size)
         except OSError as error:
+            node.send({"op": "drop", "path": there}, None)
             raise RankError("NoRoom", f"{size} bytes do not fit here: {error.strerror}") from error
         try:
             asked, came = 0, 0
             while came < size:
                 while asked < size and asked - came < ON_THE_WAY * CHUNK:
-                    node.send({"op": "fetch", "path": segment["path"], "offset": asked}, None)
+                    node.send({"op": "fetch", "path": there, "offset": asked}, None)
                     asked += CHUNK
-                for said, data in (yield from self._answered(node.name)):
+                for said, data in (yield from self._answered(node.name, there)):
                     os.pwrite(descriptor, data, int(said["offset"]))
                     came += len(data)
         except BaseException:
@@ -160,15 +162,16 @@ class Traffic:
             raise
         finally:
             os.close(descriptor)
-            node.send({"op": "drop", "path": segment["path"]}, None)
+            node.send({"op": "drop", "path": there}, None)
         return {"path": path, "bytes": size}
 
-    def _answered(self, name: str) -> Generator[None, None, list[tuple[dict[str, Any], bytes]]]:
+    def _answered(self, name: str, path: str) -> Generator[None, None, list[tuple[dict[str, Any], bytes]]]:
         while not self._answers:
             if not self._alive(name):
                 raise RankError("NodeLost", f"node {name} does not answer any more")
             yield
-        found = [(said, data) for node, said, data in self._answers if node == name]
+        # Others may be late answers to what was given up.
+        found = [(said, data) for node, said, data in self._answers if (node, said["path"]) == (name, path)]
         self._answers.clear()
         for said, _ in found:
             if said["error"]:
