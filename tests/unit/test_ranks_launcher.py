@@ -19,6 +19,7 @@ NONE = {"family": "openmpi", "mpiexec": "", "mpiexec_family": ""}
 TWO_NODES = Placement(6, (Node("n1", 4), Node("n2", 4)), 4, over=False)
 CROWDED = Placement(9, (Node("n1", 4), Node("n2", 4)), 5, over=True)
 ALONE = Placement(1, (Node("", 4),), 4, over=False)
+SHARED = Placement(8, (Node("", 4),), 8, over=True)
 HERE = Placement(3, (Node("", 4),), 4, over=False)
 
 RUN = "/tmp/hpcctr-1001-1"
@@ -143,7 +144,14 @@ OUTSIDE = {
             OPEN_MPI, ALONE,
             [
                 "/usr/bin/mpiexec.openmpi", *OPEN_MPI_ON_THIS_NODE, f"{RUN}/kernel/w1.tmp", "--host", "localhost:1",
-                "-n", "1",
+                "-n", "1", "--bind-to", "none",
+            ],
+        ),
+        (
+            OPEN_MPI, SHARED,
+            [
+                "/usr/bin/mpiexec.openmpi", *OPEN_MPI_ON_THIS_NODE, f"{RUN}/kernel/w1.tmp", "--host", "localhost:8",
+                "-n", "8", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1",
             ],
         ),
         (MPICH, HERE, ["/usr/bin/mpiexec.hydra", "-launcher", "fork", "-n", "3"]),
