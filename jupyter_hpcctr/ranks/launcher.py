@@ -68,7 +68,9 @@ class Launcher:
         config = self.config
         env_file = config.plan["env_file"]
         words = [word.replace(env_file, "@ENV@") if env_file else word for word in config.enter(program)]
-        spec |= {"argv": words, "inside": False, "dir_inside": config.dir_inside}
+        # Without a container it is each node's own directory, which its wrappers know.
+        inside = "" if config.dir_inside == config.dir else config.dir_inside
+        spec |= {"argv": words, "inside": False, "dir_inside": inside}
         spec["cwd"] = config.run_dir if config.plan["enter"]["reads_env_file"] else config.workdir
         pattern = f"{config.plan['run_dir']}/kernel/{spec['world']}.json"
         return [config.plan["python"], "-S", "-E", config.plan["enter_script"], pattern, config.node], spec

@@ -19,8 +19,12 @@ class RankProcess:
     def __init__(self, world: str, rank: int, *, directory: str, token: str, wrapper: int) -> None:
         self.world, self.rank = world, rank
         base = f"{directory}/{world}.{rank}"
-        self.out, self.err = Fifo(f"{base}.out", token), Fifo(f"{base}.err", token)
-        self.wrapper_fd = os.pidfd_open(wrapper)
+        with contextlib.ExitStack() as opened:
+            self.out, self.err = (
+                opened.enter_context(contextlib.closing(Fifo(f"{base}.{name}", token))) for name in ("out", "err")
+            )
+            self.wrapper_fd = os.pidfd_open(wrapper)
+            opened.pop_all()
         self.pid = 0
         self.status: int | None = None
         self.gone = False

@@ -82,8 +82,9 @@ class Relay:
             while data := os.read(self._door, 65536):
                 self._announced += data
         *lines, self._announced = self._announced.split(b"\n")
-        for line in lines:
-            self._on_announced(json.loads(line))
+        # Ends last: with one, all is read that ranks have said, and each that speaks must be known by then.
+        for said in sorted(map(json.loads, lines), key=lambda said: said["event"] == "exit"):
+            self._on_announced(said)
 
     def _on_announced(self, said: Mapping[str, Any]) -> None:
         key = str(said["world"]), int(said["rank"])
@@ -123,6 +124,7 @@ class Relay:
 
     def _end(self, rank: RankProcess) -> None:
         if not rank.gone:
+            self._read_socket()  # what it said before its end
             if rank.status is None:
                 rank.signal(signal.SIGKILL)  # a wrapper that was killed leaves its process behind
             rank.end(self.bundles[rank.world])

@@ -1,38 +1,11 @@
 """``%%mpirun`` in real kernels on real Slurm nodes, with real ranks of Open MPI and MPICH."""
 
-import json
 import re
-import time
 
 import pytest
+from support.notebooks import Notebook
 
 COMM = "from mpi4py import MPI\ncomm = MPI.COMM_WORLD\n"
-
-
-def text_of(published, name="stdout"):
-    return "".join(m["content"]["text"] for m in published if m["msg_type"] == "stream" and m["content"]["name"] == name)
-
-
-class Notebook:
-    """A kernel with two nodes of two slots each, and cells in it."""
-
-    def __init__(self, running):
-        self.running = running
-
-    def cell(self, code, **more):
-        """Run a cell that goes well; return what it printed."""
-        content, published = self.running.run(code, **more)
-        assert content["status"] == "ok", f"{content.get('traceback')}\n{text_of(published)}\n{text_of(published, 'stderr')}"
-        return text_of(published)
-
-    def fails(self, code, **more):
-        """Run a cell that does not; return (the error's sentence, what is on standard error)."""
-        content, published = self.running.run(code, **more)
-        assert content["status"] == "error", (content, text_of(published))
-        return f"{content['ename']}: {content['evalue']}", text_of(published, "stderr")
-
-    def ranks(self, code, options="", **more):
-        return self.cell(f"%%mpirun {options}\n{code}", **more)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ path of a JSON file with ``@NODE@`` in it, which stands for nothing on the first
 any other.
 
 The spec's keys: ``world``, ``ranks``, ``argv``, ``by_step`` (whether a scheduler's step starts us), ``dir`` (with the
-FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it), ``cwd``, ``env``,
+FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it; "" for the same), ``cwd``, ``env``,
 ``pass_env``, ``drop_env``, and ``inside``: whether the container is around us already, so that our own environment is
 the process's.
 """
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
     try:
         pid = stdio.start(program, env)
     except OSError as error:
-        os.write(stdio.err, f"{program[0]}: {error.strerror}\n".encode())
+        os.write(stdio.err, f"{error.filename or program[0]}: {error.strerror}\n".encode())
         status = 127 if isinstance(error, FileNotFoundError) else 126
     else:
         stdio.announce(event="enter", pid=pid)
@@ -103,7 +103,7 @@ def prepare(spec: dict[str, Any], rank: int, token: str) -> tuple[list[str], dic
         "HPCCTR_RANK": str(rank),
         "HPCCTR_RANKS": str(spec["ranks"]),
         "HPCCTR_TOKEN": token,
-        "HPCCTR_DIR": spec["dir_inside"],
+        "HPCCTR_DIR": spec["dir_inside"] or spec["dir"],
     }
     if spec["inside"]:
         return spec["argv"], {**os.environ, **own}

@@ -1,0 +1,145 @@
+"""Nothing that ranks do wedges the notebook: every trouble with real ranks of Open MPI and of MPICH."""
+
+import re
+from pathlib import Path
+
+import pytest
+from support.notebooks import Notebook
+
+SETUP = "from mpi4py import MPI\nimport os, signal, sys, time\ncomm = MPI.COMM_WORLD\n"
+
+
+@pytest.fixture(params=["openmpi", "mpich"])
+def mpi(request, tmp_path):
+    """The environment by which mpi4py takes this MPI."""
+    env = {"MPI4PY_MPIABI": request.param}
+    if request.param == "mpich":  # Debian's has another name than the one that MPICH's ABI agrees on
+        (library,) = Path("/usr/lib").glob("*/libmpich.so.12")
+        (tmp_path / "libmpi.so.12").symlink_to(library)
+        env["LD_LIBRARY_PATH"] = str(tmp_path)
+    return env
+
+
+@pytest.fixture
+def notebook(start, mpi):
+    """A kernel with two nodes of two slots each, and a variable in it that has to survive."""
+    made = Notebook(start(engine="bare", scheduler="slurm", nodes=2, ntasks_per_node=2, env=mpi))
+    made.cell("precious = 42")
+    assert made.ranks(SETUP + "print(comm.size)").strip() == "ranks 0–3 │ 4"
+    yield made
+    assert made.cell("print(precious)") == "42\n"
+
+
+def works(notebook, *, anew, ranks=4):
+    """The next cell works, in ranks with or without their variables."""
+    said = notebook.ranks("print('comm' in globals())").strip()
+    assert said == f"ranks 0–{ranks - 1} │ {not anew}"
+    total = notebook.ranks(SETUP + "comm.allreduce(1)").strip()
+    assert total == f"ranks 0–{ranks - 1} │ {ranks}"
+
+
+def test_ranks_in_trouble(notebook):
+    """One kernel for all of it: what one trouble left behind would be the next one's."""
+    raises_while_others_wait(notebook)
+    all_raise_alike(notebook)
+    is_killed(notebook)
+    segfaults(notebook)
+    aborts(notebook)
+    exits(notebook)
+    exits_for_good(notebook)
+    takes_too_long(notebook)
+    is_interrupted_in_python(notebook)
+    is_interrupted_in_mpi(notebook)
+
+
+def raises_while_others_wait(notebook):
+    error, text = notebook.fails("if comm.rank == 2:\n    raise ValueError('on purpose')\ncomm.Barrier()")
+    assert "RankError: rank 2 of 4 failed with ValueError" in error
+    assert "ended and started again" in error
+    assert "on purpose" in text
+    assert re.search(r"ranks 0–1, 3:\n.*line 3: comm.Barrier\(\)", text), text
+    works(notebook, anew=True)
+
+
+def all_raise_alike(notebook):
+    error, text = notebook.fails("1 / 0")
+    assert "ranks 0–3 of 4 failed with ZeroDivisionError" in error
+    assert text.count("division by zero") == 1
+    works(notebook, anew=False)
+
+
+def is_killed(notebook):
+    error, text = notebook.fails("if comm.rank == 1:\n    os.kill(os.getpid(), signal.SIGKILL)\ncomm.Barrier()")
+    assert "rank 1 was ended by SIGKILL" in text
+    assert "RankError" in error
+    works(notebook, anew=True)
+
+
+def segfaults(notebook):
+    _, text = notebook.fails("import ctypes\nif comm.rank == 3:\n    ctypes.string_at(0)\ncomm.Barrier()")
+    assert "rank 3 was ended by SIGSEGV" in text
+    assert "Segmentation fault" in text
+    works(notebook, anew=True)
+
+
+def aborts(notebook):
+    _, text = notebook.fails("if comm.rank == 1:\n    MPI.COMM_WORLD.Abort(7)\ncomm.Barrier()")
+    assert re.search(r"abort", text, re.IGNORECASE), text
+    works(notebook, anew=True)
+
+
+def exits(notebook):
+    error, text = notebook.fails("if comm.rank == 0:\n    sys.exit(3)")
+    assert "rank 0 of 4 failed with SystemExit" in error
+    assert "sys.exit(3) was called" in text
+    works(notebook, anew=False)
+
+
+def exits_for_good(notebook):
+    _, text = notebook.fails("if comm.rank == 0:\n    os._exit(5)\ncomm.Barrier()")
+    assert "rank 0 ended with status 5" in text
+    works(notebook, anew=True)
+
+
+def takes_too_long(notebook):
+    error, text = notebook.fails("comm.recv(source=(comm.rank + 1) % comm.size)", "--timeout 1")
+    assert "after its time limit of 1 s" in error
+    assert "line 1: comm.recv" in text
+    works(notebook, anew=True)
+
+
+def is_interrupted_in_python(notebook):
+    error, _ = notebook.interrupted("print('here', flush=True)\ntime.sleep(100)", after="here")
+    assert error.startswith("KeyboardInterrupt")
+    works(notebook, anew=False)
+
+
+def is_interrupted_in_mpi(notebook):
+    code = "print('here', flush=True)\nif comm.rank:\n    comm.Barrier()\nelse:\n    comm.recv(source=1)"
+    error, text = notebook.interrupted(code, after="here")
+    assert error.startswith("KeyboardInterrupt")
+    assert "comm.Barrier()" in text
+    works(notebook, anew=True)
+
+
+@pytest.fixture
+def alone(start, mpi):
+    """A kernel on this machine without a scheduler that has steps: the host's own mpiexec starts its ranks."""
+    return Notebook(start(engine="bare", scheduler="local", env=mpi))
+
+
+def test_without_a_scheduler_ranks_beyond_the_machine_are_reduced_visibly(alone):
+    shown = alone.ranks(SETUP + "print(comm.size)", "-n 1000")
+    found = re.search(r"ranks 1000 → (\d+): this machine has \1 CPU", shown + alone.cell("%mpirun status"))
+    assert found, shown
+
+
+def test_without_a_scheduler_ranks_in_trouble_are_started_again(alone):
+    options = "-n 4 --oversubscribe"
+    assert alone.ranks(SETUP + "print(comm.size)", options).strip() == "ranks 0–3 │ 4"
+    error, _ = alone.fails("if comm.rank == 2:\n    1 / 0\ncomm.Barrier()")
+    assert "rank 2 of 4 failed with ZeroDivisionError" in error
+    works(alone, anew=True)
+    _, text = alone.fails("if comm.rank == 1:\n    os.kill(os.getpid(), signal.SIGKILL)\ncomm.Barrier()")
+    assert "rank 1 was ended by SIGKILL" in text
+    works(alone, anew=True)
