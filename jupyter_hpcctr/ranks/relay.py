@@ -194,7 +194,7 @@ class Relay:
         path = f"{self._directory}/{spec['world']}.json"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({**spec, "dir": self._directory}, file)
+            json.dump({**spec, "dir": spec["dir_inside"] if spec.get("inside") else self._directory}, file)
 
     def kill(self, world: str) -> None:
         """End the processes of a world."""
