@@ -102,6 +102,12 @@ def test_a_step_that_shares_cpus_and_joins_containers():
     }  # fmt: skip
 
 
+def test_without_a_container_each_node_knows_its_own_directory():
+    config = config_of(WITHOUT_IMAGE, dir_inside=f"{RUN}/kernel")
+    start = Launcher(config, OPEN_MPI).start("w1", ["rank"], TWO_NODES, pmi=None, extra={})
+    assert start.spec["dir_inside"] == ""
+
+
 def test_a_step_leaves_out_what_the_job_does_not_say(monkeypatch):
     monkeypatch.delenv("SLURM_CPUS_PER_TASK")
     words = started(OPEN_MPI, TWO_NODES).argv
