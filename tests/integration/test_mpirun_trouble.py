@@ -25,17 +25,15 @@ def notebook(start, mpi):
     """A kernel with two nodes of two slots each, and a variable in it that has to survive."""
     made = Notebook(start(engine="bare", scheduler="slurm", nodes=2, ntasks_per_node=2, env=mpi))
     made.cell("precious = 42")
-    assert made.ranks(SETUP + "print(comm.size)").strip() == "ranks 0–3 │ 4"
+    assert made.said(SETUP + "print(comm.size)") == {rank: ["4"] for rank in range(4)}
     yield made
     assert made.cell("print(precious)") == "42\n"
 
 
 def works(notebook, *, anew, ranks=4):
     """The next cell works, in ranks with or without their variables."""
-    said = notebook.ranks("print('comm' in globals())").strip()
-    assert said == f"ranks 0–{ranks - 1} │ {not anew}"
-    total = notebook.ranks(SETUP + "comm.allreduce(1)").strip()
-    assert total == f"ranks 0–{ranks - 1} │ {ranks}"
+    assert notebook.said("print('comm' in globals())") == {rank: [str(not anew)] for rank in range(ranks)}
+    assert notebook.said(SETUP + "comm.allreduce(1)") == {rank: [str(ranks)] for rank in range(ranks)}
 
 
 def test_ranks_in_trouble(notebook):
@@ -58,6 +56,7 @@ def raises_while_others_wait(notebook):
     assert "ended and started again" in error
     assert "on purpose" in text
     assert re.search(r"ranks 0–1, 3:\n.*line 3: comm.Barrier\(\)", text), text
+    assert "where the other ranks stood" in text
     works(notebook, anew=True)
 
 
@@ -129,14 +128,14 @@ def alone(start, mpi):
 
 
 def test_without_a_scheduler_ranks_beyond_the_machine_are_reduced_visibly(alone):
-    shown = alone.ranks(SETUP + "print(comm.size)", "-n 1000")
-    found = re.search(r"ranks 1000 → (\d+): this machine has \1 CPU", shown + alone.cell("%mpirun status"))
-    assert found, shown
+    size = alone.said(SETUP + "print(comm.size)", "-n 1000")[0]
+    status = alone.cell("%mpirun status")
+    assert re.search(rf"ranks 1000 → {size[0]}: this machine has {size[0]} CPU", status), status
 
 
 def test_without_a_scheduler_ranks_in_trouble_are_started_again(alone):
     options = "-n 4 --oversubscribe"
-    assert alone.ranks(SETUP + "print(comm.size)", options).strip() == "ranks 0–3 │ 4"
+    assert alone.said(SETUP + "print(comm.size)", options) == {rank: ["4"] for rank in range(4)}
     error, _ = alone.fails("if comm.rank == 2:\n    1 / 0\ncomm.Barrier()")
     assert "rank 2 of 4 failed with ZeroDivisionError" in error
     works(alone, anew=True)

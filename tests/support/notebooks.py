@@ -20,6 +20,10 @@ class Notebook:
         """Run a cell on ranks that goes well; return what it printed."""
         return self.cell(f"%%mpirun {options}\n{code}", **more)
 
+    def said(self, code, options="", **more):
+        """Run a cell on ranks that goes well; return the lines of each rank, however they were folded."""
+        return by_rank(self.ranks(code, options, **more))
+
     def fails(self, code, options="", **more):
         """Run a cell on ranks that does not go well; return (its error as shown, all text that it printed)."""
         content, published = self.running.run(f"%%mpirun {options}\n{code}", **more)
@@ -46,6 +50,17 @@ class Notebook:
         content = reply["content"]
         assert content["status"] == "error", text_of(seen)
         return told(content), text_of(seen, "stdout", "stderr")
+
+
+def by_rank(text):
+    """Unfold what ranks printed: ``ranks 0–1, 3 │ x`` is {0: ["x"], 1: ["x"], 3: ["x"]}."""
+    lines = {}
+    for label, said in re.findall(r"^ranks? ([\d–, ]+?) *│ (.*)$", text, re.MULTILINE):
+        for part in label.split(", "):
+            first, _, last = part.partition("–")
+            for rank in range(int(first), int(last or first) + 1):
+                lines.setdefault(rank, []).append(said)
+    return dict(sorted(lines.items()))
 
 
 def told(error):

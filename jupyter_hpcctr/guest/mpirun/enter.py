@@ -7,9 +7,9 @@ path of a JSON file with ``@NODE@`` in it, which stands for nothing on the first
 any other.
 
 The spec's keys: ``world``, ``ranks``, ``argv``, ``by_step`` (whether a scheduler's step starts us), ``dir`` (with the
-FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it; "" for the same), ``cwd``, ``env``,
-``pass_env``, ``drop_env``, and ``inside``: whether the container is around us already, so that our own environment is
-the process's.
+FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it, "" where that is
+no other), ``cwd``, ``env``, ``pass_env``, ``drop_env``, and ``inside``: whether the container is around us already, so
+that our own environment is the process's.
 """
 
 from __future__ import annotations
