@@ -38,7 +38,7 @@ test: setup images
 # Before the tests, whose time limits they would otherwise use up; nothing when they are there.
 images: setup
 	mkdir -p build
-	python kernels/images/build.py python python-mpi --output $${HPCCTR_TEST_CACHE:-build/images}
+	python kernels/images/build.py python python-mpi python-mpich --output $${HPCCTR_TEST_CACHE:-build/images}
 
 lint: setup
 	ruff check .

@@ -65,7 +65,7 @@ def build(output, *recipes, **env):
 
 @pytest.fixture(scope="session")
 def built_images():
-    """The OCI layouts of all recipes, as directories by name; built when they are not there yet."""
+    """The OCI layouts of the recipes that the demo has, as directories by name; built when they are not there yet."""
     build(image_cache(), "python", "python-mpi")
     return {name: image_cache() / name for name in ("python", "python-mpi")}
 
@@ -110,24 +110,31 @@ def image_policy(tmp_path_factory):
     return Policy(store=str(tmp_path_factory.mktemp("store") / "images"))
 
 
-def _pulled(name, policy, registry, built_images):
-    reference = push(registry, built_images[name], "1", f"{name}:1")
+def _pulled(name, policy, registry):
+    build(image_cache(), name)
+    reference = push(registry, image_cache() / name, "1", f"{name}:1")
     return SquashStore(policy).pull(ImageRef(reference), lambda line: None)
 
 
 @pytest.fixture(scope="session")
-def kernel_image(image_policy, registry, built_images):
+def kernel_image(image_policy, registry):
     """The image without MPI, pulled into the session's store (an ``ImageInfo``)."""
-    return _pulled("python", image_policy, registry, built_images)
+    return _pulled("python", image_policy, registry)
 
 
 @pytest.fixture(scope="session")
-def mpi_image(image_policy, registry, built_images):
-    """The image with Open MPI and mpi4py, pulled into the session's store (an ``ImageInfo``)."""
-    return _pulled("python-mpi", image_policy, registry, built_images)
+def mpi_image(image_policy, registry):
+    """The image with Open MPI, mpi4py and Matplotlib, pulled into the session's store (an ``ImageInfo``)."""
+    return _pulled("python-mpi", image_policy, registry)
+
+
+@pytest.fixture(scope="session")
+def mpich_image(image_policy, registry):
+    """The image with MPICH, mpi4py and Matplotlib, pulled into the session's store (an ``ImageInfo``)."""
+    return _pulled("python-mpich", image_policy, registry)
 
 
 @pytest.fixture(scope="session")
 def image_store(image_policy, kernel_image, mpi_image):
-    """The session's store with both images in it; tests that change it make their own."""
+    """The session's store with these two images in it; tests that change it make their own."""
     return SquashStore(image_policy)
