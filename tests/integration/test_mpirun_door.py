@@ -21,6 +21,14 @@ def kernel(site, start, kernel_image, image_policy):
     return start(image=kernel_image.reference, scheduler="slurm")
 
 
+@pytest.fixture
+def bare(start):
+    """A kernel without an image or Slurm, which is there: a client has answers before."""
+    kernel = start(engine="bare", scheduler="local")
+    assert kernel.value("1") == 1
+    return kernel
+
+
 def run_dir(site):
     (found,) = site.directory.glob("tmp/hpcctr-*")
     return found
@@ -110,32 +118,29 @@ def test_the_hub_ends_with_its_kernel_and_the_next_kernel_gets_another(kernel, s
     wait_until(lambda: hubs(site) == [])
 
 
-def test_a_bare_kernel_uses_the_agents_door_although_the_extension_is_installed(site, start):
-    kernel = start(engine="bare", scheduler="local")
-    content, _ = kernel.run("%load_ext jupyter_hpcctr")
+def test_a_bare_kernel_uses_the_agents_door_although_the_extension_is_installed(site, bare):
+    content, _ = bare.run("%load_ext jupyter_hpcctr")
     assert content["status"] == "ok"
-    assert kernel.value("__import__('jupyter_hpcctr').__version__")
-    assert kernel.value("'jupyter_hpcctr.ranks.plain' in __import__('sys').modules") is False
-    assert kernel.value(ASK) == f"{run_dir(site)}/kernel"
+    assert bare.value("__import__('jupyter_hpcctr').__version__")
+    assert bare.value("'jupyter_hpcctr.ranks.plain' in __import__('sys').modules") is False
+    assert bare.value(ASK) == f"{run_dir(site)}/kernel"
     assert len(hubs(site)) == 1
 
 
-def test_a_hub_that_cannot_start_is_said_in_words(site, start):
-    kernel = start(engine="bare", scheduler="local")
+def test_a_hub_that_cannot_start_is_said_in_words(site, bare):
     told = run_dir(site) / "ranks.json"
     (told / "in-the-way").mkdir(parents=True)  # not a file: it can be neither removed nor written
-    content, _ = kernel.run(ASK)
+    content, _ = bare.run(ASK)
     assert content["ename"] == "HubGoneError"
     assert "cannot be started" in content["evalue"] and "Is a directory" in content["evalue"]
     (told / "in-the-way").rmdir()
     told.rmdir()
-    assert kernel.value(ASK) == f"{run_dir(site)}/kernel"
+    assert bare.value(ASK) == f"{run_dir(site)}/kernel"
 
 
-def test_without_an_agent_it_is_said_in_words(site, start):
-    kernel = start(engine="bare", scheduler="local")
+def test_without_an_agent_it_is_said_in_words(site, bare):
     (run_dir(site) / "kernel" / "agent").unlink()
-    content, _ = kernel.run("%mpirun status")
+    content, _ = bare.run("%mpirun status")
     assert content["status"] == "error"
     assert "the agent of this kernel is gone" in content["evalue"]
     assert agents.START_S + agents.END_S < 30, "the kernel asks for longer than the agent tries"
