@@ -62,7 +62,7 @@ def _fits(world: World, wanted: Mapping[str, Any]) -> None:
     asked = wanted.get("ranks")
     per_node = wanted.get("ranks_per_node")
     same = asked in (None, world.ranks, world.wanted.get("ranks"))
-    if same and per_node in (None, world.placement.per_node):
+    if same and per_node in (None, world.placement.per_node, world.wanted.get("ranks_per_node")):
         return
     raise RankError(
         "WorldMismatch",
@@ -93,7 +93,11 @@ def _wait_up(hub: Hub, world: World) -> Generator[None, None, None]:
             pass
         if world.ended or world.launcher_code is not None:
             yield from _let_speak(world)
-            raise RankError("RanksFailed", explain.not_started(world), hint=explain.HINT_FAILED)
+            found_none = explain.found_no_pmi(world)
+            hint = (
+                explain.hint_pmi(world, (yield from explain.offered(hub.config))) if found_none else explain.HINT_FAILED
+            )
+            raise RankError("RanksFailed", explain.not_started(world), hint=hint)
         if hub.interrupts:
             raise RankError("Interrupted", "interrupted while the ranks were starting")
         if time.monotonic() > until:
@@ -102,7 +106,7 @@ def _wait_up(hub: Hub, world: World) -> Generator[None, None, None]:
     alone = explain.alone(world)
     if alone:
         offered = yield from explain.offered(hub.config)
-        raise RankError("Singletons", alone, hint=explain.hint_alone(world, offered))
+        raise RankError("Singletons", alone, hint=explain.hint_pmi(world, offered))
 
 
 def _let_speak(world: World) -> Generator[None, None, None]:

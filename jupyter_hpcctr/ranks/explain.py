@@ -41,14 +41,22 @@ def alone(world: World) -> str:
     return f"{world.ranks} processes, {who}: the image's {short(library)} and {launcher} do not find each other"
 
 
-def hint_alone(world: World, offered: str) -> str:
-    """Say what may help ranks that are alone."""
-    library = next(said["mpi"]["library"] for said in world.up.values() if said["mpi"] is not None)
+def found_no_pmi(world: World) -> bool:
+    """Return whether the ranks ended because MPI found no process manager of its kind, as Open MPI does."""
+    return "--mpi=" in world.start.shown and "PMI" in "".join(world.early)
+
+
+def hint_pmi(world: World, offered: str) -> str:
+    """Say what may help ranks that do not find one another; ``offered`` is what ``offered`` returned."""
     if "--mpi=" not in world.start.shown:
         return "the mpiexec is of another MPI than mpi4py's: install mpi4py for the MPI whose mpiexec is first on PATH"
-    speaks = "PMIx (--pmi pmix)" if "Open MPI" in library else "PMI-2 (--pmi pmi2)"
-    has = f"; this Slurm offers {offered}" if offered else ""
-    return f"{short(library)} usually speaks {speaks}: %mpirun restart --pmi NAME{has}"
+    names = [short(said["mpi"]["library"]) for said in world.up.values() if said["mpi"] is not None]
+    has = f", and this Slurm offers {offered}" if offered else ""
+    who = names[0] if names else "the image's MPI"
+    return (
+        f"{who} does not speak what {world.start.shown} offers{has}; Open MPI usually speaks pmix, MPICH and Intel MPI "
+        "pmi2: %mpirun restart --pmi NAME"
+    )
 
 
 def offered(config: Config) -> Generator[None, None, str]:

@@ -10,7 +10,7 @@ import os
 import re
 
 F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)  # named since Python 3.10
-CAPACITY = 1024 * 1024
+CAPACITY = 256 * 1024  # two a rank, of the 64 MiB that pipe-user-pages-soft gives a user
 READ_MOST = 4 * CAPACITY
 _DIGITS = 8
 

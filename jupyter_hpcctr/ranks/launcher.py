@@ -102,7 +102,7 @@ class Launcher:
         contained = bool(config.plan["enter"]["reads_env_file"]) or config.plan["hold"] is not None
         # A directory of its own: one mpiexec that ends takes away what another one is just making (Open MPI 4).
         scratch = f"{config.dir_inside if contained else config.dir}/{spec['world']}.tmp"
-        launch = [path, *mpiexec_options(self.found["mpiexec_family"], placement, scratch)]
+        launch = [path, *mpiexec_options(self.found["mpiexec_family"], self.found["version"], placement, scratch)]
         if not contained:
             wrapper, spec = self._outside(spec, program)
             return Start([*launch, *wrapper], _without_slurm(dict(os.environ)), spec, os.path.basename(path))
@@ -120,25 +120,14 @@ def program_of(words: Sequence[str]) -> str:
     return next(word for word in words if word != "env" and not word.startswith("-") and "=" not in word)
 
 
-def mpiexec_options(family: str, placement: Placement, scratch: str) -> list[str]:
+def mpiexec_options(family: str, version: str, placement: Placement, scratch: str) -> list[str]:
     """Return the words for ranks on this node alone: no ssh, no scheduler, no binding when CPUs are shared."""
     ranks = str(placement.ranks)
     if family == "openmpi":
-        words = [
-            "--mca",
-            "plm",
-            "isolated",
-            "--mca",
-            "ras",
-            "^slurm",
-            "--mca",
-            "orte_tmpdir_base",
-            scratch,
-            "--host",
-            f"localhost:{ranks}",
-            "-n",
-            ranks,
-        ]
+        words = ["--host", f"localhost:{ranks}", "-n", ranks]
+        if version.partition(".")[0] in ("", "1", "2", "3", "4"):  # later ones have no such parts
+            alone = {"plm": "isolated", "ras": "^slurm", "orte_tmpdir_base": scratch}
+            words = [word for name, value in alone.items() for word in ("--mca", name, value)] + words
         words += ["--bind-to", "none"]
         words += ["--mca", "mpi_yield_when_idle", "1"] if placement.over else []
         return ["--allow-run-as-root", *words] if os.getuid() == 0 else words

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +23,12 @@ def push(hub: Hub, request: Mapping[str, Any]) -> Flow:
     ranks = chosen(request, world)
     segment = request["segment"]
     others = [node for node in hub.site.nodes(world) if isinstance(node, OtherNode)]
-    if segment is not None:
-        yield from hub.traffic.spread(segment, others)
     message = {"op": "push", "ask": hub.site.ask(), "values": request["values"], "segment": segment}
     try:
-        said = yield from ask(hub, world, message, ranks, "pushed")
+        if segment is not None:
+            yield from hub.traffic.spread(segment, others)
+        said: dict[int, dict[str, Any]] = {}
+        yield from ask(hub, world, message, ranks, "pushed", said)
     finally:
         for node in others:
             if segment is not None:
@@ -41,22 +44,41 @@ def pull(hub: Hub, request: Mapping[str, Any]) -> Flow:
         raise RankError("NoRanks", "no ranks are running, so nothing can be pulled", hint="run an %%mpirun cell first")
     ranks = chosen(request, world)
     message = {"op": "pull", "ask": hub.site.ask(), "name": request["name"]}
-    said = yield from ask(hub, world, message, ranks, "pulled")
-    _refuse(said)
-    found = {}
-    for rank in sorted(said):
-        segment = said[rank]["segment"]
-        node = hub.node(world.places.get(rank, ""))
-        if segment is not None and isinstance(node, OtherNode):
-            segment = yield from hub.traffic.gather(segment, node)
-        found[rank] = {"header": said[rank]["header"], "segment": segment}
+    said: dict[int, dict[str, Any]] = {}
+    found: dict[int, dict[str, Any]] = {}
+    try:
+        yield from ask(hub, world, message, ranks, "pulled", said)
+        _refuse(said)
+        for rank in sorted(said):
+            segment = said[rank]["segment"]
+            node = hub.node(world.places.get(rank, ""))
+            if segment is not None and isinstance(node, OtherNode):
+                segment = yield from hub.traffic.gather(segment, node)
+            found[rank] = {"header": said[rank]["header"], "segment": segment}
+    except BaseException:
+        _drop(hub, world, said, found)
+        raise
     return {"status": "ok", "values": found}
 
 
+def _drop(hub: Hub, world: World, said: Mapping[int, Any], found: Mapping[int, Any]) -> None:
+    """Remove the segments that nobody will fetch any more."""
+    for rank in said:
+        node = hub.node(world.places.get(rank, ""))
+        segment = found[rank]["segment"] if rank in found else said[rank].get("segment")
+        if segment is None:
+            continue
+        if isinstance(node, OtherNode) and rank not in found:
+            node.send({"op": "drop", "path": segment["path"]}, None)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(segment["path"])
+
+
 def ask(
-    hub: Hub, world: World, message: Mapping[str, Any], ranks: set[int], kind: str
-) -> Generator[None, None, dict[int, dict[str, Any]]]:
-    """Ask ranks something and return what each answers.
+    hub: Hub, world: World, message: Mapping[str, Any], ranks: set[int], kind: str, said: dict[int, dict[str, Any]]
+) -> Generator[None, None, None]:
+    """Ask ranks something, and put what each answers into ``said``.
 
     Raises
     ------
@@ -64,7 +86,6 @@ def ask(
         A rank ended, or the user interrupted.
     """
     hub.site.tell(world, message, ranks)
-    said: dict[int, dict[str, Any]] = {}
     while len(said) < len(ranks):
         for what, who, *rest in world.drain():
             if what == kind and rest[0]["ask"] == message["ask"]:
@@ -74,7 +95,6 @@ def ask(
         if hub.interrupts:
             raise RankError("Interrupted", "interrupted while values were moved")
         yield
-    return said
 
 
 def _refuse(said: Mapping[int, Mapping[str, Any]]) -> None:

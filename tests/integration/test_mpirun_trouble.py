@@ -36,7 +36,7 @@ def works(notebook, *, anew, ranks=4):
     assert notebook.said(SETUP + "comm.allreduce(1)") == {rank: [str(ranks)] for rank in range(ranks)}
 
 
-def test_ranks_in_trouble(notebook):
+def test_ranks_in_trouble(notebook, mpi):
     """One kernel for all of it: what one trouble left behind would be the next one's."""
     raises_while_others_wait(notebook)
     all_raise_alike(notebook)
@@ -48,6 +48,15 @@ def test_ranks_in_trouble(notebook):
     takes_too_long(notebook)
     is_interrupted_in_python(notebook)
     is_interrupted_in_mpi(notebook)
+    if mpi["MPI4PY_MPIABI"] == "mpich":
+        is_alone(notebook)
+
+
+def is_alone(notebook):
+    error, _ = notebook.fails("1", "--fresh --pmi pmix")
+    assert "4 processes, each believes that it is alone: the image's MPICH" in error
+    assert "pmi2: %mpirun restart --pmi NAME" in error
+    works(notebook, anew=True)
 
 
 def raises_while_others_wait(notebook):

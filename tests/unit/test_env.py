@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from jupyter_hpcctr.guest.environment import compose, left_out, lines
 from jupyter_hpcctr.core.facts import DROP_ENV, PASS_ENV
+from jupyter_hpcctr.guest.environment import compose, left_out, lines
 
 VALUES = [
     "", "plain", "a b", " a ", "'", "''", "'a'", "it's", "'''", '"a"', "$HOME:$X", "a=b", "=", "é☃😀", "a\tb", "a\\n",

@@ -145,10 +145,14 @@ def test_ranks_that_do_not_find_one_another(make, ranks, up, shown, expected):
     [
         (
             OPEN_MPI, "srun --mpi=pmi2", "pmi2, pmix_v4",
-            "Open MPI v4.1.4 usually speaks PMIx (--pmi pmix): %mpirun restart --pmi NAME; "
-            "this Slurm offers pmi2, pmix_v4",
+            "Open MPI v4.1.4 does not speak what srun --mpi=pmi2 offers, and this Slurm offers pmi2, pmix_v4; Open MPI "
+            "usually speaks pmix, MPICH and Intel MPI pmi2: %mpirun restart --pmi NAME",
         ),
-        (MPICH_4, "srun --mpi=pmix", "", "MPICH 4.0.2 usually speaks PMI-2 (--pmi pmi2): %mpirun restart --pmi NAME"),
+        (
+            MPICH_4, "srun --mpi=pmix", "",
+            "MPICH 4.0.2 does not speak what srun --mpi=pmix offers; Open MPI usually speaks pmix, MPICH and Intel MPI "
+            "pmi2: %mpirun restart --pmi NAME",
+        ),
         (
             OPEN_MPI, "mpiexec", "",
             "the mpiexec is of another MPI than mpi4py's: install mpi4py for the MPI whose mpiexec is first on PATH",
@@ -156,7 +160,7 @@ def test_ranks_that_do_not_find_one_another(make, ranks, up, shown, expected):
     ],
 )  # fmt: skip
 def test_what_may_help_ranks_that_are_alone(make, library, shown, offered, expected):
-    assert explain.hint_alone(make(up={0: mpi(1, library)}, shown=shown), offered) == expected
+    assert explain.hint_pmi(make(up={0: mpi(1, library)}, shown=shown), offered) == expected
 
 
 def test_ranks_without_mpi(make):

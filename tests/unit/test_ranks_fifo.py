@@ -164,7 +164,7 @@ def test_a_user_with_too_many_large_pipes_gets_smaller_ones(make, monkeypatch):
 
     monkeypatch.setattr(fcntl, "fcntl", refuse)
     ends = make()
-    assert asked == [(1031, 1024 * 1024)]  # F_SETPIPE_SZ
+    assert asked == [(1031, 256 * 1024)]  # F_SETPIPE_SZ
     ends.write(b"x")
     assert ends.hang_up() == ["x"]
 

@@ -11,10 +11,10 @@ from jupyter_hpcctr.ranks.failure import RankError
 from jupyter_hpcctr.ranks.launcher import Launcher, program_words
 from jupyter_hpcctr.ranks.slots import Node, Placement
 
-OPEN_MPI = {"family": "openmpi", "mpiexec": "/usr/bin/mpiexec.openmpi", "mpiexec_family": "openmpi"}
-MPICH = {"family": "mpich", "mpiexec": "/usr/bin/mpiexec.hydra", "mpiexec_family": "mpich"}
-ANY = {"family": "", "mpiexec": "/opt/other/mpiexec", "mpiexec_family": ""}
-NONE = {"family": "openmpi", "mpiexec": "", "mpiexec_family": ""}
+OPEN_MPI = {"family": "openmpi", "version": "4.1.4", "mpiexec": "/usr/bin/mpiexec.openmpi", "mpiexec_family": "openmpi"}
+MPICH = {"family": "mpich", "version": "4.0.2", "mpiexec": "/usr/bin/mpiexec.hydra", "mpiexec_family": "mpich"}
+ANY = {"family": "", "version": "", "mpiexec": "/opt/other/mpiexec", "mpiexec_family": ""}
+NONE = {"family": "openmpi", "version": "", "mpiexec": "", "mpiexec_family": ""}
 
 TWO_NODES = Placement(6, (Node("n1", 4), Node("n2", 4)), 4, over=False)
 CROWDED = Placement(9, (Node("n1", 4), Node("n2", 4)), 5, over=True)
@@ -244,3 +244,9 @@ def test_a_programs_words_and_a_script():
         'command -v bash >/dev/null && exec bash -c "$1" mpirun; exec sh -c "$1" mpirun',
         "mpirun", "echo $HOME 'a b'\n",
     ]  # fmt: skip
+
+
+def test_open_mpi_5_has_no_parts_of_orte():
+    words = started({**OPEN_MPI, "version": "5.0.11"}, Placement(2, (Node("", 2),), 2, over=False), local=True).argv
+    assert not {"isolated", "orte_tmpdir_base"} & set(words)
+    assert "localhost:2" in words

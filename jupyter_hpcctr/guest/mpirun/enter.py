@@ -43,9 +43,11 @@ def main(argv: list[str]) -> int:
     rank = own_rank(spec)
     stdio = Stdio(spec, rank)
     program, env = prepare(spec, rank, stdio.token)
-    pid = 0
+    pid, ended = 0, False
 
     def pass_on(signum: int, frame: object) -> None:
+        nonlocal ended
+        ended = True
         if pid:
             os.kill(pid, signal.SIGKILL)
 
@@ -58,6 +60,8 @@ def main(argv: list[str]) -> int:
         status = 127 if isinstance(error, FileNotFoundError) else 126
     else:
         stdio.announce(event="enter", pid=pid)
+        if ended:  # before there was anybody to pass it on to
+            os.kill(pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     stdio.announce(event="exit", status=status)
     stdio.close()
