@@ -12,6 +12,7 @@ ARGS ?=
 export PYTHON ARGS
 BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/installed-$(shell cat pyproject.toml Makefile | cksum | cut -d' ' -f1)
+BENCH_STAMP := $(STAMP)-bench
 
 ifeq ($(shell id -u),0)
 
@@ -45,7 +46,7 @@ lint: setup
 	mypy
 	lint-imports
 
-bench: setup
+bench: setup $(BENCH_STAMP)
 	python tests/bench/run.py $(ARGS)
 
 setup: packages $(STAMP)
@@ -54,6 +55,11 @@ $(STAMP):
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --editable '.[lab,test,lint]'
 	rm -f .venv/installed-*
+	touch $@
+
+# What the product is compared with is installed for that alone.
+$(BENCH_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	touch $@
 
 clean:

@@ -52,12 +52,12 @@ def place():
             cluster.down()
 
 
-def unpacked(cache, digest):
-    """The image as a directory, made with umoci; kept for the next time under its digest."""
+def unpacked(cache, digest, name="python"):
+    """The image of a recipe as a directory, made with umoci; kept for the next time under its digest."""
     target = cache / f"bench-root-{digest.partition(':')[2][:16]}"
     if not target.is_dir():
         work = Path(tempfile.mkdtemp(dir=cache, prefix=".bench-"))
-        words = ["umoci", "raw", "unpack", "--rootless", "--image", f"{cache / 'python'}:1", str(work / "root")]
+        words = ["umoci", "raw", "unpack", "--rootless", "--image", f"{cache / name}:1", str(work / "root")]
         subprocess.run(words, check=True, capture_output=True)
         (work / "root").rename(target)
         shutil.rmtree(work)

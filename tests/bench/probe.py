@@ -58,13 +58,13 @@ class Probe:
         content = next(json.loads(bytes(part)) for kind, part in results if kind == "execute_result")
         assert content["data"]["text/plain"] == "2", content
 
-    def execute(self, code, seen=lambda kind, parts: None):
+    def execute(self, code, seen=lambda kind, parts: None, *, expected="ok", timeout_s=TIMEOUT_S):
         """Run a cell to its end: its reply and its ``idle`` are here. ``seen`` gets what is published."""
         frames = wire.pack(self.key, "execute_request", _request(code), session="bench")
         msg_id = json.loads(frames[2])["msg_id"].encode()
         self.shell.send_multipart(frames)
         replied = idle = False
-        until = time.monotonic() + TIMEOUT_S
+        until = time.monotonic() + timeout_s
         while not (replied and idle):
             for socket, _ in self._poll(until):
                 frames = socket.recv_multipart(copy=False)
@@ -74,7 +74,7 @@ class Probe:
                 kind = json.loads(parts[0].bytes)["msg_type"]
                 if kind == "execute_reply":
                     content = json.loads(parts[3].bytes)
-                    assert content["status"] == "ok", content
+                    assert content["status"] == expected, content
                     replied = True
                 elif kind == "status":
                     idle = b'"idle"' in parts[3].bytes
@@ -89,7 +89,7 @@ class Probe:
     def _poll(self, until):
         ready = self.poller.poll(max(0.0, until - time.monotonic()) * 1000)
         if not ready:
-            raise AssertionError(f"no answer in {TIMEOUT_S:g} s")
+            raise AssertionError("no answer in time")
         return ready
 
 

@@ -28,10 +28,10 @@ def goal(bound, *, at_least=False):
 
 @dataclass
 class Row:
-    """A figure; ``ratio`` is None where the goal is about the figure itself."""
+    """A figure, or a word where there is none; ``ratio`` is None where the goal is about the figure itself."""
 
     label: str
-    figure: float
+    figure: float | str
     unit: str
     ratio: float | None = None
     goal: Goal | None = None
@@ -46,7 +46,7 @@ class Row:
         verdict = "" if self.goal is None else ("met" if self.met else "MISSED")
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
         spread = f" ({_short(min(self.all))}–{_short(max(self.all))})" if len(self.all) > 2 else ""
-        figure = f"{_short(self.figure)} {self.unit}{spread}"
+        figure = self.figure if isinstance(self.figure, str) else f"{_short(self.figure)} {self.unit}{spread}"
         return (self.label, figure, ratio, str(self.goal or ""), verdict, self.note)
 
     def as_json(self):

@@ -1,4 +1,4 @@
-"""Benchmarks with ratios measured in the same run: ``run.py [--quick] [start] [messages] [memory] [promises]``.
+"""Benchmarks with ratios measured in the same run: ``run.py [--quick] [--mpi FAMILY] [NAME …]``.
 
 Run as an ordinary user, on an idle machine with Slurm, Charliecloud, skopeo, umoci and mksquashfs, in the
 project's Python environment. Everything runs in a Slurm of one node that is started for it.
@@ -20,23 +20,33 @@ BENCHMARKS = {
     "messages": "Messages",
     "memory": "Resident memory of one kernel besides the kernel itself",
     "promises": "Promises",
+    "mpirun_start": "Start of ranks",
+    "mpirun_cells": "Cells on ranks",
+    "mpirun_values": "Values to and from ranks",
+    "mpirun_recovery": "From a rank's failure to the next cell's end",
+    "mpirun_mpi": "MPI in containers, 2 ranks",
+    "mpirun_tree": "Fan-out to simulated ranks",
 }
+GROUPS = {"mpirun": [name for name in BENCHMARKS if name.startswith("mpirun_")]}
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], default=[], metavar="NAME")
+    names = (*BENCHMARKS, *GROUPS)
+    parser.add_argument("names", nargs="*", choices=[[], *names], default=[], metavar="NAME", help=", ".join(names))
     parser.add_argument("--quick", action="store_true", help="few rounds")
+    parser.add_argument("--mpi", choices=["openmpi", "mpich"], default="openmpi", help="for mpirun")
     parser.add_argument("--json", type=Path, default=None, help="default: build/bench.json")
     args = parser.parse_args()
-    wanted = [name for name in BENCHMARKS if name in args.names or not args.names]
+    chosen = {each for name in args.names for each in GROUPS.get(name, [name])}
+    wanted = [name for name in BENCHMARKS if name in chosen or not chosen]
     from place import place
 
     found = {}
     with place() as where:
         for name in wanted:
-            found[name] = _alone(name, where, quick=args.quick)
+            found[name] = _alone(name, {**where, "mpi": args.mpi}, quick=args.quick)
             print(f"\n{found[name]['table']}\n", flush=True)
     _keep(args.json, args.quick, found)
     return 0
