@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 KERNEL = "hpcctr-demo"
 MARKER = "this-is-the-demo"
-RANKS = 4
+NODES, RANKS_PER_NODE = 2, 2
 
 
 class DemoError(Exception):
@@ -108,10 +108,13 @@ class Demo:
             server.wait(timeout=30)
 
     def kernelspec(self, reference: str) -> None:
-        """Install a kernelspec for the image, with room for some ranks on one node."""
-        options = ("--image", reference, "--nodes", "1", "--ntasks-per-node", str(RANKS), "--time", "2:00:00")
-        shown = f"Python and MPI in an image ({RANKS} ranks)"
-        hpcctr("kernelspec", "add", KERNEL, "--replace", "--display-name", shown, *options)
+        """Install a kernelspec for the image, with room for some ranks on each node."""
+        room = ("--nodes", str(NODES), "--ntasks-per-node", str(RANKS_PER_NODE))
+        # Both nodes are this machine: ranks that wait for a message let the others have its CPUs.
+        room += ("--env", "OMPI_MCA_mpi_yield_when_idle=1")
+        shown = f"Python and MPI in an image ({NODES * RANKS_PER_NODE} ranks on {NODES} nodes)"
+        options = ("--display-name", shown, "--image", reference, *room, "--time", "2:00:00")
+        hpcctr("kernelspec", "add", KERNEL, "--replace", *options)
 
     def down(self) -> None:
         """End the cluster with its jobs, and remove the directory."""
@@ -148,7 +151,7 @@ def up(demo: Demo) -> None:
         with step("push the images to it"):
             reference = demo.build("--push", host)[-1]
         with step("start a Slurm of two nodes"):
-            hpcctr("cluster", "up", "--nodes", "2", "--cpus", str(RANKS), "--dir", str(demo.cluster))
+            hpcctr("cluster", "up", "--nodes", str(NODES), "--cpus", "4", "--dir", str(demo.cluster))
         with step("pull the image into the store"):
             hpcctr("images", "pull", reference)
         with step("install a kernelspec"):

@@ -39,7 +39,7 @@ def play(source: Path, target: Path, kernel: str) -> str:
     async def executed(cell: Any, cell_index: int, execute_reply: Any) -> None:
         if not first:
             first.update(await client.km.provisioner.get_provisioner_info(), seconds=time.monotonic() - began)
-        print(f"\n{as_text(cell)}", flush=True)
+        print(f"\n{as_text(cell, target)}", flush=True)
 
     resources = {"metadata": {"path": str(target.parent)}}
     client = NotebookClient(notebook, timeout=300, kernel_name=kernel, resources=resources, on_cell_executed=executed)
@@ -51,8 +51,8 @@ def play(source: Path, target: Path, kernel: str) -> str:
     return table(first)
 
 
-def as_text(cell: Any) -> str:
-    """Return an executed cell as a terminal shows it."""
+def as_text(cell: Any, saved: Path) -> str:
+    """Return an executed cell as a terminal shows it; of a picture, where it is saved."""
     mark = f"In [{cell.execution_count}]: "
     lines = cell.source.splitlines()
     told = [(mark if n == 0 else " " * len(mark)) + line for n, line in enumerate(lines)]
@@ -63,7 +63,13 @@ def as_text(cell: Any) -> str:
             told += [f"{output.ename}: {output.evalue}"]
         else:
             told += output.data.get("text/plain", "").splitlines()
+            told += [f"[a picture, to be seen in {saved}]"] * has_picture(output.data)
     return "\n".join(told)
+
+
+def has_picture(data: dict[str, Any]) -> bool:
+    """Return whether an output has a picture, of the notebook's own or of ranks."""
+    return any(mime.startswith("image/") for mime in data) or "data:image/" in data.get("text/html", "")
 
 
 def table(info: dict[str, Any]) -> str:
