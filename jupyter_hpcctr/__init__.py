@@ -5,8 +5,6 @@ The rooms of this package, and what each may import, are drawn in ``docs/archite
 
 from __future__ import annotations
 
-from __future__ import annotations
-
 __version__ = "0.1.0"
 
 TYPE_CHECKING = False

@@ -99,7 +99,10 @@ def slurm_conf(directory: Path, shape: Shape, first_port: int, user: str, addres
 
 
 def task_prolog(shared_memory: Path) -> str:
-    """Return a script whose output becomes the tasks' environment: Open MPI 4's and 5's names for one thing.
+    """Return a script whose output becomes the tasks' environment: Open MPI 4's and 5's names for one thing, and UCX's.
+
+    Nodes that are one machine look to MPI like one node, and are none where each has a container: UCX would open
+    another process's files across user namespaces, which ends MPICH in MPI_Init, so it keeps to System V's memory.
 
     What the user has set stays, but not what a job's batch script got here, for its own node.
     """
@@ -108,6 +111,7 @@ def task_prolog(shared_memory: Path) -> str:
         lines.append(
             f'case "${name}" in ""|"{shared_memory}"/*) echo "export {name}={shared_memory}/$SLURMD_NODENAME";; esac'
         )
+    lines.append('[ -n "$UCX_TLS" ] || echo "export UCX_TLS=sysv,self"')
     return "\n".join([*lines, "exit 0"]) + "\n"
 
 

@@ -94,16 +94,16 @@ def checked(world: World, results: Mapping[int, Mapping[str, Any]], *, shares: b
     speeds = [f"{value:.1f} GB/s {where}" for value, where in measured if value]
     if speeds:
         lines.append("checked: " + ", ".join(speeds))
+    if not shares:
+        lines.append(
+            "the engine gives each rank a container of its own: MPI was told to copy messages by way of shared memory"
+        )
     if in_node and in_node < SLOW_GB_S:
         ok = False
-        lines.append(f"ranks of a node exchange only {in_node:.2f} GB/s: " + _why_slow(shares=shares))
+        lines.append(
+            f"ranks of a node exchange only {in_node:.2f} GB/s: CPUs are shared or busy, or MPI copies messages twice"
+        )
     return {"ok": ok, "lines": lines, "in_node_gb_s": in_node, "between_gb_s": between}
-
-
-def _why_slow(*, shares: bool) -> str:
-    if not shares:
-        return "the engine gives each rank a container of its own, so that they cannot read one another's memory"
-    return "CPUs are shared or busy, or the MPI copies messages twice"
 
 
 def ending(status: int | None, world: World, rank: int) -> str:

@@ -16,7 +16,6 @@ def start_nodes(config: Config, names: Sequence[str], invitation: Mapping[str, A
     values = {
         "@RANKS@": len(names),
         "@NODES@": len(names),
-        "@PER_NODE@": 1,
         "@NODELIST@": ",".join(names),
         "@CPUS@": 1,
         "@PMI@": "none",

@@ -11,6 +11,14 @@ from .config import Config, filled
 from .failure import RankError
 from .slots import Placement
 
+SEPARATE = {
+    "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+    "OMPI_MCA_btl_sm_single_copy_mechanism": "none",
+    "OMPI_MCA_smsc": "^cma,xpmem,knem",
+    "MPIR_CVAR_CH4_CMA_ENABLE": "0",
+    "UCX_TLS": "^posix,cma,xpmem,knem",
+}
+"""For ranks of a node in containers of their own: one may not read another's memory, and MPI hangs that tries."""
 _PMI = {"openmpi": "pmix", "mpich": "pmi2"}
 _OFF_SLURM = ("SLURM_", "PMI_", "PMIX_", "OMPI_COMM_")
 """Of the job's variables, those by which an mpiexec would take itself for a part of the job's step."""
@@ -71,6 +79,8 @@ class Launcher:
         # Without a container it is each node's own directory, which its wrappers know.
         inside = "" if config.dir_inside == config.dir else config.dir_inside
         spec |= {"argv": words, "inside": False, "dir_inside": inside}
+        if not config.plan["shares"]:
+            spec["env"] = {**SEPARATE, **spec["env"]}
         spec["cwd"] = config.run_dir if config.plan["enter"]["reads_env_file"] else config.workdir
         pattern = f"{config.plan['run_dir']}/kernel/{spec['world']}.json"
         return [config.plan["python"], "-S", "-E", config.plan["enter_script"], pattern, config.node], spec
@@ -81,7 +91,6 @@ class Launcher:
         values = {
             "@RANKS@": placement.ranks,
             "@NODES@": len(placement.nodes),
-            "@PER_NODE@": placement.per_node,
             "@NODELIST@": ",".join(node.name for node in placement.nodes),
             "@CPUS@": "" if placement.over else os.environ.get("SLURM_CPUS_PER_TASK", ""),
             "@PMI@": pmi,

@@ -89,6 +89,17 @@ def a_kernels_restart_ends_its_ranks(notebook):
     assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
 
 
+def test_ranks_of_mpich_run_in_its_image_on_both_nodes(site, start, mpich_image, image_policy):
+    site.configure(store=image_policy.store)
+    notebook = Notebook(start(image=mpich_image.reference, scheduler="slurm", nodes=2, ntasks_per_node=2))
+    code = "import numpy as np\nu = np.ones(1 << 20)\ncomm.Allreduce(MPI.IN_PLACE, u)\nprint(u[-1])"
+    assert notebook.said(COMM + code) == each("4.0")
+    assert "MPICH 4.0.2 by srun --mpi=pmi2" in notebook.cell("%mpirun status")
+    error, _ = notebook.fails("if comm.rank == 3:\n    1 / 0\ncomm.Barrier()")
+    assert "rank 3 of 4 failed with ZeroDivisionError" in error
+    assert notebook.said(COMM + "print(comm.allreduce(1))") == each("4")
+
+
 def test_figures_come_by_rank(notebook):
     code = "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.set_title(f'{comm.rank}')"
     content, published = notebook.running.run(f"%%mpirun\n{COMM}{code}")

@@ -182,15 +182,15 @@ SLOW = {"in_node_gb_s": 0.4, "between_gb_s": 11.0}
             {0: SLOW, 1: {}}, OPEN_MPI, True, False,
             [
                 "checked: 0.4 GB/s in a node, 11.0 GB/s between nodes",
-                "ranks of a node exchange only 0.40 GB/s: CPUs are shared or busy, or the MPI copies messages twice",
+                "ranks of a node exchange only 0.40 GB/s: CPUs are shared or busy, or MPI copies messages twice",
             ],
         ),
         (
             {0: SLOW, 1: {}}, OPEN_MPI, False, False,
             [
                 "checked: 0.4 GB/s in a node, 11.0 GB/s between nodes",
-                "ranks of a node exchange only 0.40 GB/s: the engine gives each rank a container of its own, "
-                "so that they cannot read one another's memory",
+                "the engine gives each rank a container of its own: MPI was told to copy messages by way of shared memory",
+                "ranks of a node exchange only 0.40 GB/s: CPUs are shared or busy, or MPI copies messages twice",
             ],
         ),
         (

@@ -250,3 +250,10 @@ def test_open_mpi_5_has_no_parts_of_orte():
     words = started({**OPEN_MPI, "version": "5.0.11"}, Placement(2, (Node("", 2),), 2, over=False), local=True).argv
     assert not {"isolated", "orte_tmpdir_base"} & set(words)
     assert "localhost:2" in words
+
+
+def test_ranks_in_containers_of_their_own_do_not_read_one_anothers_memory():
+    spec = started(OPEN_MPI, TWO_NODES, plan=dataclasses.replace(WITHOUT_IMAGE, shares=False)).spec
+    assert spec["env"]["OMPI_MCA_btl_vader_single_copy_mechanism"] == "none"
+    assert spec["env"]["UCX_TLS"] == "^posix,cma,xpmem,knem"
+    assert "UCX_TLS" not in started(OPEN_MPI, TWO_NODES).spec["env"]
