@@ -50,6 +50,8 @@ def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Ge
         yield from _wait_up(hub, world)
         if site.checked is None or site.checked["key"] != _key(world):
             site.checked = yield from check(hub, world)
+            for line in () if site.checked["ok"] else site.checked["lines"]:
+                hub.notice(line, level="warning")
     except BaseException:
         yield from site.end(world)
         raise

@@ -77,6 +77,12 @@ def test_the_world_is_asked_for_once(shell, hub):
     assert hub.of("execute")[-1]["start"]["ranks"] == 2
 
 
+def test_ranks_know_the_cell_by_the_number_that_the_notebook_shows(shell, hub):
+    numbers = [shell.run_cell("%%mpirun\npass", store_history=True).execution_count for _ in range(3)]
+    assert [request["cell"] for request in hub.of("execute")] == numbers
+    assert numbers == [numbers[0], numbers[0] + 1, numbers[0] + 2]
+
+
 def test_a_failed_rank_is_one_sentence_and_its_traceback(shell, hub):
     def execute(hub, request):
         hub.say("failure", ranks=[2], ename="ValueError", evalue="odd", traceback=["Traceback", "ValueError: odd"])

@@ -63,7 +63,7 @@ class Session:
         view = self._view(ranks, number, options.quiet, whole_cell=True)
         fields = {
             "code": body,
-            "cell": self._shell.execution_count,
+            "cell": self._shell.displayhook.prompt_count,  # execution_count is the next one's since IPython 9
             "ranks": options.rank,
             "timeout": options.timeout,
             **_limits(len(ranks)),
