@@ -208,13 +208,14 @@ def test_output_that_is_elsewhere_is_named():
     screen = Screen()
     view = view_of(screen, ranks=20)
     for rank in range(10):
-        event = {"event": "spilled", "rank": rank, "stream": "stdout", "path": f"/w/.mpirun/{rank}.out", "bytes": 1}
+        event = {"event": "spilled", "rank": rank, "stream": "", "path": f"/w/.mpirun/{rank}.txt", "bytes": 1}
         view.handle(event)
-        view.handle({**event, "bytes": 104_900_000})
+        view.handle({**event, "bytes": 104_900_000, "error": "No space: the rest was dropped" if rank == 1 else ""})
     view.close()
     ((_, text),) = screen.take()
     lines = text.splitlines()
-    assert lines[0] == "… rank 0 wrote 104.9 MB to stdout: all of it is in /w/.mpirun/0.out"
+    assert lines[0] == "… rank 0 wrote 104.9 MB: all of it is in /w/.mpirun/0.txt"
+    assert lines[1] == "… rank 1 wrote more, which is not all in /w/.mpirun/1.txt: No space: the rest was dropped"
     assert lines[8:] == ["… and so did 2 more, in /w/.mpirun"]
 
 

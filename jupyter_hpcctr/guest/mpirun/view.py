@@ -222,8 +222,11 @@ class View:
             lines.append(f"… {size(self._fold.left_out)} more were printed and are not shown")
         events = [self._spilled[key] for key in sorted(self._spilled)]
         for event in events[:SPILLED_MOST]:
-            what = f"{label([event['rank']])} wrote {size(event['bytes'])} to {event['stream']}"
-            lines.append(f"… {what}: all of it is in {event['path']}")
+            who, path = label([event["rank"]]), event["path"]
+            if event.get("error"):
+                lines.append(f"… {who} wrote more, which is not all in {path}: {event['error']}")
+            else:
+                lines.append(f"… {who} wrote {size(event['bytes'])}: all of it is in {path}")
         more = len(events) - SPILLED_MOST
         if more > 0:
             lines.append(f"… and so did {more} more, in {os.path.dirname(events[0]['path'])}")
