@@ -76,6 +76,7 @@ class Hub:
     def run(self) -> int:
         """Work until it is over."""
         try:
+            self.site.begin_to_look()
             while not self._over:
                 self._turn()
         finally:

@@ -38,6 +38,7 @@ class Site:
         self.lost_nodes: list[str] = []
         self._hub = hub
         self._launcher: Launcher | None = None
+        self._looking: Generator[None, None, dict[str, str]] | None = None
         self._names: list[str] = []
         self._others: list[Child] = []
 
@@ -46,9 +47,20 @@ class Site:
     def launcher(self) -> Generator[None, None, Launcher]:
         """Find out, once, how MPI programs are started here."""
         if self._launcher is None:
-            found = yield from look(self._hub.config)
+            looking, self._looking = self._looking or look(self._hub.config), None
+            found = yield from looking
             self._launcher = Launcher(self._hub.config, found)
         return self._launcher
+
+    def begin_to_look(self) -> None:
+        """Let the search for MPI run while the hub gets ready; whoever started the hub is about to ask."""
+        looking = look(self._hub.config)
+        try:
+            next(looking)
+        except StopIteration as stop:
+            self._launcher = Launcher(self._hub.config, stop.value)
+        else:
+            self._looking = looking
 
     def room(self) -> Generator[None, None, tuple[slots.Node, ...]]:
         """Return the nodes that are left, with their slots."""
