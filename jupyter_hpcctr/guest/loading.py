@@ -26,6 +26,8 @@ def package() -> str:
     """
     directory = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if not f"{path}/".startswith(f"{directory}/")]
+    if not __package__:  # it was imported by its file's name, which is a user's to give
+        sys.modules.pop(__name__, None)
     if NAME not in sys.modules:
         file = os.path.join(directory, "__init__.py")
         spec: Any = external.spec_from_file_location(NAME, file, submodule_search_locations=[directory])

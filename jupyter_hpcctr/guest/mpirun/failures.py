@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -38,6 +39,21 @@ def from_cell(trace: TracebackType | None, cells: Mapping[str, int]) -> Tracebac
             return each
         each = each.tb_next
     return trace
+
+
+def in_cell(trace: TracebackType | None, cells: Mapping[str, int]) -> bool:
+    """Whether the traceback begins in a cell."""
+    return trace is not None and trace.tb_frame.f_code.co_filename in cells
+
+
+def without_ours(error: BaseException) -> None:
+    """Take our frames off the end of a traceback: the user's line is what asked for what we refuse."""
+    directory = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    each = error.__traceback__
+    while each is not None and each.tb_next is not None:
+        if each.tb_next.tb_frame.f_code.co_filename.startswith(directory):
+            each.tb_next = None
+        each = each.tb_next
 
 
 def text(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 
+AGAIN_MS = 50
+_STALE_S = 0.5
+
+
 class Interrupts:
-    """Turns a wish to interrupt into a KeyboardInterrupt in the job that it was meant for.
+    """Turns a wish to interrupt into one KeyboardInterrupt in the job that it was meant for.
 
     As a context manager it holds one back in the main thread for as long as the body runs. Made in the main
     thread.
@@ -28,12 +33,15 @@ class Interrupts:
         self._main = threading.get_ident()
         self._lock = threading.Lock()
         self._expected = self._finished = 0
-        self._open = self._early = self._late = False
+        self._open = self._wanted = self._late = False
         self._held = 0
+        self._stale_until = 0.0
 
     def install(self) -> None:
         """Take SIGINT; in the main thread."""
         signal.signal(signal.SIGINT, self._on_signal)
+
+    # -- in the courier's thread
 
     def expect(self) -> None:
         """Note that a job is on its way to the main thread: an interrupt that follows it is for it."""
@@ -43,18 +51,36 @@ class Interrupts:
     def ask(self) -> None:
         """Interrupt the job that runs, or the one that is on its way; nothing where there is none."""
         with self._lock:
-            if self._open:
+            self._wanted = self._expected != self._finished
+            if self._wanted and self._open:
                 signal.pthread_kill(self._main, signal.SIGINT)
-            elif self._expected != self._finished:
-                self._early = True
 
-    def guarded(self, work: Callable[[], Result]) -> tuple[Optional[Result], Optional[KeyboardInterrupt]]:
-        """Run a job so that it can be interrupted; return its result, or how it was interrupted."""
+    def ask_again(self) -> bool:
+        """Repeat what has had no effect yet; return whether there is anything to repeat.
+
+        A signal that comes when the main thread is about to wait in C is seen after the wait.
+        """
+        with self._lock:
+            if self._wanted and self._open:
+                self._stale_until = time.monotonic() + _STALE_S
+                signal.pthread_kill(self._main, signal.SIGINT)
+            return self._wanted
+
+    # -- in the main thread
+
+    def guarded(
+        self, work: Callable[[], Result], *, at_once: bool = True
+    ) -> tuple[Optional[Result], Optional[KeyboardInterrupt]]:
+        """Run a job so that it can be interrupted; return its result, or how it was interrupted.
+
+        Unless ``at_once``, interrupts wait until the job calls ``begin``.
+        """
         self.install()  # the cell before may have taken the signal for itself
         result = stopped = None
         try:
             try:
-                self._begin()
+                if at_once:
+                    self.begin()
                 result = work()
             finally:
                 self._open = False
@@ -63,13 +89,20 @@ class Interrupts:
         self._open = self._late = False
         with self._lock:
             self._finished += 1
-            self._early = False
+            self._wanted = False
         return result, stopped
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Let interrupts through from here on.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            There was one already.
+        """
         with self._lock:
-            self._open, early, self._early = True, self._early, False
-        if early:
+            self._open, wanted, self._wanted = True, self._wanted, False
+        if wanted:
             raise KeyboardInterrupt
 
     def __enter__(self) -> None:
@@ -81,11 +114,28 @@ class Interrupts:
             return
         self._held -= 1
         if self._late and not self._held:
-            self._late = False
-            if self._open:
-                raise KeyboardInterrupt
+            self._deliver()
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
-        if self._open and not self._held:
+        if self._held:
+            self._late = self._open
+        elif _is_lost_in(frame):
+            self._wanted = self._open  # and is repeated
+        else:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        if not self._open:
+            return
+        wanted, self._wanted, self._late = self._wanted, False, False
+        if wanted or time.monotonic() > self._stale_until:
             raise KeyboardInterrupt
-        self._late = self._open
+
+
+def _is_lost_in(frame: FrameType | None) -> bool:
+    """Whether an exception would be: Python ignores those of destructors and of weak references' callbacks."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__" or frame.f_code.co_filename.endswith(("weakref.py", "_weakrefset.py")):
+            return True
+        frame = frame.f_back
+    return False

@@ -24,7 +24,7 @@ if __name__ == "__main__":  # by its path, in an image that has not installed us
 
 from .. import boot, startup
 from .courier import Courier, end_with_parent, python
-from .interrupts import Interrupts
+from .interrupts import AGAIN_MS, Interrupts
 from .stdio import Stdio
 
 TYPE_CHECKING = False
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from .shell import Shell
 
+BROKEN = 70  # sysexits.h: EX_SOFTWARE
+
 
 def main(argv: list[str]) -> None:
     """Become a rank; never returns."""
@@ -42,11 +44,15 @@ def main(argv: list[str]) -> None:
     if cache:
         cache += "-rank"
     cached = bool(cache) and startup.install(cache)
-    rank.start()
-    if cache and not cached and rank.number == 0:
-        options = {"delay_s": boot.RECORD_AFTER_S}
-        threading.Thread(target=startup.record, args=(cache,), kwargs=options, daemon=True).start()
-    rank.serve()
+    try:
+        rank.start()
+        if cache and not cached and rank.number == 0:
+            options = {"delay_s": boot.RECORD_AFTER_S}
+            threading.Thread(target=startup.record, args=(cache,), kwargs=options, daemon=True).start()
+        rank.serve()
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    os._exit(BROKEN)  # the interpreter's own end would finalize MPI, and wait there for ranks that are gone
 
 
 class Rank:
@@ -62,7 +68,7 @@ class Rank:
         self._main = threading.get_ident()
         self._jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._interrupts = Interrupts()
-        self._courier = Courier(f"ipc://{self.directory}/world", f"{world}.{self.number}", self._hear)
+        self._courier = Courier(f"ipc://{self.directory}/world", f"{world}.{self.number}", self._hear, self._turn)
         self._stdio = Stdio(env.pop("HPCCTR_TOKEN"), self._say, self._interrupts)
         self._shell: Optional[Shell] = None
 
@@ -73,6 +79,7 @@ class Rank:
         faulthandler.enable(2, all_threads=False)
         faulthandler.register(signal.SIGUSR1, 2, all_threads=False)
         self._interrupts.install()
+        self._courier.connect()
         self._courier.start()
         boot.writable_homes(self.directory)
         mpi, error = start_mpi()
@@ -80,7 +87,7 @@ class Rank:
         try:
             from . import shell
 
-            self._shell = shell.make(self._show)
+            self._shell = shell.make(self._show, self._interrupts.begin)
         except ImportError as missing:
             os.write(2, f"{python()} of the image cannot run cells: {missing}\n".encode())
             os._exit(boot.NO_IPYKERNEL)
@@ -118,6 +125,9 @@ class Rank:
             self._interrupts.expect()
             self._jobs.put(message)
 
+    def _turn(self) -> int | None:
+        return AGAIN_MS if self._interrupts.ask_again() else None
+
     def _lines(self) -> list[str]:
         lines = self._shell.stands(self._main) if self._shell is not None and self._busy else []
         return lines or [self._doing]
@@ -128,8 +138,9 @@ class Rank:
         shell, self._cell = self._shell, int(job["cell"])
         assert shell is not None  # noqa: S101  (start has made it)
         self._begin(f"is in cell {self._cell}")
+        self._stdio.restore()
         try:
-            failure, stopped = self._interrupts.guarded(lambda: shell.run(job["code"], self._cell))
+            failure, stopped = self._interrupts.guarded(lambda: shell.run(job["code"], self._cell), at_once=False)
             if stopped is not None:
                 failure = shell.described(stopped)
         except BaseException as error:  # a hook of the user's, or IPython itself

@@ -84,6 +84,7 @@ class Shell(InteractiveShell):
     """Runs cells and says how they failed."""
 
     caught: Optional[Failure] = None
+    began: Callable[[], None]
     _stopping = False
     _loop: Any = None
 
@@ -109,6 +110,11 @@ class Shell(InteractiveShell):
         cells: dict[str, int] = self.compile._filename_map
         return cells
 
+    async def run_code(self, *args: Any, **kwargs: Any) -> Any:
+        """Run code of the user's; until then nothing is interrupted, for IPython may lose what it catches."""
+        self.began()
+        return await super().run_code(*args, **kwargs)  # type: ignore[no-untyped-call,unused-ignore]
+
     def stands(self, thread: int) -> list[str]:
         """Return where a thread stands in the user's code; its awaits, where it is in none."""
         lines = stacks.where(thread, self.cells)
@@ -120,6 +126,10 @@ class Shell(InteractiveShell):
     def described(self, error: BaseException) -> Failure:
         """Describe an exception that was shown nowhere."""
         trace = failures.from_cell(error.__traceback__, self.cells)
+        if failures.is_group(error):
+            return failures.plain(error, self.cells)
+        if isinstance(error, KeyboardInterrupt) and not failures.in_cell(trace, self.cells):
+            return failures.failure(error, ["KeyboardInterrupt: when no line of the cell was running"])
         try:
             lines = self.InteractiveTB.structured_traceback(type(error), error, trace, tb_offset=0)
         except Exception:  # as IPython says: "unexpected exception formatting exception"
@@ -139,12 +149,13 @@ class Shell(InteractiveShell):
         """Note how the cell failed. ``%tb`` shows what is long past: that is printed."""
         error = exc_tuple[1] if exc_tuple else failures.current()
         last: BaseException | None = getattr(sys, "last_value", None)
-        if error is None and last is not None:
-            print("\n".join(self.described(last)["traceback"]))
-        elif isinstance(error, SystemExit):
+        if error is None:
+            print("There was no exception." if last is None else "\n".join(self.described(last)["traceback"]))
+            return
+        failures.without_ours(error)
+        if isinstance(error, (SystemExit, KeyboardInterrupt)) or failures.is_group(error):
+            self._get_exc_info(exc_tuple)  # type: ignore[no-untyped-call,unused-ignore]  # for %tb
             self._note(self.described(error))
-        elif error is not None and failures.is_group(error):
-            self._note(failures.plain(error, self.cells))
         else:
             super().showtraceback(exc_tuple, *args, **kwargs)
 
@@ -156,6 +167,9 @@ class Shell(InteractiveShell):
         """Note the wrong use of a magic."""
         self._note(failures.failure(exc, [f"UsageError: {exc}"]))
 
+    def _format_exception_for_storage(self, exception: Any, *_: object, **__: object) -> Any:
+        return self.caught or failures.failure(exception, [])  # IPython would format the whole traceback again
+
     def _note(self, failure: Failure) -> None:
         if self.caught is not None:  # the cell went on behind it
             print("\n".join(self.caught["traceback"]), file=sys.stderr)
@@ -165,6 +179,17 @@ class Shell(InteractiveShell):
         """Do what ``exit`` and ``quit`` of IPython ask for."""
         __tracebackhide__ = True
         raise SystemExit
+
+    def enable_gui(self, gui: Any = None) -> None:
+        """Let ``%matplotlib inline`` be; there is no other event loop.
+
+        Raises
+        ------
+        ValueError
+            Another one is asked for.
+        """
+        if gui not in (None, "", "inline"):
+            raise ValueError(f"ranks have no window for {gui!r}: use '%matplotlib inline'")
 
     def run_async(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a cell that awaits; one that is interrupted does not go on with the next."""
@@ -210,8 +235,16 @@ def bundle(data: Any) -> Any:
     return data
 
 
-def make(show: Show) -> Shell:
-    """Make the one shell of this process, whose display messages ``show`` is called with."""
+def make(show: Show, began: Callable[[], None]) -> Shell:
+    """Make the one shell of this process.
+
+    Parameters
+    ----------
+    show
+        Called with each message of ``display``.
+    began
+        Called when code of the user's is about to run; may raise KeyboardInterrupt.
+    """
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as ipykernel does
     from IPython.core import compilerop, displayhook, displaypub, interactiveshell
 
@@ -219,6 +252,7 @@ def make(show: Show) -> Shell:
         "display_pub_class": type("Publisher", (Publisher, displaypub.DisplayPublisher), {"show": staticmethod(show)}),
         "displayhook_class": type("Hook", (Hook, displayhook.DisplayHook), {"show": staticmethod(show)}),
         "compiler_class": type("Compiler", (Compiler, compilerop.CachingCompiler), {}),
+        "began": staticmethod(began),
     }
     kind: Any = type("Shell", (Shell, interactiveshell.InteractiveShell), members)
     sys.argv, sys.path[:0] = [""], [""]  # a cell's imports begin where it runs

@@ -45,9 +45,13 @@ def waiting(tasks: Any, cells: Mapping[str, int]) -> list[str]:
     """Return where the tasks of an event loop wait that run code of cells; for a cell that awaits."""
     lines: list[str] = []
     for task in tasks:
-        frames = [frame for frame in task.get_stack() if frame.f_code.co_filename in cells]
-        lines += [f"{line(frame, cells)} (awaits)" for frame in frames]
-    return shortened(sorted(lines))
+        awaited = task.get_coro()
+        while awaited is not None:
+            frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+            if frame is not None and frame.f_code.co_filename in cells:
+                lines.append(f"{line(frame, cells)} (awaits)")
+            awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+    return shortened(lines)
 
 
 def line(frame: FrameType, cells: Mapping[str, int]) -> str:

@@ -43,6 +43,12 @@ class Stdio:
         getpass.getpass = _refusing("getpass()")
         sys.breakpointhook = _refusing("breakpoint()")
 
+    def restore(self) -> None:
+        """Give the next cell streams, where one has left none: IPython does not run without."""
+        for name in ("stdout", "stderr"):
+            if not hasattr(getattr(sys, name, None), "write"):
+                setattr(sys, name, getattr(sys, f"__{name}__"))
+
     def say(self, message: dict[str, Any]) -> None:
         """Send a message that the relay is to pass on behind all that was printed before it."""
         self.flush()
