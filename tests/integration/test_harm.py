@@ -276,13 +276,16 @@ def test_a_job_that_is_heard_is_never_lost(alive, told):
 
 DYING = """
 import os, sys, threading
+from ipykernel.kernelapp import IPKernelApp
+app = IPKernelApp.instance()
+app.initialize(["-f", sys.argv[1]])
 threading.Timer(1, os._exit, (3,)).start()
-from ipykernel.kernelapp import launch_new_instance
-launch_new_instance(argv=["-f", sys.argv[1]])
+app.start()
 """
 
 
 def test_a_kernel_that_the_server_gives_up_takes_its_job_with_it(site, serve):
+    (site.config / "jupyter_server_config.json").write_text('{"KernelRestarter": {"time_to_dead": 1.0}}')
     server = serve()
     name = site.kernelspec("dying", **BARE, argv=[sys.executable, "-c", DYING, "{connection_file}"])
     server.open_notebook("a.ipynb", name)
