@@ -12,7 +12,7 @@ from .slots import Placement
 from .world import World
 
 if TYPE_CHECKING:
-    from .hub import Hub
+    from .hub import Flow, Hub
 
 UP_PATIENCE_S = 180.0
 CHECK_PATIENCE_S = 5.0
@@ -33,6 +33,7 @@ def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Ge
     site = hub.site
     world = site.world
     if world is not None and world.state == "running" and not wanted.get("fresh"):
+        refuse_ended(hub, world)
         _fits(world, wanted)
         return world
     launcher = yield from site.launcher()
@@ -41,13 +42,13 @@ def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Ge
         yield from site.retire(world)
     for reason in placement.reasons:
         hub.notice(reason, level="warning")
-    yield from site.reach(placement)
+    yield from site.reach(placement, behind=behind)
     program = list(hub.config.plan["rank_argv"])
     start = launcher.start(site.new_name(), program, placement, pmi=wanted.get("pmi"), extra={})
     hub.notice(f"starting {placement.ranks} rank{'s' * (placement.ranks != 1)} …", fleeting=True)
     world = site.world = site.launch(start, placement)
     try:
-        yield from _wait_up(hub, world)
+        yield from _wait_up(hub, world, behind=behind)
         if site.checked is None or site.checked["key"] != _key(world):
             site.checked = yield from check(hub, world)
             for line in () if site.checked["ok"] else site.checked["lines"]:
@@ -58,6 +59,31 @@ def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Ge
     world.state = "running"
     world.wanted = dict(wanted)
     return world
+
+
+def refuse_ended(hub: Hub, world: World) -> None:
+    """Start a world anew, behind the request, of which ranks have ended since the last one.
+
+    Raises
+    ------
+    RankError
+        Some have: what the next cell needs is lost.
+    """
+    if world.ended:
+        hub.behind(again(hub, world))
+        hint = (
+            "they are being started again; what they held in memory is lost: run the cells that make it, then this one"
+        )
+        raise RankError("RanksLost", f"{explain.ended(world)} since the last cell", hint=hint)
+
+
+def again(hub: Hub, world: World) -> Flow:
+    """End a broken world and start it anew, with fewer ranks where a node is lost."""
+    world.state = "broken"
+    yield from hub.site.end(world)
+    wanted = {**world.wanted, "ranks": world.ranks, "oversubscribe": world.placement.over, "again": True}
+    yield from bring_up(hub, wanted, behind=True)
+    return {}
 
 
 def _fits(world: World, wanted: Mapping[str, Any]) -> None:
@@ -88,7 +114,7 @@ def placed(hub: Hub, wanted: Mapping[str, Any]) -> Generator[None, None, Placeme
     )
 
 
-def _wait_up(hub: Hub, world: World) -> Generator[None, None, None]:
+def _wait_up(hub: Hub, world: World, *, behind: bool) -> Generator[None, None, None]:
     until = time.monotonic() + UP_PATIENCE_S
     while len(world.up) < world.ranks:
         for _ in world.drain():
@@ -100,7 +126,7 @@ def _wait_up(hub: Hub, world: World) -> Generator[None, None, None]:
                 explain.hint_pmi(world, (yield from explain.offered(hub.config))) if found_none else explain.HINT_FAILED
             )
             raise RankError("RanksFailed", explain.not_started(world), hint=hint)
-        if hub.interrupts:
+        if hub.interrupts and not behind:  # else they are another request's
             raise RankError("Interrupted", "interrupted while the ranks were starting")
         if time.monotonic() > until:
             raise RankError("RanksFailed", explain.too_slow(world, UP_PATIENCE_S), hint=explain.HINT_FAILED)

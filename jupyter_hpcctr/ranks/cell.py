@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import explain
-from .bringup import bring_up
+from .bringup import again, bring_up
 from .failure import RankError
 from .output import Output
 from .world import World
@@ -146,17 +146,8 @@ def _settle(hub: Hub, cell: Cell) -> Generator[None, None, bool]:
     cell.output.flush()
     if not cell.pending and not cell.gone:
         return False
-    world.state = "broken"
-    hub.behind(_again(hub, world))
+    hub.behind(again(hub, world))
     return True
-
-
-def _again(hub: Hub, world: World) -> Flow:
-    """End a broken world and start it anew, with fewer ranks where a node is lost."""
-    yield from hub.site.end(world)
-    wanted = {**world.wanted, "ranks": world.ranks, "oversubscribe": world.placement.over, "again": True}
-    yield from bring_up(hub, wanted, behind=True)
-    return {}
 
 
 def _tell_stacks(hub: Hub, cell: Cell) -> Generator[None, None, None]:

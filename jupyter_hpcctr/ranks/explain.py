@@ -106,6 +106,14 @@ def checked(world: World, results: Mapping[int, Mapping[str, Any]], *, shares: b
     return {"ok": ok, "lines": lines, "in_node_gb_s": in_node, "between_gb_s": between}
 
 
+def ended(world: World) -> str:
+    """Say which ranks have ended, and how the first of them did."""
+    first = next(iter(world.ended))
+    others = world.ended.keys() - {first}
+    more = f", and {ranges(others)} with it," if others else ""
+    return f"rank {first} {ending(world.ended[first], world, first)}{more}"
+
+
 def ending(status: int | None, world: World, rank: int) -> str:
     """Say how a rank's process ended; ``status`` is minus the signal where one ended it."""
     if status is None:

@@ -40,6 +40,8 @@ def _restart(hub: Hub, request: Mapping[str, Any]) -> Flow:
 
 def _stop(hub: Hub, request: Mapping[str, Any]) -> Generator[None, None, dict[str, Any]]:
     while hub.busy_behind:
+        if hub.interrupts:
+            raise RankError("Interrupted", "interrupted while the ranks were starting, which goes on")
         yield
     world = hub.site.world
     if world is not None:

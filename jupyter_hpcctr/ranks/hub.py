@@ -112,7 +112,8 @@ class Hub:
         except StopIteration as stop:
             result = stop.value
         except RankError as error:
-            result = {"status": "refused", "etype": error.etype, "message": str(error), "hint": error.hint}
+            status = "interrupted" if error.etype == "Interrupted" else "refused"
+            result = {"status": status, "etype": error.etype, "message": str(error), "hint": error.hint}
         except Exception as error:
             log.exception("a flow failed")
             result = {
@@ -155,7 +156,7 @@ class Hub:
                 return
             request = json.loads(text)
             if request["op"] == "interrupt":
-                self.interrupts += 1
+                self.interrupts += self._flow is not None
             elif self._flow is not None and request["op"] != "status":
                 self._answer(client, request, {"status": "refused", "etype": "Busy", "message": "another cell runs"})
             elif request["op"] == "status":

@@ -35,7 +35,12 @@ def find() -> str:
     """
     if _started and _started[0][0].code is None:
         return _started[0][1]
-    _started.clear()
+    if "HPCCTR_RANK" in os.environ:
+        raise RankError(
+            "NestedRanks", "this is a rank already: begin the notebook's cell with %%mpirun, not the ranks'"
+        )
+    while _started:  # one that was killed leaves its directory behind
+        shutil.rmtree(os.path.dirname(_started.pop()[1]), ignore_errors=True)
     child, directory = _start()
     _started.append((child, directory))
     return directory

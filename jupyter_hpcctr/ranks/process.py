@@ -9,7 +9,7 @@ import signal
 from typing import Any
 
 from .bundle import Bundle
-from .fifo import Fifo
+from .fifo import CAPACITY, Fifo
 from .spill import Spill
 
 
@@ -31,6 +31,7 @@ class RankProcess:
         self.spill: Spill | None = None
         self._pid_fd = -1
         self._waiting: collections.deque[tuple[int, str, tuple[Any, ...]]] = collections.deque()
+        self._passed = 0
 
     def entered(self, pid: int) -> None:
         """Remember the process itself; one that has ended already is none."""
@@ -53,8 +54,8 @@ class RankProcess:
         """Hand on what is in order by now."""
         while True:
             for stream, fifo in (("stdout", self.out), ("stderr", self.err)):
-                while fifo.pieces and isinstance(fifo.pieces[0], str):
-                    self._text(bundle, stream, str(fifo.pieces.popleft()))
+                while fifo.pieces and not self._is_ahead(fifo.pieces[0]):
+                    self._text(bundle, stream, fifo.pieces.popleft())
             if self.gone:
                 self._forget_marks()
             elif not self._passed_mark():
@@ -67,11 +68,16 @@ class RankProcess:
             elif not (self.out.pieces or self.err.pieces):
                 return
 
+    def _is_ahead(self, piece: str | int) -> bool:
+        """Whether it is a mark that has not been passed: a forked child may repeat its parent's."""
+        return isinstance(piece, int) and piece > self._passed
+
     def _passed_mark(self) -> bool:
         """Drop a mark from both, when it is at the head of both and its message has come."""
         heads = [fifo.pieces[0] if fifo.pieces else None for fifo in (self.out, self.err)]
         if None in heads or not self._waiting or heads[0] != heads[1] or heads[0] != self._waiting[0][0]:
             return False
+        self._passed = self._waiting[0][0]
         self._forget_marks()
         return True
 
@@ -80,7 +86,9 @@ class RankProcess:
             if fifo.pieces and isinstance(fifo.pieces[0], int):
                 fifo.pieces.popleft()
 
-    def _text(self, bundle: Bundle, stream: str, text: str) -> None:
+    def _text(self, bundle: Bundle, stream: str, text: str | int) -> None:
+        if isinstance(text, int):
+            return
         shown = text if self.spill is None else self.spill.take(text)
         if shown:
             bundle.add("out", [self.rank], stream, shown)
@@ -93,7 +101,7 @@ class RankProcess:
     def end(self, bundle: Bundle) -> None:
         """Read what is left after the process has ended, and say that it is gone."""
         for fifo in (self.out, self.err):
-            fifo.read(most=1 << 30)
+            fifo.read(most=2 * CAPACITY)  # all that can be there; what it has left behind may go on for ever
         self.gone = True
         self.pump(bundle)
         self._close_spill(bundle)

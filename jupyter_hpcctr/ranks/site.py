@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import time
@@ -15,7 +16,7 @@ from .failure import RankError
 from .found import answer, look
 from .launch_nodes import start_nodes
 from .launcher import Launcher, Start
-from .nodes import Node
+from .nodes import Node, OtherNode
 from .slots import Placement
 from .world import World
 
@@ -36,6 +37,8 @@ class Site:
         self.checked: dict[str, Any] | None = None
         self.asks = 0
         self.lost_nodes: list[str] = []
+        self.given_up: set[int] = set()
+        """Asks for values that nobody waits for any more."""
         self._hub = hub
         self._launcher: Launcher | None = None
         self._looking: Generator[None, None, dict[str, str]] | None = None
@@ -83,7 +86,7 @@ class Site:
             raise RankError("NodesUnknown", f"Slurm does not say which nodes this job has: {' '.join(names)}")
         return names
 
-    def reach(self, placement: Placement) -> Generator[None, None, None]:
+    def reach(self, placement: Placement, *, behind: bool = False) -> Generator[None, None, None]:
         """Have a process on each other node of a placement.
 
         Raises
@@ -102,8 +105,14 @@ class Site:
         self._others.append(child)
         until = time.monotonic() + NODES_PATIENCE_S
         while absent := [name for name in missing if hub.node(name) is None]:
-            if child.code is not None or time.monotonic() > until or hub.interrupts:
+            interrupted = bool(hub.interrupts) and not behind
+            if child.code is not None or time.monotonic() > until or interrupted:
                 child.end(patience_s=1)
+                if interrupted:
+                    raise RankError(
+                        "Interrupted",
+                        f"interrupted while {', '.join(absent)} {'was' if len(absent) == 1 else 'were'} being reached",
+                    )
                 with open(log, encoding="utf-8", errors="replace") as file:
                     words = file.read().strip()[-2000:]
                 raise RankError(
@@ -169,9 +178,21 @@ class Site:
             self.world = None
 
     def receive(self, node: str, world: str, items: list[Item]) -> None:
-        """Hand what a node tells to its world."""
+        """Hand what a node tells to its world; a value that comes too late is removed."""
+        for kind, _, *rest in items:
+            if kind == "pulled" and rest[0]["ask"] in self.given_up:
+                self.remove(node, rest[0]["segment"])
         if world in self.worlds:
             self.worlds[world].receive(node, items)
+
+    def remove(self, node: str, segment: Mapping[str, Any] | None) -> None:
+        """Remove a segment that a rank of a node has made, and nobody will fetch."""
+        there = self._hub.node(node)
+        if segment is not None and isinstance(there, OtherNode):
+            there.send({"op": "drop", "path": segment["path"]}, None)
+        elif segment is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(segment["path"])
 
     def lost(self, name: str) -> None:
         """Count a node that is silent as lost: nothing is started there any more."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .bringup import bring_up
+from .bringup import bring_up, refuse_ended
 from .cell import chosen
 from .failure import RankError
 from .nodes import OtherNode
@@ -42,6 +40,7 @@ def pull(hub: Hub, request: Mapping[str, Any]) -> Flow:
     world = hub.site.world
     if world is None or world.state != "running":
         raise RankError("NoRanks", "no ranks are running, so nothing can be pulled", hint="run an %%mpirun cell first")
+    refuse_ended(hub, world)
     ranks = chosen(request, world)
     message = {"op": "pull", "ask": hub.site.ask(), "name": request["name"]}
     said: dict[int, dict[str, Any]] = {}
@@ -56,6 +55,7 @@ def pull(hub: Hub, request: Mapping[str, Any]) -> Flow:
                 segment = yield from hub.traffic.gather(segment, node)
             found[rank] = {"header": said[rank]["header"], "segment": segment}
     except BaseException:
+        hub.site.given_up.add(message["ask"])
         _drop(hub, world, said, found)
         raise
     return {"status": "ok", "values": found}
@@ -64,15 +64,10 @@ def pull(hub: Hub, request: Mapping[str, Any]) -> Flow:
 def _drop(hub: Hub, world: World, said: Mapping[int, Any], found: Mapping[int, Any]) -> None:
     """Remove the segments that nobody will fetch any more."""
     for rank in said:
-        node = hub.node(world.places.get(rank, ""))
-        segment = found[rank]["segment"] if rank in found else said[rank].get("segment")
-        if segment is None:
-            continue
-        if isinstance(node, OtherNode) and rank not in found:
-            node.send({"op": "drop", "path": segment["path"]}, None)
+        if rank in found:  # it has been copied to this node
+            hub.site.remove(hub.own.name, found[rank]["segment"])
         else:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(segment["path"])
+            hub.site.remove(world.places.get(rank, ""), said[rank].get("segment"))
 
 
 def ask(

@@ -212,6 +212,15 @@ def test_an_interrupt_is_handed_on_and_the_answer_still_read(shell, hub):
     assert run(shell, "%%mpirun\npass")[1].stdout == "ranks 0–3 │ next\n"
 
 
+def test_values_that_came_with_an_interrupt_are_removed(shell, hub, tmp_path):
+    (tmp_path / "values").write_bytes(b"u")
+    sent = {"header": {}, "segment": {"path": str(tmp_path / "values"), "bytes": 1}}
+    hub.scripts["pull"] = lambda hub, request: {"status": "interrupted", "values": {"0": sent}}
+    result, _ = run(shell, "%mpirun pull u")
+    assert isinstance(result.error_in_exec, Interrupted)
+    assert not (tmp_path / "values").exists()
+
+
 def test_a_hub_that_ends_is_told_of_and_the_next_cell_finds_another(shell, hub):
     def execute(hub, request):
         hub._running = False

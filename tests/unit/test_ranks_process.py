@@ -1,6 +1,7 @@
 """One rank as its relay sees it: what it prints and what it says otherwise, in the order in which it did."""
 
 import os
+import threading
 
 import pytest
 
@@ -160,3 +161,33 @@ def test_a_process_that_has_ended_already_gets_no_signal(rank):
     rank.process.entered(pid)
     rank.process.signal(15)
     assert rank.process.pid == pid
+
+
+def test_marks_that_a_forked_child_repeats_keep_nothing_back(rank):
+    for seq in (1, 1, 2, 1):
+        rank.print(seq, seq)
+    rank.process.say(1, "display", "first")
+    rank.process.say(2, "done", "second")
+    assert rank.told() == [("display", "first"), ("done", "second")]
+    rank.print("text", None)
+    rank.print(3, 3)
+    rank.process.say(3, "done", "third")
+    assert rank.told() == [("out", "stdout", "text"), ("done", "third")]
+
+
+def test_what_a_rank_has_left_behind_may_print_for_ever(rank):
+    going = True
+
+    def flood():
+        while going:
+            os.write(rank.out, b"x" * 65536)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        rank.process.end(rank.bundle)
+        assert sum(len(item[3]) for item in rank.bundle.take() if item[0] == "out") < 4_000_000
+    finally:
+        going = False
+        rank.process.out.read(most=1 << 20)
+        thread.join()

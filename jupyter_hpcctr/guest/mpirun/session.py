@@ -173,6 +173,7 @@ class Session:
         status = end.get("status")
         if status != "ok":
             self._world = None
+            _unlink(end.get("values") or {})  # interrupted when they had just come
             raise _problem(op, end, view)
         if end.get("world"):
             self._world, self._connection = end["world"], self._client.connections
@@ -199,10 +200,15 @@ class Session:
                 except DataError as error:
                     raise MpirunError(f"{name} of rank {rank} cannot be read here: {error}") from None
         finally:
-            for sent in found.values():
-                if sent["segment"] is not None:  # what is mapped stays
-                    Segment(sent["segment"]["path"], 0).unlink()
+            _unlink(found)  # what is mapped stays
         return values
+
+
+def _unlink(values: Event) -> None:
+    """Remove the segments of values that were pulled."""
+    for sent in values.values():
+        if sent["segment"] is not None:
+            Segment(sent["segment"]["path"], 0).unlink()
 
 
 def _size(options: Options) -> Event:
@@ -227,7 +233,7 @@ def _problem(op: str, end: Event, view: View | None) -> BaseException:
     status = end.get("status", "error")
     message = end.get("message") or _what_happened(status, view)
     hints = [end["hint"]] if end.get("hint") else []
-    if op == "execute" and status != "refused":
+    if op == "execute" and status != "refused" and "respawned" in end:  # else it has not begun
         if end.get("respawned"):
             after = "The ranks were ended and started again: what they held in memory is lost."
         else:

@@ -1,0 +1,108 @@
+"""What becomes of a world between requests, without any process: the hub's own parts, and ranks that are played."""
+
+import types
+
+import pytest
+
+from jupyter_hpcctr.ranks import bringup, values
+from jupyter_hpcctr.ranks.failure import RankError
+from jupyter_hpcctr.ranks.launcher import Start
+from jupyter_hpcctr.ranks.site import Site
+from jupyter_hpcctr.ranks.slots import Node, Placement
+from jupyter_hpcctr.ranks.world import World
+
+
+class Hub:
+    """As much of a hub as a flow sees."""
+
+    def __init__(self):
+        self.interrupts, self.background, self.told = 0, None, []
+        self.own = types.SimpleNamespace(name="n1", tell=lambda world, message, ranks: self.told.append(message))
+        self.config = types.SimpleNamespace(plan={})
+        self.site = Site(self)
+
+    busy_behind = property(lambda self: self.background is not None)
+
+    def node(self, name):
+        return self.own if name in ("", "n1") else None
+
+    def behind(self, flow):
+        self.background = flow
+
+
+@pytest.fixture
+def hub(tmp_path):
+    made = Hub()
+    placement = Placement(2, (Node("", 2),), 2, over=False)
+    world = made.site.world = World("w", placement, Start([], {}, {}, "mpiexec"), log=str(tmp_path / "log"))
+    made.site.worlds["w"] = world
+    world.receive("n1", [["entered", [rank], 100 + rank] for rank in (0, 1)])
+    world.state = "running"
+    return made
+
+
+def until_end(flow):
+    while True:
+        try:
+            next(flow)
+        except StopIteration as stop:
+            return stop.value
+
+
+@pytest.mark.parametrize("ask", [lambda hub: bringup.bring_up(hub, {}), lambda hub: values.pull(hub, {"name": "u"})])
+def test_ranks_that_ended_between_cells_are_told_of_and_started_again(hub, ask):
+    hub.site.world.receive("n1", [["gone", [1], -9], ["gone", [0], -15]])
+    with pytest.raises(
+        RankError, match="^rank 1 was ended by SIGKILL, and rank 0 with it, since the last cell$"
+    ) as error:
+        until_end(ask(hub))
+    assert error.value.etype == "RanksLost"
+    assert "started again" in error.value.hint
+    assert hub.busy_behind
+
+
+def test_a_world_without_losses_is_kept(hub):
+    assert until_end(bringup.bring_up(hub, {})) is hub.site.world
+    assert not hub.busy_behind
+
+
+def test_an_interrupt_ends_the_request_and_not_what_is_started_behind_it(hub):
+    hub.interrupts = 1
+    with pytest.raises(RankError, match="interrupted while the ranks were starting"):
+        until_end(bringup._wait_up(hub, hub.site.world, behind=False))
+    starting = bringup._wait_up(hub, hub.site.world, behind=True)
+    next(starting)
+    mpi = {"rank": 0, "size": 2, "library": "Open MPI v4.1.4"}
+    hub.site.world.receive("n1", [["up", [rank], {"mpi": mpi, "mpi_error": None}] for rank in (0, 1)])
+    until_end(starting)
+
+
+def test_a_value_that_comes_after_an_interrupt_is_removed(hub, tmp_path):
+    files = [tmp_path / "early", tmp_path / "late", tmp_path / "wanted"]
+    for file in files:
+        file.write_bytes(b"u")
+    pulled = [{"ask": 1, "header": {}, "segment": {"path": str(file), "bytes": 1}, "error": None} for file in files]
+    flow = values.pull(hub, {"name": "u", "ranks": None})
+    next(flow)
+    assert [message["ask"] for message in hub.told] == [1]
+    hub.site.receive("n1", "w", [["pulled", [0], pulled[0]]])
+    next(flow)
+    hub.interrupts = 1
+    with pytest.raises(RankError, match="interrupted while values were moved"):
+        next(flow)
+    hub.site.receive("n1", "w", [["pulled", [1], pulled[1]], ["pulled", [1], {**pulled[2], "ask": 2}]])
+    assert [file.exists() for file in files] == [False, False, True]
+
+
+def test_an_interrupt_while_nodes_are_reached_says_so(hub, monkeypatch):
+    child = types.SimpleNamespace(code=None, end=lambda patience_s: None)
+    monkeypatch.setattr("jupyter_hpcctr.ranks.site.start_nodes", lambda *args: child)
+    hub.open_switchboard = lambda: types.SimpleNamespace(invitation={})
+    hub.notice = lambda *args, **kwargs: None
+    hub.config.run_dir = "/none"
+    flow = hub.site.reach(Placement(2, (Node("n1", 1), Node("n2", 1)), 1, over=False))
+    next(flow)
+    hub.interrupts = 1
+    with pytest.raises(RankError, match="interrupted while n2 was being reached") as error:
+        next(flow)
+    assert error.value.etype == "Interrupted"
