@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import time
 
 import numpy as np
 import pytest
@@ -202,6 +203,15 @@ def test_a_failure_is_told_with_the_users_frames_alone(world, code):
     if ename not in ("UsageError", "E"):
         assert f"In[{world._cell}]" in shown or f"cell {world._cell}" in shown
     assert both(world.run("1 + 1"), "shown")[0]["content"]["data"] == {"text/plain": "2"}
+
+
+def test_a_very_long_traceback_takes_no_seconds(world):
+    world.run("1 / 0")  # what IPython imports for its first traceback is not what is measured
+    begin = time.monotonic()
+    error = both(world.run("def r(n): return r(n + 1)\nr(0)"), "error")
+    assert time.monotonic() - begin < 1.5
+    assert error.ename == "RecursionError" and re.search(r"… \d{3,} calls in the middle", error.traceback[-2])
+    assert len("\n".join(error.traceback)) < 50_000
 
 
 @pytest.mark.skipif("sys.version_info < (3, 11)", reason="groups are new in Python 3.11")

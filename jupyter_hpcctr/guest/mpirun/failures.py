@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     Failure = dict[str, Any]
     """``ename``, ``evalue``, ``traceback`` (lines with ANSI colours), as in Jupyter's messages."""
 
+FIRST, LAST = 20, 20
+"""Of a traceback of very many frames, how many are shown."""
+
 
 def failure(error: BaseException, lines: list[str]) -> Failure:
     """Return an exception with the lines that show it."""
@@ -44,6 +47,19 @@ def from_cell(trace: TracebackType | None, cells: Mapping[str, int]) -> Tracebac
 def in_cell(trace: TracebackType | None, cells: Mapping[str, int]) -> bool:
     """Whether the traceback begins in a cell."""
     return trace is not None and trace.tb_frame.f_code.co_filename in cells
+
+
+def shorten(error: BaseException) -> int:
+    """Take the middle out of a very long traceback, whose formatting takes seconds; return how many frames."""
+    frames = []
+    each = error.__traceback__
+    while each is not None:
+        frames.append(each)
+        each = each.tb_next
+    if len(frames) <= FIRST + LAST:
+        return 0
+    frames[FIRST - 1].tb_next = frames[-LAST]
+    return len(frames) - FIRST - LAST
 
 
 def without_ours(error: BaseException) -> None:

@@ -34,7 +34,9 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Compiler(CachingCompiler):
-    """Names code after its cell."""
+    """Names code after its cell. ``cells`` has the numbers by the names."""
+
+    cells: dict[str, int]
 
     def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
         """Return a name that stays the code's own: linecache knows its lines by it."""
@@ -42,6 +44,7 @@ class Compiler(CachingCompiler):
         known = linecache.getlines(name)
         if known and known != [f"{line}\n" for line in transformed_code.splitlines()]:
             name = f"<cell {number}, {hash(transformed_code) & 0xFFFFFFFF:08x}>"
+        self.cells[name] = number
         return name
 
 
@@ -87,6 +90,7 @@ class Shell(InteractiveShell):
     began: Callable[[], None]
     _stopping = False
     _loop: Any = None
+    _tasks_loop: Any = None
 
     def run(self, code: str, cell: int) -> Failure | None:
         """Run a cell; return how it failed, None where it did not.
@@ -107,7 +111,8 @@ class Shell(InteractiveShell):
     @property
     def cells(self) -> dict[str, int]:
         """The numbers of all cells that have run, by the names of their code."""
-        cells: dict[str, int] = self.compile._filename_map
+        compiler: Any = self.compiler_class
+        cells: dict[str, int] = compiler.cells
         return cells
 
     async def run_code(self, *args: Any, **kwargs: Any) -> Any:
@@ -153,11 +158,14 @@ class Shell(InteractiveShell):
             print("There was no exception." if last is None else "\n".join(self.described(last)["traceback"]))
             return
         failures.without_ours(error)
+        left_out = failures.shorten(error)
         if isinstance(error, (SystemExit, KeyboardInterrupt)) or failures.is_group(error):
             self._get_exc_info(exc_tuple)  # type: ignore[no-untyped-call,unused-ignore]  # for %tb
             self._note(self.described(error))
         else:
             super().showtraceback(exc_tuple, *args, **kwargs)
+        if left_out and self.caught is not None:
+            self.caught["traceback"].insert(-1, f"… {left_out} calls in the middle are not shown …")
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
         lines = stb.splitlines() if isinstance(stb, str) else [str(line) for line in stb]
@@ -193,10 +201,11 @@ class Shell(InteractiveShell):
 
     def run_async(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a cell that awaits; one that is interrupted does not go on with the next."""
-        from IPython.core.async_helpers import get_asyncio_loop
+        import asyncio
 
-        loop: Any = get_asyncio_loop()  # type: ignore[no-untyped-call,unused-ignore]
-        self._loop = loop
+        if self._tasks_loop is None or self._tasks_loop.is_closed():
+            self._tasks_loop = asyncio.new_event_loop()
+        self._loop = loop = self._tasks_loop
         task = loop.create_task(coroutine)
         try:
             return loop.run_until_complete(task)
@@ -208,6 +217,15 @@ class Shell(InteractiveShell):
             return loop.run_until_complete(task)
         finally:
             self._loop = None
+
+    def init_completer(self) -> None:
+        """Leave completion to whoever asks for it: it is a tenth of IPython's start, and nobody types in a rank."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "Completer":
+            raise AttributeError(name)
+        super().init_completer()  # type: ignore[no-untyped-call,unused-ignore]
+        return self.__dict__[name]
 
     def init_history(self) -> None:
         """Keep history in memory: ranks have no database to fight about."""
@@ -251,7 +269,7 @@ def make(show: Show, began: Callable[[], None]) -> Shell:
     members = {
         "display_pub_class": type("Publisher", (Publisher, displaypub.DisplayPublisher), {"show": staticmethod(show)}),
         "displayhook_class": type("Hook", (Hook, displayhook.DisplayHook), {"show": staticmethod(show)}),
-        "compiler_class": type("Compiler", (Compiler, compilerop.CachingCompiler), {}),
+        "compiler_class": type("Compiler", (Compiler, compilerop.CachingCompiler), {"cells": {}}),
         "began": staticmethod(began),
     }
     kind: Any = type("Shell", (Shell, interactiveshell.InteractiveShell), members)
