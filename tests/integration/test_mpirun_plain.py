@@ -1,9 +1,10 @@
-"""``%%mpirun`` in kernels that nobody launched for us: Jupyter's own, on this machine."""
+"""``%%mpirun`` where no scheduler starts ranks: in Jupyter's own kernels, and in images on this machine."""
 
 import nbformat
 import pytest
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
+from support.notebooks import Notebook
 
 LOAD = "%load_ext jupyter_hpcctr"
 
@@ -45,3 +46,23 @@ def test_a_traceback_names_the_cell_by_the_number_that_the_notebook_shows(play, 
     monkeypatch.setenv("MPI4PY_MPIABI", "openmpi")
     failed = play(LOAD, "1", "%%mpirun -n 2 --oversubscribe\nif get_ipython():\n    undefined")[2][1]
     assert "In[3]" in failed, failed
+
+
+@pytest.mark.parametrize(
+    ("image", "launched"),
+    [("mpi_image", "Open MPI 4.1.4 by the image's mpiexec"), ("mpich_image", "MPICH 4.0.2 by the image's mpiexec")],
+)
+def test_without_a_scheduler_an_images_own_mpiexec_starts_ranks_in_it(
+    site, start, request, image_policy, image, launched
+):
+    site.configure(store=image_policy.store)
+    reference = request.getfixturevalue(image).reference
+    notebook = Notebook(start(image=reference, scheduler="local"))
+    code = "from mpi4py import MPI\ncomm = MPI.COMM_WORLD\nimport platform\n"
+    where = "print(comm.allreduce(1), platform.freedesktop_os_release()['ID'])"
+    assert notebook.said(code + where, "-n 2 --oversubscribe") == {0: ["2 debian"], 1: ["2 debian"]}
+    assert launched in notebook.cell("%mpirun status")
+    error, _ = notebook.fails("if comm.rank == 1:\n    1 / 0\ncomm.Barrier()")
+    assert "rank 1 of 2 failed with ZeroDivisionError" in error
+    assert notebook.said(code + where) == {0: ["2 debian"], 1: ["2 debian"]}
+    assert notebook.ranks("echo $HPCCTR_RANK", "--exec -n 1 --quiet") == ""
