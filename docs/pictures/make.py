@@ -4,8 +4,9 @@
     pip install playwright                   # in any environment; Chromium is the system's own
     python3 docs/pictures/make.py --demo DIR --lab PATH/TO/jupyter-lab
 
-``notebook.png`` is the demo's notebook after its last cell, ``waiting.png`` a cell whose kernel waits in
-the queue. A picture is written only when the page shows what it is to show.
+``notebook.png`` is the beginning of the demo's notebook after its last cell, ``ranks.png`` its cell with a halo
+exchange, ``waiting.png`` a cell whose kernel waits in the queue. A picture is written only when the page shows what it
+is to show.
 """
 
 import argparse
@@ -74,11 +75,21 @@ def take(page, name):
 
 
 def notebook(browser, address):
-    """Take the picture of the executed notebook."""
-    page = open_notebook(browser, address, "hello.ipynb", height=1260)
-    page.get_by_text("sum of the ranks 6").last.wait_for(timeout=WAIT_MS)
+    """Take the pictures of the executed notebook."""
+    page = open_notebook(browser, address, "hello.ipynb", height=1230)
+    page.get_by_text("│ 1,000,000").last.wait_for(timeout=WAIT_MS)
     page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0")
     take(page, "notebook.png")
+    page.set_viewport_size({"width": 1000, "height": 1345})
+    cells = json.loads(HELLO.read_text())["cells"]
+    first = next(n for n, cell in enumerate(cells) if "".join(cell["source"]).startswith("## A halo exchange"))
+    page.evaluate(f"window.jupyterapp.shell.currentWidget.content.scrollToItem({first}, 'start')")
+    for _ in range(3):  # what comes into sight gets its height then, and moves the rest
+        page.get_by_role("heading", name="A halo exchange").evaluate("each => each.scrollIntoView()")
+        page.wait_for_timeout(300)
+    page.get_by_text("rows 150 to 199 have").last.wait_for(timeout=WAIT_MS)
+    page.locator(".jp-OutputArea-output img").last.wait_for(timeout=WAIT_MS)
+    take(page, "ranks.png")
     page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     page.close()
 
@@ -102,7 +113,7 @@ def waiting(browser, address, notebooks, env):
 
 
 def main():
-    """Read the command line and take both pictures."""
+    """Read the command line and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--demo", type=Path, required=True, metavar="DIR", help="the demo's directory")
     parser.add_argument("--lab", default="jupyter-lab", help="the project's jupyter-lab")

@@ -80,7 +80,8 @@ def ranks_have_computed(played, *, nodes):
     heat, edges = plate(200, 200), [200 * rank // ranks for rank in range(ranks + 1)]
     parts = [heat[first:end].sum() for first, end in zip(edges, edges[1:], strict=False)]
     assert played.by_rank("Sendrecv(u[1]") == {
-        rank: [f"heat in rows {edges[rank]} to {edges[rank + 1] - 1}: {part:.6f}"] for rank, part in enumerate(parts)
+        rank: [f"rows {edges[rank]} to {edges[rank + 1] - 1} have {part / heat.sum():.2%} of the heat"]
+        for rank, part in enumerate(parts)
     }
     (picture,) = played.pictures
     assert base64.b64decode(picture).startswith(b"\x89PNG") and len(picture) > 10_000
