@@ -186,6 +186,21 @@ def test_the_check_knows_the_world_and_measures_in_the_node(world):
     assert world.run("comm.Iprobe()")[0].shown[0]["content"]["data"] == {"text/plain": "False"}
 
 
+def test_a_fork_that_comes_to_the_end_of_its_cell_ends_there(world):
+    code = """
+import os, sys
+pid = os.fork()
+if pid:
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+else:
+    display("nobody sees this"); print("child"); bad
+"""
+    for outcome in world.run(code).values():
+        assert (outcome.out, outcome.shown, outcome.error) == ("child\n1\n", [], None)
+        assert "NameError" in outcome.err
+    assert world.run("import multiprocessing; multiprocessing.get_context('fork').Pool(1).map(abs, [-1])")[1].shown
+
+
 def test_partners_of_the_check():
     assert check.pairs(["a"]) == {"in_node": None, "between": None}
     assert check.pairs(["a", "b", "a", "c"]) == {"in_node": 2, "between": 1}

@@ -65,7 +65,7 @@ class Rank:
         self._doing = "is starting: MPI is not initialized yet"
         self._busy = True
         self._cell = 0
-        self._main = threading.get_ident()
+        self._main, self._pid = threading.get_ident(), os.getpid()
         self._jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._interrupts = Interrupts()
         self._courier = Courier(f"ipc://{self.directory}/world", f"{world}.{self.number}", self._hear, self._turn)
@@ -145,8 +145,18 @@ class Rank:
                 failure = shell.described(stopped)
         except BaseException as error:  # a hook of the user's, or IPython itself
             failure = shell.described(error)
+        self._end_fork(failure)
         self._busy, self._doing = False, "finished the cell"
         self._stdio.say({"kind": "done", "cell": self._cell, "status": "error" if failure else "ok", "error": failure})
+
+    def _end_fork(self, failure: dict[str, Any] | None) -> None:
+        """End a process that the cell has forked, and that has come to the cell's end: the rank is its parent."""
+        if os.getpid() == self._pid:
+            return
+        if failure is not None:
+            print("\n".join(failure["traceback"]), file=sys.stderr)
+        self._stdio.flush()
+        os._exit(1 if failure else 0)
 
     def _push(self, job: dict[str, Any]) -> None:
         from . import data

@@ -25,7 +25,7 @@ class Stdio:
         self._begin = b"\0" + token.encode()
         self._send, self._interrupts = send, interrupts
         self._lock = threading.Lock()
-        self._count = 0
+        self._count, self._pid = 0, os.getpid()
         # A cell may close or redirect 1 and 2, and forget to undo it: the marks must come nevertheless.
         self._descriptors = (os.dup(1), os.dup(2))
         self._streams = _c_streams()
@@ -52,6 +52,8 @@ class Stdio:
     def say(self, message: dict[str, Any]) -> None:
         """Send a message that the relay is to pass on behind all that was printed before it."""
         self.flush()
+        if os.getpid() != self._pid:  # a fork of a cell's has the output, but not the relay's ear
+            return
         with self._interrupts, self._lock:
             self._count += 1
             mark = self._begin + b"%08d\n" % self._count
