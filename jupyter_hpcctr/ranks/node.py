@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import zmq
@@ -28,6 +29,20 @@ BEAT_S = 1.0
 TOGETHER_S = 0.02
 
 
+def settle(run_dir: str, directories: Sequence[str], patience_s: float = SILENCE_S + 5) -> None:
+    """Make this node's directory; that of a hub which was killed goes when its own process here misses it.
+
+    Raises
+    ------
+    FileExistsError
+        It is still there after ``patience_s`` seconds.
+    """
+    until = time.monotonic() + patience_s
+    while os.path.lexists(run_dir) and time.monotonic() < until:
+        time.sleep(0.1)
+    room.make(run_dir, directories)
+
+
 class NodeProcess:
     """Carries out what the hub says, for the ranks of this node."""
 
@@ -36,7 +51,7 @@ class NodeProcess:
         self._name = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
         suffix = f".{self._name}"
         self._run_dir = plan["run_dir"].replace(NODE, suffix)
-        room.make(self._run_dir, [each.replace(NODE, suffix) for each in plan["directories"]])
+        settle(self._run_dir, [each.replace(NODE, suffix) for each in plan["directories"]])
         env = environment.compose(told["env"], os.environ, told["pass_env"], told["drop_env"])
         room.write(plan["env_file"].replace(NODE, suffix), environment.lines(env))
         self._holder: Child | None = None

@@ -88,6 +88,7 @@ def ask(
             elif what == "gone":
                 raise RankError("RanksLost", f"rank {who[0]} has ended", hint="%mpirun restart starts them anew")
         if hub.interrupts:
+            hub.site.tell(world, {"op": "interrupt"}, ranks - said.keys())
             raise RankError("Interrupted", "interrupted while values were moved")
         yield
 

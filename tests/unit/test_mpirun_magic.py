@@ -212,6 +212,16 @@ def test_an_interrupt_is_handed_on_and_the_answer_still_read(shell, hub):
     assert run(shell, "%%mpirun\npass")[1].stdout == "ranks 0–3 │ next\n"
 
 
+def test_a_directory_that_is_gone_is_told_of(shell, hub, tmp_path, monkeypatch):
+    with monkeypatch.context() as moved:
+        moved.chdir(tmp_path)
+        (tmp_path / "gone").mkdir()
+        os.chdir("gone")
+        (tmp_path / "gone").rmdir()
+        result, _ = run(shell, "%%mpirun\npass")
+    assert str(result.error_in_exec) == "the notebook's current directory has been removed"
+
+
 def test_values_that_came_with_an_interrupt_are_removed(shell, hub, tmp_path):
     (tmp_path / "values").write_bytes(b"u")
     sent = {"header": {}, "segment": {"path": str(tmp_path / "values"), "bytes": 1}}

@@ -1,5 +1,6 @@
 """What becomes of a world between requests, without any process: the hub's own parts, and ranks that are played."""
 
+import threading
 import types
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from jupyter_hpcctr.ranks import bringup, values
 from jupyter_hpcctr.ranks.failure import RankError
 from jupyter_hpcctr.ranks.launcher import Start
+from jupyter_hpcctr.ranks.node import settle
 from jupyter_hpcctr.ranks.site import Site
 from jupyter_hpcctr.ranks.slots import Node, Placement
 from jupyter_hpcctr.ranks.world import World
@@ -84,12 +86,13 @@ def test_a_value_that_comes_after_an_interrupt_is_removed(hub, tmp_path):
     pulled = [{"ask": 1, "header": {}, "segment": {"path": str(file), "bytes": 1}, "error": None} for file in files]
     flow = values.pull(hub, {"name": "u", "ranks": None})
     next(flow)
-    assert [message["ask"] for message in hub.told] == [1]
+    assert [message["op"] for message in hub.told] == ["pull"]
     hub.site.receive("n1", "w", [["pulled", [0], pulled[0]]])
     next(flow)
     hub.interrupts = 1
     with pytest.raises(RankError, match="interrupted while values were moved"):
         next(flow)
+    assert hub.told[1:] == [{"op": "interrupt"}]
     hub.site.receive("n1", "w", [["pulled", [1], pulled[1]], ["pulled", [1], {**pulled[2], "ask": 2}]])
     assert [file.exists() for file in files] == [False, False, True]
 
@@ -106,3 +109,13 @@ def test_an_interrupt_while_nodes_are_reached_says_so(hub, monkeypatch):
     with pytest.raises(RankError, match="interrupted while n2 was being reached") as error:
         next(flow)
     assert error.value.etype == "Interrupted"
+
+
+def test_a_node_waits_for_the_end_of_the_one_before_it(tmp_path):
+    run_dir = tmp_path / "run.n2"
+    run_dir.mkdir()
+    threading.Timer(0.3, run_dir.rmdir).start()
+    settle(str(run_dir), [f"{run_dir}/kernel"])
+    assert (run_dir / "kernel").is_dir()
+    with pytest.raises(FileExistsError):
+        settle(str(run_dir), [], patience_s=0.1)

@@ -225,7 +225,11 @@ def _start_fields(options: Options) -> Event:
 
 
 def _limits(ranks: int) -> Event:
-    return {"limit": min(LIMIT, LIMIT_ALL // max(1, ranks)), "spill": os.path.join(os.getcwd(), SPILL)}
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise MpirunError("the notebook's current directory has been removed", "os.chdir to another one.") from None
+    return {"limit": min(LIMIT, LIMIT_ALL // max(1, ranks)), "spill": os.path.join(here, SPILL)}
 
 
 def _problem(op: str, end: Event, view: View | None) -> BaseException:
