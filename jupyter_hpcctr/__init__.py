@@ -23,6 +23,7 @@ def load_ipython_extension(ipython: Any) -> None:
     from .guest.mpirun import magic
     from .ranks import plain
 
+    plain.begin()  # so that it is there when it is asked
     magic.load(ipython, plain.find)
 
 

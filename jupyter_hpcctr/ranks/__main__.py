@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from collections.abc import Generator
 
 from ..agent import room
 
@@ -15,10 +16,28 @@ def main(argv: list[str]) -> int:
         logging.basicConfig(level=logging.INFO, format="hpcctr node: %(message)s", stream=sys.stderr)
         return NodeProcess(json.loads(sys.stdin.read())).run()
     from .config import Config
-    from .hub import Hub
+    from .found import look
 
     logging.basicConfig(level=logging.INFO, format="hpcctr ranks: %(message)s", stream=sys.stderr)
-    return Hub(Config(**json.loads(room.read_private(argv[1])))).run()
+    config = Config(**json.loads(room.read_private(argv[1])))
+    looking = begun(look(config))
+    from .hub import Hub
+
+    return Hub(config, looking).run()
+
+
+def begun(looking: Generator[None, None, dict[str, str]]) -> Generator[None, None, dict[str, str]]:
+    """Let the search for MPI begin before all the imports: whoever starts a hub is about to ask for ranks."""
+    found: dict[str, str] | None = None
+    try:
+        next(looking)
+    except StopIteration as stop:
+        found = stop.value
+
+    def rest() -> Generator[None, None, dict[str, str]]:
+        return found if found is not None else (yield from looking)
+
+    return rest()
 
 
 if __name__ == "__main__":

@@ -158,9 +158,11 @@ def check(hub: Hub, world: World) -> Generator[None, None, dict[str, Any]]:
     hub.site.tell(world, {"op": "check", "ask": ask})
     results: dict[int, dict[str, Any]] = {}
     until = time.monotonic() + CHECK_PATIENCE_S
-    while len(results) < world.ranks and time.monotonic() < until and not world.ended:
+    while time.monotonic() < until and not world.ended:
         for kind, ranks, *rest in world.drain():
             if kind == "checked":
                 results[ranks[0]] = {**rest[0]["result"], "error": rest[0].get("error")}
+        if len(results) == world.ranks:
+            break
         yield
     return {"key": _key(world), **explain.checked(world, results, shares=bool(hub.config.plan["shares"]))}

@@ -11,6 +11,7 @@ import re
 
 F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)  # named since Python 3.10
 CAPACITY = 256 * 1024  # two a rank, of the 64 MiB that pipe-user-pages-soft gives a user
+PIECE = 64 * 1024  # a buffer of CAPACITY would cost ten times what a short line does
 READ_MOST = 4 * CAPACITY
 _DIGITS = 8
 
@@ -39,12 +40,14 @@ class Fifo:
         taken = 0
         while taken < most and not self.ended:
             try:
-                data = os.read(self.fd, CAPACITY)
+                data = os.read(self.fd, PIECE)
             except BlockingIOError:
                 break
             self.ended = not data
             taken += len(data)
             self._split(data)
+            if len(data) < PIECE:  # that was all
+                break
         return taken
 
     def _split(self, data: bytes) -> None:

@@ -34,14 +34,14 @@ Flow = Generator[None, None, dict[str, Any]]
 class Hub:
     """Serves one kernel until that has ended, or SIGTERM comes."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, looking: Generator[None, None, dict[str, str]] | None = None) -> None:
         self.config = config
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.poller = zmq.Poller()
         self.own = OwnNode(config.node or os.uname().nodename, Relay(self.context, self.poller, config.dir))
         self.switchboard: Switchboard | None = None
         self.traffic = Traffic(lambda name: self.node(name) is not None)
-        self.site = Site(self)
+        self.site = Site(self, looking)
         self.interrupts = 0
         self._over = False
         self._client = b""
@@ -76,7 +76,6 @@ class Hub:
     def run(self) -> int:
         """Work until it is over."""
         try:
-            self.site.begin_to_look()
             while not self._over:
                 self._turn()
         finally:

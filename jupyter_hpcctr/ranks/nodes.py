@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 import zmq
-from zmq.auth.thread import ThreadAuthenticator
 
 from .bundle import Item
 from .relay import Relay
@@ -96,6 +95,8 @@ class Switchboard:
         self.chunks: Callable[[str, dict[str, Any], bytes], None] = lambda node, said, data: None
         self._receive = receive
         self._last_beat = 0.0
+        from zmq.auth.thread import ThreadAuthenticator  # noqa: PLC0415  (brings in asyncio: for other nodes alone)
+
         public, secret = zmq.curve_keypair()
         client_public, client_secret = zmq.curve_keypair()
         self._allowed = client_public

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -23,6 +24,16 @@ from .failure import RankError
 
 PATIENCE_S = 20.0
 _started: list[tuple[Child, str]] = []
+_begun: list[tuple[dict[str, str], str]] = []
+"""The environment and the directory of a hub that nobody has used yet."""
+
+
+def begin() -> None:
+    """Start this process's hub, where none runs, without waiting for it; what goes wrong is told by ``find``."""
+    if "HPCCTR_RANK" not in os.environ and not _started:
+        with contextlib.suppress(OSError):
+            _started.append(_start())
+            _begun.append((dict(os.environ), os.getcwd()))
 
 
 def find() -> str:
@@ -33,17 +44,18 @@ def find() -> str:
     RankError
         It did not start; the message has its last words.
     """
+    if _begun and _begun.pop() != (dict(os.environ), os.getcwd()):
+        stop()  # ranks have the environment and the directory of their first use
     if _started and _started[0][0].code is None:
-        return _started[0][1]
+        return _ready(*_started[0])
     if "HPCCTR_RANK" in os.environ:
         raise RankError(
             "NestedRanks", "this is a rank already: begin the notebook's cell with %%mpirun, not the ranks'"
         )
     while _started:  # one that was killed leaves its directory behind
         shutil.rmtree(os.path.dirname(_started.pop()[1]), ignore_errors=True)
-    child, directory = _start()
-    _started.append((child, directory))
-    return directory
+    _started.append(_start())
+    return _ready(*_started[0])
 
 
 def stop() -> None:
@@ -74,15 +86,21 @@ def _start() -> tuple[Child, str]:
     log = f"{run_dir}/log"
     words = (sys.executable, "-m", "jupyter_hpcctr.ranks", f"{run_dir}/ranks.json")
     child = Child(words, env=dict(os.environ), cwd=run_dir, log=log)
+    return child, directory
+
+
+def _ready(child: Child, directory: str) -> str:
+    run_dir = os.path.dirname(directory)
     until = time.monotonic() + PATIENCE_S
     while not os.path.exists(f"{directory}/ranks"):
         if child.code is not None or time.monotonic() > until:
             child.end(patience_s=0)
-            said = Path(log).read_text(errors="replace")[-2000:]
+            said = Path(f"{run_dir}/log").read_text(errors="replace")[-2000:]
             shutil.rmtree(run_dir, ignore_errors=True)
+            _started.clear()
             raise RankError("HubFailed", f"the process that looks after the ranks did not start:\n{said}")
         time.sleep(0.01)
-    return child, directory
+    return directory
 
 
 def _plan(run_dir: str) -> Mapping[str, Any]:

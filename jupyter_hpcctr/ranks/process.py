@@ -102,6 +102,7 @@ class RankProcess:
         """Read what is left after the process has ended, and say that it is gone."""
         for fifo in (self.out, self.err):
             fifo.read(most=2 * CAPACITY)  # all that can be there; what it has left behind may go on for ever
+            fifo.read(most=1)  # the end
         self.gone = True
         self.pump(bundle)
         self._close_spill(bundle)

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import time
@@ -45,7 +46,8 @@ class Relay:
         self._resting: dict[int, float] = {}
         self._limits: dict[str, tuple[str, int]] = {}
         self._asked: dict[tuple[str, int, int], float] = {}
-        for each in (self._door, self._socket):
+        self._fds = select.epoll()
+        for each in (self._door, self._socket, self._fds.fileno()):
             poller.register(each, zmq.POLLIN)
 
     # -- from the ranks
@@ -56,26 +58,35 @@ class Relay:
             self._read_door()
         if self._socket in events:
             self._read_socket()
-        for fd in events:
-            if isinstance(fd, int) and (rank := self._by_fd.get(fd)) is not None:
-                self._read_rank(rank, fd)
-        self._wake_rested()
+        if self._fds.fileno() in events:
+            until = time.monotonic() + REST_MS / 1000
+            for fd, _ in self._fds.poll(0):
+                rank = self._by_fd.get(fd)
+                if rank is not None and fd == rank.wrapper_fd:
+                    self._end(rank)
+                elif rank is not None:
+                    self._resting[fd] = until
+        if self._resting:
+            self._wake_rested()
         self._hurry_stacks()
 
     def patience_ms(self, most: int) -> int:
         """Return how long its owner may poll: ``most``, or less while a FIFO rests."""
         return min(most, REST_MS) if self._resting else most
 
-    def _rest(self, fd: int) -> None:
-        """Let a FIFO fill for a moment: a program that prints line by line would wake us for each."""
-        self._poller.unregister(fd)
-        self._resting[fd] = time.monotonic() + REST_MS / 1000
-
     def _wake_rested(self) -> None:
+        """Read FIFOs that have filled for a moment: a program that prints line by line would wake us for each."""
         now = time.monotonic()
         for fd in [fd for fd, until in self._resting.items() if until <= now]:
             del self._resting[fd]
-            self._poller.register(fd, zmq.POLLIN)
+            rank = self._by_fd[fd]  # _unregister forgets both
+            fifo = rank.out if fd == rank.out.fd else rank.err
+            if fifo.read():
+                rank.pump(self.bundles[rank.world])
+            if fifo.ended:
+                self._unregister(fd)
+            else:
+                self._fds.modify(fd, select.EPOLLIN | select.EPOLLONESHOT)
 
     def _read_door(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -108,19 +119,7 @@ class Relay:
             rank.spill = Spill(spill, f"{world}-rank-{number}.txt", limit)
         for fd in (rank.out.fd, rank.err.fd, rank.wrapper_fd):
             self._by_fd[fd] = rank
-            self._poller.register(fd, zmq.POLLIN)
-
-    def _read_rank(self, rank: RankProcess, fd: int) -> None:
-        if fd == rank.wrapper_fd:
-            self._end(rank)
-            return
-        fifo = rank.out if fd == rank.out.fd else rank.err
-        fifo.read()
-        if fifo.ended:
-            self._unregister(fd)
-        else:
-            self._rest(fd)
-        rank.pump(self.bundles[rank.world])
+            self._fds.register(fd, select.EPOLLIN | (0 if fd == rank.wrapper_fd else select.EPOLLONESHOT))
 
     def _end(self, rank: RankProcess) -> None:
         if not rank.gone:
@@ -132,8 +131,9 @@ class Relay:
             self._unregister(fd)
 
     def _unregister(self, fd: int) -> None:
-        if self._by_fd.pop(fd, None) is not None and self._resting.pop(fd, None) is None:
-            self._poller.unregister(fd)
+        if self._by_fd.pop(fd, None) is not None:
+            self._resting.pop(fd, None)
+            self._fds.unregister(fd)
 
     def _read_socket(self) -> None:
         while True:
@@ -225,7 +225,8 @@ class Relay:
         for world in {name for name, _ in self.ranks}:
             self.kill(world)
             self.forget(world)
-        for each in (self._door, self._socket):
+        for each in (self._door, self._socket, self._fds.fileno()):
             self._poller.unregister(each)
+        self._fds.close()
         os.close(self._door)
         self._socket.close()

@@ -31,7 +31,7 @@ NATURAL_S, EXIT_PATIENCE_S, FAREWELL_S, CLOSE_S = 0.5, 1.0, 2.0, 1.4
 class Site:
     """Worlds by name, and where they may run. ``world`` is the one of the notebook's own cells."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, looking: Generator[None, None, dict[str, str]] | None = None) -> None:
         self.worlds: dict[str, World] = {}
         self.world: World | None = None
         self.checked: dict[str, Any] | None = None
@@ -41,7 +41,7 @@ class Site:
         """Asks for values that nobody waits for any more."""
         self._hub = hub
         self._launcher: Launcher | None = None
-        self._looking: Generator[None, None, dict[str, str]] | None = None
+        self._looking = looking
         self._names: list[str] = []
         self._others: list[Child] = []
 
@@ -54,16 +54,6 @@ class Site:
             found = yield from looking
             self._launcher = Launcher(self._hub.config, found)
         return self._launcher
-
-    def begin_to_look(self) -> None:
-        """Let the search for MPI run while the hub gets ready; whoever started the hub is about to ask."""
-        looking = look(self._hub.config)
-        try:
-            next(looking)
-        except StopIteration as stop:
-            self._launcher = Launcher(self._hub.config, stop.value)
-        else:
-            self._looking = looking
 
     def room(self) -> Generator[None, None, tuple[slots.Node, ...]]:
         """Return the nodes that are left, with their slots."""

@@ -81,7 +81,7 @@ def ask(
         A rank ended, or the user interrupted.
     """
     hub.site.tell(world, message, ranks)
-    while len(said) < len(ranks):
+    while True:
         for what, who, *rest in world.drain():
             if what == kind and rest[0]["ask"] == message["ask"]:
                 said.update(dict.fromkeys(who, rest[0]))
@@ -90,6 +90,8 @@ def ask(
         if hub.interrupts:
             hub.site.tell(world, {"op": "interrupt"}, ranks - said.keys())
             raise RankError("Interrupted", "interrupted while values were moved")
+        if len(said) >= len(ranks):
+            return
         yield
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 SIZE = 4 * 1024 * 1024  # bytes: beyond every eager limit, so that single-copy transfers are what is measured
-MEASURE_S = 0.06
+MEASURE_S = 0.03
 PATIENCE_S = 1.5
 ROUNDS_MOST = 64
 
