@@ -101,6 +101,8 @@ def test_a_failed_rank_is_one_sentence_and_its_traceback(shell, hub):
     assert "The notebook's variables are untouched." in captured.stdout
     assert "session.py" not in captured.stdout
     assert shell.user_ns["x"] == 1
+    hub.scripts["execute"] = lambda hub, request: {"status": "error", "respawned": False}  # all by themselves
+    assert "\nThe ranks keep what they hold in memory. The" in run(shell, "%%mpirun\n1/0")[1].stdout
     hub.scripts["execute"] = lambda hub, request: {}
     assert run(shell, "%%mpirun\npass")[0].success
 

@@ -241,7 +241,7 @@ def _problem(op: str, end: Event, view: View | None) -> BaseException:
         if end.get("respawned"):
             after = "The ranks were ended and started again: what they held in memory is lost."
         else:
-            after = "The ranks were interrupted and keep what they hold in memory."
+            after = "The ranks keep what they hold in memory."
         hints.append(f"{after} {UNTOUCHED}")
     return of_end(status, end.get("etype"), message, " ".join(hints) or None)
 
