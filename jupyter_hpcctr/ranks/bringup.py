@@ -147,7 +147,7 @@ def _let_speak(world: World) -> Generator[None, None, None]:
 
 
 def _key(world: World) -> tuple[Any, ...]:
-    return tuple(node.name for node in world.placement.nodes), world.start.shown, world.placement.over
+    return tuple(node.name for node in world.placement.nodes), world.start.shown, world.ranks == 1
 
 
 def check(hub: Hub, world: World) -> Generator[None, None, dict[str, Any]]:

@@ -95,10 +95,11 @@ def checked(world: World, results: Mapping[int, Mapping[str, Any]], *, shares: b
     if speeds:
         lines.append("checked: " + ", ".join(speeds))
     if not shares:
+        ok = False
         lines.append(
             "the engine gives each rank a container of its own: MPI was told to copy messages by way of shared memory"
         )
-    if in_node and in_node < SLOW_GB_S:
+    if in_node and in_node < SLOW_GB_S and not world.placement.over:
         ok = False
         lines.append(
             f"ranks of a node exchange only {in_node:.2f} GB/s: CPUs are shared or busy, or MPI copies messages twice"
@@ -125,7 +126,7 @@ def ending(status: int | None, world: World, rank: int) -> str:
 def outcome(status: str, failed: Mapping[int, Any], gone: list[int], ranks: int, timeout: float | None) -> str:
     """Sum up a cell that did not end well, in a sentence."""
     if status == "timeout":
-        return f"the cell was ended after its time limit of {timeout:g} s"
+        return too_long("cell", timeout)
     if status == "interrupted":
         return "interrupted"
     said = []
@@ -137,12 +138,17 @@ def outcome(status: str, failed: Mapping[int, Any], gone: list[int], ranks: int,
     return " and ".join(said)
 
 
+def too_long(what: str, timeout: float | None) -> str:
+    """Say that a time limit in seconds was reached."""
+    return f"the {what} was ended after its time limit of {timeout:g} s"
+
+
 def program(status: str, codes: Mapping[int, int | None], said: str, timeout: float | None) -> str | None:
     """Sum up a program's run; None where all went well."""
     if status == "ok":
         return None
     if status != "error":
-        return outcome(status, {}, [], len(codes), timeout)
+        return too_long("program", timeout) if status == "timeout" else "interrupted"
     by_code: dict[int | None, list[int]] = {}
     for rank, code in codes.items():
         if code != 0:

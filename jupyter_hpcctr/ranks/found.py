@@ -49,10 +49,12 @@ def answer(config: Config, words: Sequence[str], env: Mapping[str, Any]) -> Gene
     log = f"{config.run_dir}/answer-{time.monotonic_ns()}"
     child = Child(words, env=env, cwd=config.run_dir, log=log)
     until = time.monotonic() + PATIENCE_S
-    while child.code is None and time.monotonic() < until:
-        yield
-    child.end(patience_s=0)
-    with open(log, encoding="utf-8", errors="replace") as file:
-        printed = file.read()
-    os.unlink(log)
+    try:
+        while child.code is None and time.monotonic() < until:
+            yield
+    finally:  # also where whoever asked does not wait any more
+        child.end(patience_s=0)
+        with open(log, encoding="utf-8", errors="replace") as file:
+            printed = file.read()
+        os.unlink(log)
     return printed

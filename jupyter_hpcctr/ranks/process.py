@@ -46,6 +46,15 @@ class RankProcess:
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(descriptor, signum)
 
+    def catches(self, signum: int) -> bool:
+        """Return whether the process has a handler for a signal (proc(5), "SigCgt"); else it would end by it."""
+        try:
+            with open(f"/proc/{self.pid}/status", encoding="utf-8", errors="replace") as file:
+                caught = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt:"))
+        except (OSError, StopIteration):
+            return False
+        return bool(caught >> (signum - 1) & 1)
+
     def say(self, seq: int, kind: str, *rest: Any) -> None:
         """Keep a message until both FIFOs have shown its mark."""
         self._waiting.append((seq, kind, rest))

@@ -21,6 +21,7 @@ from .spill import Spill
 
 STACK_PATIENCE_S = 1.0
 REST_MS = 10
+SHARED_MEMORY = "/dev/shm"  # noqa: S108  (directories in it are made exclusively, 0700)
 
 
 class Relay:
@@ -45,6 +46,7 @@ class Relay:
         self._by_fd: dict[int, RankProcess] = {}
         self._resting: dict[int, float] = {}
         self._limits: dict[str, tuple[str, int]] = {}
+        self._shared_memory: dict[str, str] = {}
         self._asked: dict[tuple[str, int, int], float] = {}
         self._fds = select.epoll()
         for each in (self._door, self._socket, self._fds.fileno()):
@@ -94,8 +96,9 @@ class Relay:
                 self._announced += data
         *lines, self._announced = self._announced.split(b"\n")
         # Ends last: with one, all is read that ranks have said, and each that speaks must be known by then.
-        for said in sorted(map(json.loads, lines), key=lambda said: said["event"] == "exit"):
-            self._on_announced(said)
+        for line in sorted(lines, key=lambda line: b'"event": "exit"' in line):
+            with contextlib.suppress(ValueError, KeyError):  # no wrapper's
+                self._on_announced(json.loads(line))
 
     def _on_announced(self, said: Mapping[str, Any]) -> None:
         key = str(said["world"]), int(said["rank"])
@@ -141,8 +144,8 @@ class Relay:
                 identity, text, *_ = self._socket.recv_multipart(zmq.DONTWAIT)
             except zmq.Again:
                 return
-            world, _, number = identity.decode().rpartition(".")
-            rank = self.ranks.get((world, int(number)))
+            world, _, number = identity.decode(errors="replace").rpartition(".")
+            rank = self.ranks.get((world, int(number))) if number.isdecimal() else None
             if rank is not None and not rank.gone:
                 self._on_said(rank, json.loads(text))
 
@@ -167,7 +170,8 @@ class Relay:
         for key, since in tuple(self._asked.items()):
             if now - since > STACK_PATIENCE_S:
                 del self._asked[key]
-                if (rank := self.ranks.get(key[:2])) is not None and not rank.gone:
+                rank = self.ranks.get(key[:2])
+                if rank is not None and not rank.gone and rank.catches(signal.SIGUSR1):
                     rank.signal(signal.SIGUSR1)
 
     # -- to the ranks
@@ -177,7 +181,7 @@ class Relay:
         text = json.dumps(message).encode()
         for rank in self._of(world, ranks):
             if message["op"] == "execute":
-                name = f"cell-{message['cell']}-rank-{rank.rank}.txt"
+                name = f"cell-{message['cell']}-rank-{rank.rank}-{world}.txt"  # other notebooks have cells, too
                 rank.spill = Spill(str(message["spill"]), name, int(message["limit"]))
             elif message["op"] == "stack":
                 self._asked[world, rank.rank, int(message["ask"])] = time.monotonic()
@@ -194,7 +198,18 @@ class Relay:
         path = f"{self._directory}/{spec['world']}.json"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({**spec, "dir": spec["dir_inside"] if spec.get("inside") else self._directory}, file)
+            own = spec["dir_inside"] if spec.get("inside") else self._directory
+            json.dump({**spec, "dir": own, "shared_memory": self._make_shared_memory(str(spec["world"]))}, file)
+
+    def _make_shared_memory(self, world: str) -> str:
+        """Make a directory for MPI's shared memory, "" where there is none: ranks that are killed leave files in it."""
+        path = f"{SHARED_MEMORY}/mpi-{os.path.basename(os.path.dirname(self._directory))}-{world}"
+        try:
+            os.mkdir(path, 0o700)
+        except OSError:
+            return ""
+        self._shared_memory[world] = path
+        return path
 
     def kill(self, world: str) -> None:
         """End the processes of a world."""
@@ -209,6 +224,7 @@ class Relay:
             rank.close()
         self._limits.pop(world, None)
         self.bundles.pop(world, None)
+        shutil.rmtree(self._shared_memory.pop(world, ""), ignore_errors=True)
         shutil.rmtree(f"{self._directory}/{world}.tmp", ignore_errors=True)
         for name in os.listdir(self._directory):
             if name.startswith(f"{world}."):
@@ -222,7 +238,7 @@ class Relay:
 
     def close(self) -> None:
         """End all ranks, and the relay."""
-        for world in {name for name, _ in self.ranks}:
+        for world in {name for name, _ in self.ranks} | self._shared_memory.keys():
             self.kill(world)
             self.forget(world)
         for each in (self._door, self._socket, self._fds.fileno()):

@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Generator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..agent.children import Child
 from . import slots
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 NODES_PATIENCE_S = 60.0
+T = TypeVar("T")
 NAMES = {"openmpi": "Open MPI", "mpich": "MPICH"}
 NATURAL_S, EXIT_PATIENCE_S, FAREWELL_S, CLOSE_S = 0.5, 1.0, 2.0, 1.4
 
@@ -51,9 +52,21 @@ class Site:
         """Find out, once, how MPI programs are started here."""
         if self._launcher is None:
             looking, self._looking = self._looking or look(self._hub.config), None
-            found = yield from looking
+            found = yield from self._unless_interrupted(looking)
             self._launcher = Launcher(self._hub.config, found)
         return self._launcher
+
+    def _unless_interrupted(self, asking: Generator[None, None, T]) -> Generator[None, None, T]:
+        while True:
+            try:
+                next(asking)
+            except StopIteration as stop:
+                answered: T = stop.value
+                return answered
+            if self._hub.interrupts:
+                asking.close()
+                raise RankError("Interrupted", "interrupted before any rank was started")
+            yield
 
     def room(self) -> Generator[None, None, tuple[slots.Node, ...]]:
         """Return the nodes that are left, with their slots."""

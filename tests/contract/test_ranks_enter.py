@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.relays import relayed, shell, speaking
@@ -40,6 +41,35 @@ def test_how_programs_end_is_told_at_once_and_to_the_launcher(node):
     assert node.printed("stderr", world="w3") == f"{node.directory}/plain: Permission denied\n"
     assert node.printed("stderr", world="w4") == f"{node.directory}/away: No such file or directory\n"
     assert [wrapper.wait(30) for wrapper in wrappers] == [0, 3, 128 + 11, 127, 126, 127]
+
+
+def test_what_a_rank_has_started_ends_with_it(node):
+    (wrapper,) = node.start(shell("sleep 4321 & echo $!"))
+    node.until(lambda: node.gone() == {0: 0})
+    assert wrapper.wait(30) == 0
+    assert state_of(int(node.printed())) in ("gone", "Z")
+
+
+def test_only_who_has_a_handler_is_asked_by_a_signal(node):
+    node.start(shell("echo up; exec sleep 60"))
+    node.start(
+        speaking("import signal\nsignal.signal(signal.SIGUSR1, print)\nprint('up', flush=True)\nsocket.recv()"),
+        world="w2",
+    )
+    node.until(lambda: "up" in node.printed() and "up" in node.printed(world="w2"))
+    assert not node.relay.ranks["w1", 0].catches(signal.SIGUSR1)
+    assert node.relay.ranks["w2", 0].catches(signal.SIGUSR1)
+
+
+def test_shared_memory_that_killed_ranks_leave_goes_with_their_world(node):
+    node.start(shell('echo "$UCX_POSIX_DIR"; echo x > "$UCX_POSIX_DIR"/left; exec sleep 60'))
+    node.until(lambda: "\n" in node.printed())
+    directory = Path(node.printed().strip())
+    assert directory.stat().st_mode & 0o777 == 0o700
+    node.relay.kill("w1")
+    node.until(lambda: 0 in node.gone())
+    node.relay.forget("w1")
+    assert not directory.exists()
 
 
 def test_text_and_messages_come_in_the_order_in_which_they_were_said(node):
@@ -141,7 +171,7 @@ while (told := json.loads(socket.recv()))["op"] == "execute":
         node.relay.tell("w1", {"op": "execute", "cell": cell, "code": str(cell), "limit": 5, "spill": spill})
         node.until(lambda done=["done", [0], cell, "ok", None]: done in node.items["w1"])
     assert node.printed() == "1111122222"
-    assert node.told("spilled") == [["spilled", [0], f"{spill}/cell-{cell}-rank-0.txt", 10, ""] for cell in (1, 2)]
+    assert node.told("spilled") == [["spilled", [0], f"{spill}/cell-{cell}-rank-0-w1.txt", 10, ""] for cell in (1, 2)]
 
 
 def test_a_program_that_is_killed(node):
@@ -186,6 +216,9 @@ def test_a_program_gets_the_environment_of_the_plan(node, monkeypatch):
     node.until(lambda: node.gone() == {5: 0})
     found = environment(node)
     assert len(found.pop("HPCCTR_TOKEN")) == 32
+    memory = found.pop("UCX_POSIX_DIR")
+    assert Path(memory).name == f"mpi-{node.directory.parent.name}-w1"
+    assert {found.pop(f"OMPI_MCA_btl_{name}_backing_directory") for name in ("vader", "sm")} == {memory}
     assert found == {**OWN, "A": "of the plan", "KEPT": "of the job", "PATH": os.environ["PATH"]}
     assert node.printed(rank=5).splitlines()[-1] == str(node.directory)
 

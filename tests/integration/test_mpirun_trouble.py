@@ -28,6 +28,8 @@ def notebook(start, mpi):
     assert made.said(SETUP + "print(comm.size)") == {rank: ["4"] for rank in range(4)}
     yield made
     assert made.cell("print(precious)") == "42\n"
+    shared = Path("/dev/shm").glob(f"mpi-{Path(made.running.launch.plan.run_dir).name}*")
+    assert len(list(shared)) <= 2, "worlds that were killed have left their shared memory"
 
 
 def works(notebook, *, anew, ranks=4):

@@ -189,7 +189,8 @@ SLOW = {"in_node_gb_s": 0.4, "between_gb_s": 11.0}
             {0: SLOW, 1: {}}, OPEN_MPI, False, False,
             [
                 "checked: 0.4 GB/s in a node, 11.0 GB/s between nodes",
-                "the engine gives each rank a container of its own: MPI was told to copy messages by way of shared memory",
+                "the engine gives each rank a container of its own: "
+                "MPI was told to copy messages by way of shared memory",
                 "ranks of a node exchange only 0.40 GB/s: CPUs are shared or busy, or MPI copies messages twice",
             ],
         ),
@@ -237,7 +238,7 @@ def test_how_a_cell_went(status, failed, gone, expected):
     ("status", "codes", "expected"),
     [
         ("ok", {0: 0, 1: 0}, None),
-        ("timeout", {0: 0, 1: None}, "the cell was ended after its time limit of 2.5 s"),
+        ("timeout", {0: 0, 1: None}, "the program was ended after its time limit of 2.5 s"),
         ("interrupted", {0: None, 1: None}, "interrupted"),
         ("error", {0: None, 1: None}, "the program did not start:\nsrun: error: no"),
         ("error", {0: 0, 1: 3}, "rank 1 ended with status 3"),

@@ -8,12 +8,13 @@ any other.
 
 The spec's keys: ``world``, ``ranks``, ``argv``, ``by_step`` (whether a scheduler's step starts us), ``dir`` (with the
 FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it, "" where that is
-no other), ``cwd``, ``env``, ``pass_env``, ``drop_env``, and ``inside``: whether the container is around us already, so
-that our own environment is the process's.
+no other), ``cwd``, ``env``, ``pass_env``, ``drop_env``, ``shared_memory`` (a directory for MPI's, "" for none), and
+``inside``: whether the container is around us already, so that our own environment is the process's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -34,6 +35,8 @@ ENV_FILE, HOLDER_PID = "@ENV@", "@HOLDER_PID@"
 LAST_WORDS_S = 2.0  # a launcher that sees a rank fail ends the others, who are to say first where they stood
 OPEN_PATIENCE_S = 30
 _NEEDED = ("PATH", "LD_LIBRARY_PATH")  # by a program without a container, to find the host's MPI
+# Where Open MPI 4, Open MPI 5 and UCX put what the ranks of a node share; killed ranks leave it behind.
+_SHARED_MEMORY = ("OMPI_MCA_btl_vader_backing_directory", "OMPI_MCA_btl_sm_backing_directory", "UCX_POSIX_DIR")
 _RANK_VARIABLES = ("SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
 
 
@@ -63,6 +66,8 @@ def main(argv: list[str]) -> int:
         if ended:  # before there was anybody to pass it on to
             os.kill(pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        with contextlib.suppress(ProcessLookupError):  # what it has started goes with it
+            os.killpg(pid, signal.SIGKILL)
     stdio.announce(event="exit", status=status)
     stdio.close()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -109,9 +114,10 @@ def prepare(spec: dict[str, Any], rank: int, token: str) -> tuple[list[str], dic
         "HPCCTR_TOKEN": token,
         "HPCCTR_DIR": spec["dir_inside"] or spec["dir"],
     }
+    memory = dict.fromkeys(_SHARED_MEMORY, spec["shared_memory"]) if spec.get("shared_memory") else {}
     if spec["inside"]:
-        return spec["argv"], {**os.environ, **own}
-    plan_env = {**spec["env"], **own}
+        return spec["argv"], {**os.environ, **memory, **own}
+    plan_env = {**memory, **spec["env"], **own}
     env = environment.compose(plan_env, os.environ, spec["pass_env"], spec["drop_env"])
     argv = [word.replace("@NODE@", suffix(spec["first"])) for word in spec["argv"]]
     if any(HOLDER_PID in word for word in argv):
@@ -159,7 +165,8 @@ class Stdio:
             (os.POSIX_SPAWN_DUP2, self.out, 1),
             (os.POSIX_SPAWN_DUP2, self.err, 2),
         )
-        return os.posix_spawnp(argv[0], argv, env, file_actions=actions, setsigdef=(signal.SIGINT, signal.SIGPIPE))
+        defaults = (signal.SIGINT, signal.SIGPIPE)
+        return os.posix_spawnp(argv[0], argv, env, file_actions=actions, setsigdef=defaults, setpgroup=0)
 
     def close(self) -> None:
         """Let the relay see the end of both."""
