@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 TYPE_CHECKING = False
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 FIRST, LAST = 20, 20
 """Of a traceback of very many frames, how many are shown."""
+TEXT_MOST, LINES_MOST = 10_000, 100_000
+"""Characters of a text or of an entry of a traceback, and of all its entries."""
+_COLOUR_BEGUN = re.compile(r"\x1b\[?[\d;]*\Z")
+_COLOUR_ENDED = re.compile(r"\[?[\d;]*m")
+_NO_COLOUR = "\x1b[0m"
 
 
 def failure(error: BaseException, lines: list[str]) -> Failure:
@@ -60,6 +66,41 @@ def shorten(error: BaseException) -> int:
         return 0
     frames[FIRST - 1].tb_next = frames[-LAST]
     return len(frames) - FIRST - LAST
+
+
+def cut(text: str, most: int = TEXT_MOST) -> str:
+    """Return the text, with a note in the place of its middle where it is much longer than ``most``."""
+    if len(text) <= most:
+        return text
+    first, last = most * 3 // 4, most // 4
+    head, tail = text[:first], text[-last:]
+    plain = _NO_COLOUR if "\x1b" in text else ""
+    if _COLOUR_BEGUN.search(text[-last - 20 : -last]):
+        tail = _COLOUR_ENDED.sub("", tail, count=1) if _COLOUR_ENDED.match(tail) else tail
+    left_out = len(text) - first - last
+    return f"{_COLOUR_BEGUN.sub('', head)}{plain} … {left_out:,} characters are left out … {tail}{plain}"
+
+
+def bounded(failure: Failure) -> Failure:
+    """Return a failure that a notebook can hold, whatever the exception says."""
+    lines = [cut(line) for line in failure["traceback"]]
+    head, tail = _fitting(lines), _fitting(lines[::-1])[::-1]
+    middle = lines[len(head) : len(lines) - len(tail)]
+    if middle:
+        left_out = sum(map(len, middle))
+        lines = [*head, f"… {len(middle)} entries with {left_out:,} characters are left out …", *tail]
+    return {"ename": cut(failure["ename"]), "evalue": cut(failure["evalue"]), "traceback": lines}
+
+
+def _fitting(lines: list[str]) -> list[str]:
+    """Return the first lines that are half of what may be."""
+    fitting, left = [], LINES_MOST // 2
+    for line in lines:
+        left -= len(line)
+        if left < 0:
+            break
+        fitting.append(line)
+    return fitting
 
 
 def without_ours(error: BaseException) -> None:

@@ -23,6 +23,7 @@ if __name__ == "__main__":  # by its path, in an image that has not installed us
     sys.exit()
 
 from .. import boot, startup
+from . import failures
 from .courier import Courier, end_with_parent, python
 from .interrupts import AGAIN_MS, Interrupts
 from .stdio import Stdio
@@ -145,6 +146,7 @@ class Rank:
                 failure = shell.described(stopped)
         except BaseException as error:  # a hook of the user's, or IPython itself
             failure = shell.described(error)
+        failure = failures.bounded(failure) if failure else None
         self._end_fork(failure)
         self._busy, self._doing = False, "finished the cell"
         self._stdio.say({"kind": "done", "cell": self._cell, "status": "error" if failure else "ok", "error": failure})
@@ -196,7 +198,8 @@ class Rank:
             found, stopped = self._interrupts.guarded(work)
             error = "it was interrupted" if stopped is not None else None
         except Exception as failed:
-            error = str(failed) if type(failed).__name__ == "DataError" else f"{type(failed).__name__}: {failed}"
+            said = failures.text(failed)
+            error = failures.cut(said if type(failed).__name__ == "DataError" else f"{type(failed).__name__}: {said}")
         self._busy, self._doing = False, "finished the cell"
         self._say({"kind": kind, "ask": job["ask"], **(found or nothing or {}), "error": error})
 

@@ -8,6 +8,7 @@ import os
 from .client import Client
 from .data import pack, unpack
 from .errors import MpirunError, MpirunUsageError, of_end
+from .failures import cut
 from .labels import label, ranges
 from .options import Options, of_cell, of_line
 from .screen import Screen
@@ -256,4 +257,4 @@ def _what_happened(status: str, view: View | None) -> str:
         return "the ranks cannot do this now"
     parts = [f"{label(ranks)} failed with {ename}: {evalue}" for ranks, ename, evalue in view.failures] if view else []
     parts += [f"{label([rank])} {why}" for rank, why in view.gone] if view else []
-    return "; ".join(parts) or "something went wrong with the ranks"
+    return cut("; ".join(parts)) or "something went wrong with the ranks"

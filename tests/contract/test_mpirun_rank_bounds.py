@@ -1,0 +1,74 @@
+"""What a cell can do to a rank's output and failures is bounded, and is undone for the next cell."""
+
+import re
+
+import pytest
+from support import rank_world
+from support.rank_world import World
+
+from jupyter_hpcctr.guest.mpirun import failures
+
+pytestmark = pytest.mark.skipif(rank_world.missing("openmpi"), reason="no Open MPI here")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """One rank for all tests of this file."""
+    made = World("openmpi", 1, tmp_path_factory.mktemp("bounds"))
+    try:
+        yield made.wait_up()
+    finally:
+        made.close()
+
+
+LONG = {
+    "raise ValueError('x' * 2_000_000)": 2_000_000,
+    "import sys; sys.exit('x' * 2_000_000)": 2_000_000,
+    "raise type('E' * 2_000_000, (Exception,), {})": 2_000_000,
+    "%nosuch " + "x" * 50_000: 0,
+    "def f(n): raise ValueError('x' * 20_000) from (f(n - 1) if n else None)\nf(30)": 0,
+}
+LONG[
+    """
+error = None
+for n in range(60):
+    try:
+        raise ValueError(f"{n} " + "x" * 20_000) from error
+    except ValueError as one:
+        error = one
+raise error
+"""
+] = 20_000
+
+
+@pytest.mark.parametrize("code", LONG)
+def test_the_text_of_a_failure_is_bounded(world, code):
+    (outcome,) = world.run(code).values()
+    error = outcome.error
+    shown = "\n".join(error.traceback)
+    assert len(error.ename) + len(error.evalue) + len(shown) < 130_000 and max(map(len, error.traceback)) < 11_000
+    assert not LONG[code] or "characters are left out" in shown
+    assert world.run("1")[0].error is None
+
+
+def test_a_long_text_of_values_that_are_not_moved_is_bounded(world):
+    world.run("class C:\n    def __reduce__(self): raise ValueError('x' * 2_000_000)\nc = C()")
+    said = world.ask("pull", "pulled", name="c")[0]["error"]
+    assert "characters are left out" in said and len(said) < 11_000
+
+
+def test_text_is_cut_between_colours():
+    for shift in range(12):
+        short = failures.cut("a" * shift + "\x1b[38;5;28mab" * 30, 80)
+        head, _, tail = re.sub(r"\x1b\[[\d;]*m", "", short).split("…")
+        assert set(head) == set(tail) == {"a", "b", " "}, short
+    assert failures.cut("x" * 80, 80) == "x" * 80
+    assert failures.cut("x" * 81, 80) == "x" * 60 + " … 1 characters are left out … " + "x" * 20
+
+
+def test_both_ends_of_a_long_traceback_stay():
+    lines = [f"{n}" * 2000 for n in range(10, 60)]
+    kept = failures.bounded({"ename": "E", "evalue": "e", "traceback": lines})["traceback"]
+    middle = kept.index(next(line for line in kept if line.startswith("…")))
+    assert kept[middle] == "… 26 entries with 104,000 characters are left out …"
+    assert kept[:middle] == lines[:12] and kept[middle + 1 :] == lines[-12:]
