@@ -72,3 +72,26 @@ def test_both_ends_of_a_long_traceback_stay():
     middle = kept.index(next(line for line in kept if line.startswith("…")))
     assert kept[middle] == "… 26 entries with 104,000 characters are left out …"
     assert kept[:middle] == lines[:12] and kept[middle + 1 :] == lines[-12:]
+
+
+TAKEN = {
+    "os.close(1)": "out",
+    "os.close(2)": "err",
+    "os.close(1); os.close(2)": "out",
+    "os.close(1); file = open('taken', 'w')": "out",
+    "file = open('taken', 'w'); _ = os.dup2(file.fileno(), 1); _ = os.dup2(file.fileno(), 2)": "err",
+    "sys.stdout.close(); sys.stderr.close()": "out",
+    "sys.stdout = None; os.close(1)": "out",
+    "sys.stdout = sys.__stdout__ = None; sys.stderr.close()": "out",
+}
+
+
+@pytest.mark.parametrize("code", TAKEN)
+def test_the_next_cell_prints_though_one_has_closed_or_replaced_its_output(world, code):
+    world.run("import ctypes, os, sys\n" + code)
+    c = "puts(b'c')" if TAKEN[code] == "out" else "dprintf(2, b'c\\n')"
+    printing = f"print('python', file=sys.std{TAKEN[code]}, flush=True); _ = ctypes.CDLL(None).{c}"
+    done = world.run(printing + "; _ = os.system('echo sh >&2')")[0]
+    assert done.error is None
+    assert sorted((done.out + done.err).split()) == ["c", "python", "sh"]
+    assert world.run("print('ä', '\\udc80', end='')")[0].out == "ä \\udc80"

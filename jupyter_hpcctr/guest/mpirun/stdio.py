@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .interrupts import Interrupts
 
 REFUSAL = "cannot be asked of ranks, whose input is nobody's: set a variable in the notebook and '%mpirun push' it"
+_TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace"}
 
 
 class Stdio:
@@ -33,7 +34,7 @@ class Stdio:
     def prepare(self) -> None:
         """Make Python's streams what the relay expects, and refuse to read."""
         for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+            stream.reconfigure(**_TEXT, line_buffering=True)  # type: ignore[union-attr]
         null = os.open(os.devnull, os.O_RDONLY)  # a launcher may connect the first rank to its own input
         os.dup2(null, 0)
         os.close(null)
@@ -45,9 +46,18 @@ class Stdio:
 
     def restore(self) -> None:
         """Give the next cell streams, where one has left none: IPython does not run without."""
-        for name in ("stdout", "stderr"):
-            if not hasattr(getattr(sys, name, None), "write"):
-                setattr(sys, name, getattr(sys, f"__{name}__"))
+        for descriptor, name in ((1, "stdout"), (2, "stderr")):
+            saved = self._descriptors[descriptor - 1]
+            if not _are_same(descriptor, saved):  # closed, or what a file that was opened then has got
+                with contextlib.suppress(OSError):
+                    os.dup2(saved, descriptor)
+            stream = getattr(sys, name, None)
+            if not hasattr(stream, "write") or getattr(stream, "closed", False):
+                stream = getattr(sys, f"__{name}__")
+                if stream is None or stream.closed:
+                    stream = open(descriptor, "w", buffering=1, closefd=False, **_TEXT)  # noqa: SIM115
+                    setattr(sys, f"__{name}__", stream)
+                setattr(sys, name, stream)
 
     def say(self, message: dict[str, Any]) -> None:
         """Send a message that the relay is to pass on behind all that was printed before it."""
@@ -69,6 +79,14 @@ class Stdio:
         flush, streams = self._streams
         for stream in streams:  # not fflush(NULL): it waits for each file that some thread is reading
             flush(stream)
+
+
+def _are_same(one: int, other: int) -> bool:
+    """Whether two descriptors are of the same file."""
+    try:
+        return os.path.sameopenfile(one, other)
+    except OSError:
+        return False
 
 
 def _c_streams() -> tuple[Any, tuple[Any, ...]]:
