@@ -95,3 +95,28 @@ def test_the_next_cell_prints_though_one_has_closed_or_replaced_its_output(world
     assert done.error is None
     assert sorted((done.out + done.err).split()) == ["c", "python", "sh"]
     assert world.run("print('ä', '\\udc80', end='')")[0].out == "ä \\udc80"
+
+
+def test_displays_are_bounded_and_what_is_not_shown_is_said(world):
+    code = "from IPython.display import HTML, clear_output, display\n"
+    done = world.run(code + "for n in range(3000): display(HTML('<b>' * 10))\nprint('printed')\n'last'")[0]
+    assert len(done.shown) == 1001 and done.out == "printed\n"
+    assert done.shown[-1]["content"]["data"] == {"text/plain": "'last'"}
+    line = "… 2,000 displays are not shown ({} MB): each rank may show 1,000 in a cell, of 16 MB in all\n"
+    (size,) = re.findall(r"\(([\d.]+) MB\)", done.err)
+    assert done.err == line.format(size) and 0.06 < float(size) < 0.2
+    done = world.run("for n in range(30): display(HTML('x' * 1_000_000))")[0]
+    assert len(done.shown) == 15 and re.fullmatch(r"… 15 displays .* \(15 MB\): .*\n", done.err)
+    done = world.run("display(HTML('x' * 17_000_000)); display(2)")[0]
+    assert [each["content"]["data"]["text/plain"] for each in done.shown] == ["2"]
+    assert done.err.startswith("… 1 display is not shown (17 MB): ")
+    assert world.run("display(3)")[0].err == ""
+
+
+def test_what_takes_the_place_of_another_display_is_shown_to_the_end(world):
+    world.run("from IPython.display import HTML, clear_output, display")
+    code = "handle = display(0, display_id=True)\nfor n in range(1200): handle.update(n)"
+    done = world.run(code)[0]
+    assert (len(done.shown), done.err) == (1201, "")
+    done = world.run("for n in range(1200): clear_output(wait=True); display(n)")[0]
+    assert (len(done.shown), done.err) == (2400, "")

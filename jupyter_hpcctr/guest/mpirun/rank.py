@@ -24,6 +24,7 @@ if __name__ == "__main__":  # by its path, in an image that has not installed us
 
 from .. import boot, startup
 from . import failures
+from .budget import Budget
 from .courier import Courier, end_with_parent, python
 from .interrupts import AGAIN_MS, Interrupts
 from .stdio import Stdio
@@ -71,6 +72,7 @@ class Rank:
         self._interrupts = Interrupts()
         self._courier = Courier(f"ipc://{self.directory}/world", f"{world}.{self.number}", self._hear, self._turn)
         self._stdio = Stdio(env.pop("HPCCTR_TOKEN"), self._say, self._interrupts)
+        self._budget = Budget()
         self._shell: Optional[Shell] = None
 
     def start(self) -> None:
@@ -111,7 +113,8 @@ class Rank:
         self._courier.send({**message, "rank": self.number})
 
     def _show(self, kind: str, content: dict[str, Any]) -> None:
-        self._stdio.say({"kind": "display", "cell": self._cell, "message": kind, "content": content})
+        if self._budget.allows(kind, content):
+            self._stdio.say({"kind": "display", "cell": self._cell, "message": kind, "content": content})
 
     # -- in the courier's thread
 
@@ -148,6 +151,7 @@ class Rank:
             failure = shell.described(error)
         failure = failures.bounded(failure) if failure else None
         self._end_fork(failure)
+        self._stdio.note(self._budget.renewed())
         self._busy, self._doing = False, "finished the cell"
         self._stdio.say({"kind": "done", "cell": self._cell, "status": "error" if failure else "ok", "error": failure})
 

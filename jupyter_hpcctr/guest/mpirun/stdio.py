@@ -71,6 +71,12 @@ class Stdio:
                 _write(descriptor, mark)
             self._send({**message, "seq": self._count})
 
+    def note(self, line: str) -> None:
+        """Write a line of our own behind all that was printed, wherever standard error goes now."""
+        if line:
+            self.flush()
+            _write(self._descriptors[1], line.encode())
+
     def flush(self) -> None:
         """Hand over what is in Python's buffers and in C's."""
         for stream in (sys.stdout, sys.stderr):
