@@ -72,7 +72,7 @@ class Client:
         with self._alone():
             self._connect()
             waiting = _Waiting(self, handler, tick)
-            with _Interrupts() as interrupts:
+            with HeldInterrupts() as interrupts:
                 end = waiting.until_end(op, fields or {}, interrupts)
                 if interrupts.take() and end.get("status") == "ok":  # too late for this request, not for the next
                     end.update(status="interrupted", message="interrupted when the ranks had just finished")
@@ -174,7 +174,7 @@ class _Waiting:
         self._heard = time.monotonic()
         self._asked: float | None = None
 
-    def until_end(self, op: str, fields: dict[str, Any], interrupts: _Interrupts) -> Event:
+    def until_end(self, op: str, fields: dict[str, Any], interrupts: HeldInterrupts) -> Event:
         number = self._client.send(op, fields)
         while True:
             if interrupts.take():
@@ -227,14 +227,14 @@ class _Waiting:
             )
 
 
-class _Interrupts:
+class HeldInterrupts:
     """Counts SIGINT instead of raising within whatever runs. Elsewhere than in the main thread none comes."""
 
     def __init__(self) -> None:
         self._count = 0
         self._before: Any = None
 
-    def __enter__(self) -> _Interrupts:
+    def __enter__(self) -> HeldInterrupts:
         if threading.current_thread() is threading.main_thread():
             before = signal.getsignal(signal.SIGINT)
             if callable(before):  # neither ignored nor a handler that Python could not put back

@@ -37,11 +37,17 @@ class Segment:
 
     @classmethod
     def create(
-        cls, packed: Iterable[tuple[dict[str, Any], list[Buffer]]], directory: str, *, memory: str = MEMORY
+        cls,
+        packed: Iterable[tuple[dict[str, Any], list[Buffer]]],
+        directory: str,
+        *,
+        memory: str = MEMORY,
+        name: str | None = None,
     ) -> Segment | None:
         """Write the buffers of what ``pack`` returned, and their places into the headers.
 
-        The file is in ``memory``; in ``directory`` where that has no room, or there is none.
+        The file is in ``memory``; in ``directory`` where that has no room, or there is none. ``name`` is one of
+        ``new_name``, for ``remove``.
 
         Returns
         -------
@@ -65,7 +71,7 @@ class Segment:
             header["buffers"] = places
         if not end:
             return None
-        path = _write_somewhere((memory, directory), parts, end)
+        path = _write_somewhere((memory, directory), name or new_name(), parts, end)
         return cls(path, end)
 
     @classmethod
@@ -114,10 +120,22 @@ class Segment:
             os.unlink(self.path)
 
 
-def _write_somewhere(places: Iterable[str], parts: list[tuple[int, Buffer]], length: int) -> str:
+def new_name() -> str:
+    """Return a name for a segment, which is nobody else's."""
+    return f"hpcctr-{os.getuid()}-{os.urandom(8).hex()}"
+
+
+def remove(name: str, directory: str, memory: str = MEMORY) -> None:
+    """Remove a segment that ``create`` may have made, or have been making when it was interrupted."""
+    for place in (memory, directory):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(f"{place}/{name}")
+
+
+def _write_somewhere(places: Iterable[str], name: str, parts: list[tuple[int, Buffer]], length: int) -> str:
     reasons = []
     for place in places:
-        path = f"{place}/hpcctr-{os.getuid()}-{os.urandom(8).hex()}"
+        path = f"{place}/{name}"
         try:
             _write(path, parts, length)
         except OSError as error:

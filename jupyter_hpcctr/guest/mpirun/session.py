@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 
-from .client import Client
+from .client import Client, HeldInterrupts
 from .data import pack, unpack
-from .errors import MpirunError, MpirunUsageError, of_end
+from .errors import Interrupted, MpirunError, MpirunUsageError, of_end
 from .failures import cut
 from .labels import label, ranges
 from .options import Options, of_cell, of_line
 from .screen import Screen
-from .segment import DataError, Segment
+from .segment import DataError, Segment, new_name, remove
 from .view import View
 from .world import started, table
 
@@ -101,23 +101,27 @@ class Session:
 
     def _do_push(self, options: Options, scope: dict[str, Any]) -> None:
         values = {name: self._value(name, scope) for name in options.names}
+        segment_name = new_name()
+        try:
+            self._client.connect()
+            fields = {**self._packed(values, segment_name), "ranks": options.rank, "start": _start_fields(options)}
+            self._ask("push", fields, self._view([], 0))
+        except KeyboardInterrupt as error:
+            raise _while_moved(error) from None
+        finally:
+            remove(segment_name, self._client.directory)
+
+    def _packed(self, values: dict[str, Any], segment_name: str) -> Event:
+        """Write values to a segment; return what says where they are."""
         try:
             packed = {name: pack(value) for name, value in values.items()}
-            self._client.connect()
-            segment = Segment.create(packed.values(), self._client.directory)
+            segment = Segment.create(packed.values(), self._client.directory, name=segment_name)
         except DataError as error:
             raise MpirunError(f"{', '.join(values)}: {error}") from None
-        try:
-            fields = {
-                "values": {name: header for name, (header, _) in packed.items()},
-                "segment": None if segment is None else segment.described(),
-                "ranks": options.rank,
-                "start": _start_fields(options),
-            }
-            self._ask("push", fields, self._view([], 0))
-        finally:
-            if segment is not None:
-                segment.unlink()
+        return {
+            "values": {name: header for name, (header, _) in packed.items()},
+            "segment": None if segment is None else segment.described(),
+        }
 
     def _do_pull(self, options: Options, _scope: object) -> Any:
         values = self._pulled(options.names[0], options.rank)
@@ -192,17 +196,33 @@ class Session:
 
     def _pulled(self, name: str, ranks: list[int] | None) -> list[Any]:
         """Return the values of ``name``, by rank."""
-        found = self._ask("pull", {"name": name, "ranks": ranks}, self._view([], 0))["values"]
-        values = []
+        found: Event = {}
         try:
-            for rank, sent in sorted(found.items(), key=lambda item: int(item[0])):
-                try:
-                    values.append(unpack(sent["header"], Segment.open(sent["segment"])))
-                except DataError as error:
-                    raise MpirunError(f"{name} of rank {rank} cannot be read here: {error}") from None
+            self._client.connect()
+            with HeldInterrupts() as held:  # until their files are known here, and can be removed
+                found.update(self._ask("pull", {"name": name, "ranks": ranks}, self._view([], 0))["values"])
+            if held.take():
+                raise KeyboardInterrupt
+            return _unpacked(name, found)
+        except KeyboardInterrupt as error:
+            raise _while_moved(error) from None
         finally:
             _unlink(found)  # what is mapped stays
-        return values
+
+
+def _unpacked(name: str, found: Event) -> list[Any]:
+    values = []
+    for rank, sent in sorted(found.items(), key=lambda item: int(item[0])):
+        try:
+            values.append(unpack(sent["header"], Segment.open(sent["segment"])))
+        except DataError as error:
+            raise MpirunError(f"{name} of rank {rank} cannot be read here: {error}") from None
+    return values
+
+
+def _while_moved(error: KeyboardInterrupt) -> Interrupted:
+    """Return what to raise for Ctrl-C in our own code: a sentence of the hub's, if it has said one."""
+    return error if isinstance(error, Interrupted) else Interrupted("interrupted while values were moved")
 
 
 def _unlink(values: Event) -> None:
