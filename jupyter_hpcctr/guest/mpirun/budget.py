@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from .labels import size
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -27,17 +29,17 @@ class Budget:
         if kind == "clear_output":
             self._displays = self._content = 0
             return True
-        size = _size(content["data"])
+        length = _length(content["data"])
         if kind == "update_display_data":
-            allowed = size <= CONTENT_MOST
+            allowed = length <= CONTENT_MOST
         else:
             # The value of the last line is one, however many displays came before.
             room = self._displays < DISPLAYS_MOST or kind == "execute_result"
-            allowed = room and self._content + size <= CONTENT_MOST
+            allowed = room and self._content + length <= CONTENT_MOST
             self._displays += allowed
-            self._content += size if allowed else 0
+            self._content += length if allowed else 0
         self._refused += not allowed
-        self._refused_content += 0 if allowed else size
+        self._refused_content += 0 if allowed else length
         return allowed
 
     def renewed(self) -> str:
@@ -46,10 +48,10 @@ class Budget:
         self._displays = self._content = self._refused = self._refused_content = 0
         if not refused:
             return ""
-        what = f"{refused:,} display{'s are' if refused > 1 else ' is'} not shown ({content / 1e6:.3g} MB)"
+        what = f"{refused:,} display{'s are' if refused > 1 else ' is'} not shown ({size(content)})"
         return f"… {what}: each rank may show {DISPLAYS_MOST:,} in a cell, of {CONTENT_MOST // 1_000_000} MB in all\n"
 
 
-def _size(data: Any) -> int:
+def _length(data: Any) -> int:
     """Return about how many characters the forms of a display are."""
     return sum(len(form) if isinstance(form, str) else len(json.dumps(form, default=str)) for form in data.values())
