@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import explain
 from .bringup import again, bring_up
 from .failure import RankError
-from .output import Output
+from .output import TOGETHER_S, Output
 from .world import World
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Cell:
         self.gone: list[int] = []
         self.stacks: dict[int, list[str]] = {}
         self.interrupted = False
+        self._finished: list[int] = []
+        self._told = time.monotonic()
 
     @property
     def trouble(self) -> bool:
@@ -46,15 +48,22 @@ class Cell:
                 self.stacks[ranks[0]] = rest[0]["lines"]
             elif kind == "done":
                 self.pending.difference_update(ranks)
-                if self.pending:
-                    self.output.say("finished", ranks=ranks)
+                self._finished += ranks
                 if rest[1] == "error":
                     self._on_failure(ranks, rest[2])
             elif kind == "gone":
                 self.pending.discard(ranks[0])
                 self.gone.append(ranks[0])
                 self.output.say("gone", rank=ranks[0], why=explain.ending(rest[0], self.world, ranks[0]))
+        self._tell_finished()
         self.output.tick()
+
+    def _tell_finished(self) -> None:
+        """Say who is done, now and then: most are about to be, and each word wakes the kernel."""
+        now = time.monotonic()
+        if self._finished and self.pending and now - self._told > TOGETHER_S:
+            self.output.say("finished", ranks=self._finished)
+            self._finished, self._told = [], now
 
     def _on_failure(self, ranks: list[int], error: Mapping[str, Any]) -> None:
         if self.interrupted and error["ename"] == "KeyboardInterrupt":
