@@ -34,7 +34,7 @@ def measure(place, *, quick):
 def _rows(ranks, found, launcher):
     fresh, ours, px = (median(found[name]) for name in ("fresh", "ours", "px"))
     words = f"{launcher[0].rpartition('/')[2]} -n {ranks} python -c 'import …'"
-    note = "with the start of its hub"
+    note = "its hub was started by %load_ext, a cell before"
     return [
         Row(f"{ranks} ranks: {words}: the reference", fresh, "s", 1.0, None, "", found["fresh"]),
         Row(f"{ranks} ranks: %mpirun start", ours, "s", ours / fresh, goal(1.3), note, found["ours"]),
