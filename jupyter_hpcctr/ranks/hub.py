@@ -22,7 +22,7 @@ from .config import Config
 from .failure import RankError
 from .nodes import Node, OwnNode, Switchboard
 from .relay import Relay
-from .segments import Traffic
+from .segments import Shelf, Traffic
 from .site import Site
 
 log = logging.getLogger("hpcctr.ranks")
@@ -40,7 +40,8 @@ class Hub:
         self.poller = zmq.Poller()
         self.own = OwnNode(config.node or os.uname().nodename, Relay(self.context, self.poller, config.dir))
         self.switchboard: Switchboard | None = None
-        self.traffic = Traffic(lambda name: self.node(name) is not None)
+        self.shelf = Shelf(config.dir, config.dir_inside)
+        self.traffic = Traffic(lambda name: self.node(name) is not None, self.shelf)
         self.site = Site(self, looking)
         self.interrupts = 0
         self._over = False
@@ -125,6 +126,8 @@ class Hub:
             return flow
         if answer:
             self.say("end", **result)
+        elif result.get("status", "ok") != "ok":  # the next cell tries again, and tells
+            log.warning("the ranks were not started again: %s", result["message"])
         return None
 
     def behind(self, flow: Flow) -> None:

@@ -28,6 +28,7 @@ def start_nodes(config: Config, names: Sequence[str], invitation: Mapping[str, A
         "env": dict(config.env),
         "pass_env": list(config.pass_env),
         "drop_env": list(config.drop_env),
+        "dir_inside": "" if config.dir_inside == config.dir else config.dir_inside,  # without a container, its own
         "invitation": dict(invitation),
     }
     return Child(words, env=dict(os.environ), cwd="/", log=log, text=json.dumps(told))

@@ -21,7 +21,7 @@ from ..agent.children import Child
 from ..guest import environment
 from .config import HOST_ENV, NODE
 from .relay import Relay
-from .segments import Copies
+from .segments import Copies, Shelf
 
 SILENCE_S = 20.0
 HOLD_PATIENCE_S = 60.0
@@ -65,7 +65,8 @@ class NodeProcess:
         self._poller = zmq.Poller()
         self._relay = Relay(self._context, self._poller, f"{self._run_dir}/kernel")
         self._hub = self._dial(told["invitation"])
-        self._copies = Copies(self._say)
+        directory = f"{self._run_dir}/kernel"
+        self._copies = Copies(self._say, Shelf(directory, told["dir_inside"] or directory))
         self._heard = time.monotonic()
         self._last_beat = self._last_items = 0.0
 

@@ -21,15 +21,39 @@ ON_THE_WAY = 4
 _PLACE = "/dev/shm"  # noqa: S108  (the file is made exclusively, 0600)
 
 
-def make(size: int) -> tuple[str, int]:
-    """Make an empty segment of ``size`` bytes; return its path and a descriptor.
+class Shelf:
+    """Where a node's segments are: in shared memory, or in the node's private ``directory`` where that is full.
 
-    Raises
-    ------
-    OSError
-        There is no room: it is reserved now, since writing to a full tmpfs by a mapping means SIGBUS.
+    Paths are those that kernel and ranks see, who have the directory as ``inside``.
     """
-    path = f"{_PLACE}/hpcctr-{os.getuid()}-{secrets.token_hex(8)}"
+
+    def __init__(self, directory: str, inside: str) -> None:
+        self._directory, self._inside = directory, inside
+
+    def on_host(self, path: str) -> str:
+        """Return the host's path of a segment."""
+        return path.replace(self._inside, self._directory, 1) if path.startswith(f"{self._inside}/") else path
+
+    def make(self, size: int) -> tuple[str, int]:
+        """Make an empty segment of ``size`` bytes; return its path and a descriptor.
+
+        Raises
+        ------
+        OSError
+            There is no room: it is reserved now, since writing to a full tmpfs by a mapping means SIGBUS.
+        """
+        name = f"hpcctr-{os.getuid()}-{secrets.token_hex(8)}"
+        with contextlib.suppress(OSError):
+            return f"{_PLACE}/{name}", _reserved(f"{_PLACE}/{name}", size)
+        return f"{self._inside}/{name}", _reserved(f"{self._directory}/{name}", size)
+
+    def remove(self, path: str) -> None:
+        """Remove a segment; none there is no error."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.on_host(path))
+
+
+def _reserved(path: str, size: int) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         os.posix_fallocate(descriptor, 0, max(size, 1))
@@ -37,14 +61,14 @@ def make(size: int) -> tuple[str, int]:
         os.close(descriptor)
         os.unlink(path)
         raise
-    return path, descriptor
+    return descriptor
 
 
 class Copies:
     """A node's half: keeps what is stored here, and reads out what is fetched from here."""
 
-    def __init__(self, say: Callable[[dict[str, Any], Any], None]) -> None:
-        self._say = say
+    def __init__(self, say: Callable[[dict[str, Any], Any], None], shelf: Shelf) -> None:
+        self._say, self._shelf = say, shelf
         self._here: dict[str, tuple[str, int]] = {}
 
     def obey(self, order: Mapping[str, Any], data: bytes) -> None:
@@ -57,14 +81,13 @@ class Copies:
         elif path in self._here:
             self._drop(path)
         else:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            self._shelf.remove(path)
 
     def _store(self, path: str, order: Mapping[str, Any], data: bytes) -> None:
         error = ""
         try:
             if path not in self._here:
-                self._here[path] = make(int(order["bytes"]))
+                self._here[path] = self._shelf.make(int(order["bytes"]))
             os.pwrite(self._here[path][1], data, int(order["offset"]))
         except OSError as failed:
             error = str(failed.strerror)
@@ -73,7 +96,7 @@ class Copies:
     def _fetch(self, path: str, offset: int) -> None:
         data, error = b"", ""
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            descriptor = os.open(self._shelf.on_host(path), os.O_RDONLY | os.O_NOFOLLOW)
             try:
                 data = os.pread(descriptor, CHUNK, offset)
                 error = "" if data else "it is shorter than it was said to be"
@@ -93,8 +116,7 @@ class Copies:
     def _drop(self, path: str) -> None:
         own, descriptor = self._here.pop(path)
         os.close(descriptor)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(own)
+        self._shelf.remove(own)
 
     def close(self) -> None:
         """Drop everything."""
@@ -105,8 +127,8 @@ class Copies:
 class Traffic:
     """The hub's half: generators that a flow runs to move one segment."""
 
-    def __init__(self, alive: Callable[[str], bool]) -> None:
-        self._alive = alive
+    def __init__(self, alive: Callable[[str], bool], shelf: Shelf) -> None:
+        self._alive, self._shelf = alive, shelf
         self._answers: collections.deque[tuple[str, dict[str, Any], bytes]] = collections.deque()
 
     def receive(self, node: str, said: dict[str, Any], data: bytes) -> None:
@@ -122,7 +144,8 @@ class Traffic:
             A node has no room for it.
         """
         path, size = str(segment["path"]), int(segment["bytes"])
-        with open(path, "rb") as file, mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as memory:
+        own = self._shelf.on_host(path)
+        with open(own, "rb") as file, mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as memory:
             for node in nodes:
                 on_the_way = 0
                 for offset in range(0, size, CHUNK):
@@ -144,7 +167,7 @@ class Traffic:
         """
         size, there = int(segment["bytes"]), str(segment["path"])
         try:
-            path, descriptor = make(size)
+            path, descriptor = self._shelf.make(size)
         except OSError as error:
             node.send({"op": "drop", "path": there}, None)
             raise RankError("NoRoom", f"{size} bytes do not fit here: {error.strerror}") from error
@@ -158,7 +181,7 @@ class Traffic:
                     os.pwrite(descriptor, data, int(said["offset"]))
                     came += len(data)
         except BaseException:
-            os.unlink(path)
+            self._shelf.remove(path)
             raise
         finally:
             os.close(descriptor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import time
@@ -194,8 +193,7 @@ class Site:
         if segment is not None and isinstance(there, OtherNode):
             there.send({"op": "drop", "path": segment["path"]}, None)
         elif segment is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(segment["path"])
+            self._hub.shelf.remove(segment["path"])
 
     def lost(self, name: str) -> None:
         """Count a node that is silent as lost: nothing is started there any more."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.notebooks import Notebook, by_rank
+from support.waiting import state_of, wait_until
 
 COMM = "from mpi4py import MPI\ncomm = MPI.COMM_WORLD\n"
 
@@ -86,7 +87,7 @@ def a_kernels_restart_ends_its_ranks(notebook):
     notebook.running.manager.restart_kernel()
     notebook.running.client.wait_for_ready(timeout=60)
     assert notebook.said(COMM + "print(comm.size)") == each("4")
-    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+    wait_until(lambda: {state_of(pid) for pid in pids} <= {"gone", "Z"}, "the end of the ranks")  # Z: slurmstepd's to reap
 
 
 def test_ranks_of_mpich_run_in_its_image_on_both_nodes(site, start, mpich_image, image_policy):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.kernels import Running, site_of
-from support.notebooks import Notebook
+from support.notebooks import Notebook, mpi_environment
 from support.slurm import base_environment, short_directory
 
 from jupyter_hpcctr.downscale.cluster import Cluster
@@ -27,12 +27,12 @@ def cluster():
             cluster.down()
 
 
-@pytest.fixture
-def notebook(cluster):
+@pytest.fixture(params=["openmpi", "mpich"])
+def notebook(request, cluster, tmp_path):
     """A kernel with both nodes and two ranks on each."""
     with site_of(base_environment() | cluster.env) as site:
-        request = {"engine": "bare", "scheduler": "slurm", "nodes": 2, "ntasks_per_node": 2}
-        running = Running(site.manager(**request, env={"MPI4PY_MPIABI": "openmpi"}), cwd=site.cwd)
+        wanted = {"engine": "bare", "scheduler": "slurm", "nodes": 2, "ntasks_per_node": 2}
+        running = Running(site.manager(**wanted, env=mpi_environment(request.param, tmp_path)), cwd=site.cwd)
         yield Notebook(running)
         running.stop()
         tidy_lost_node(site)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.notebooks import Notebook
+from support.notebooks import Notebook, mpi_environment
 
 SETUP = "from mpi4py import MPI\nimport os, signal, sys, time\ncomm = MPI.COMM_WORLD\n"
 
@@ -12,12 +12,7 @@ SETUP = "from mpi4py import MPI\nimport os, signal, sys, time\ncomm = MPI.COMM_W
 @pytest.fixture(params=["openmpi", "mpich"])
 def mpi(request, tmp_path):
     """The environment by which mpi4py takes this MPI."""
-    env = {"MPI4PY_MPIABI": request.param}
-    if request.param == "mpich":  # Debian's has another name than the one that MPICH's ABI agrees on
-        (library,) = Path("/usr/lib").glob("*/libmpich.so.12")
-        (tmp_path / "libmpi.so.12").symlink_to(library)
-        env["LD_LIBRARY_PATH"] = str(tmp_path)
-    return env
+    return mpi_environment(request.param, tmp_path)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 
 
 class Notebook:
@@ -50,6 +51,16 @@ class Notebook:
         content = reply["content"]
         assert content["status"] == "error", text_of(seen)
         return told(content), text_of(seen, "stdout", "stderr")
+
+
+def mpi_environment(mpi, directory):
+    """The environment by which mpi4py takes ``openmpi`` or ``mpich``; ``directory`` is for a link that it needs."""
+    env = {"MPI4PY_MPIABI": mpi}
+    if mpi == "mpich":  # Debian's has another name than the one that MPICH's ABI agrees on
+        (library,) = Path("/usr/lib").glob("*/libmpich.so.12")
+        (directory / "libmpi.so.12").symlink_to(library)
+        env["LD_LIBRARY_PATH"] = str(directory)
+    return env
 
 
 def by_rank(text):

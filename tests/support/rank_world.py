@@ -1,7 +1,6 @@
 """Ranks under a real ``mpiexec`` with a relay that writes down all they say; what they print is in files."""
 
 import collections
-import glob
 import json
 import os
 import re
@@ -16,6 +15,8 @@ from types import SimpleNamespace
 import zmq
 
 from jupyter_hpcctr.guest.mpirun import stdio
+
+from .notebooks import mpi_environment
 
 RANK = str(Path(stdio.__file__).parent / "rank.py")
 TOKEN = "0123456789abcdef" * 2
@@ -32,12 +33,7 @@ BEHIND = 'import subprocess, sys; subprocess.Popen(["sh", "-c", *sys.argv[1:]], 
 def environment(mpi, directory):
     """What a rank needs to find an MPI library."""
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    env |= {"MPI4PY_MPIABI": mpi, "OMPI_MCA_btl_base_warn_component_unused": "0"}
-    if mpi == "mpich":  # Debian's has another name than the one that MPICH's ABI agrees on
-        for library in glob.glob("/usr/lib/*/libmpich.so.12"):
-            os.symlink(library, f"{directory}/libmpi.so.12")
-        env["LD_LIBRARY_PATH"] = str(directory)
-    return env
+    return env | mpi_environment(mpi, Path(directory)) | {"OMPI_MCA_btl_base_warn_component_unused": "0"}
 
 
 class World:

@@ -9,6 +9,7 @@ from jupyter_hpcctr.ranks import bringup, values
 from jupyter_hpcctr.ranks.failure import RankError
 from jupyter_hpcctr.ranks.launcher import Start
 from jupyter_hpcctr.ranks.node import settle
+from jupyter_hpcctr.ranks.segments import Shelf
 from jupyter_hpcctr.ranks.site import Site
 from jupyter_hpcctr.ranks.slots import Node, Placement
 from jupyter_hpcctr.ranks.world import World
@@ -21,6 +22,7 @@ class Hub:
         self.interrupts, self.background, self.told = 0, None, []
         self.own = types.SimpleNamespace(name="n1", tell=lambda world, message, ranks: self.told.append(message))
         self.config = types.SimpleNamespace(plan={})
+        self.shelf = Shelf("/nowhere", "/nowhere")
         self.site = Site(self)
 
     busy_behind = property(lambda self: self.background is not None)

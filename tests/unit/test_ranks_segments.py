@@ -7,17 +7,18 @@ import pytest
 
 from jupyter_hpcctr.ranks import segments
 from jupyter_hpcctr.ranks.failure import RankError
-from jupyter_hpcctr.ranks.segments import Copies, Traffic
+from jupyter_hpcctr.ranks.segments import Copies, Shelf, Traffic
 
 CHUNK = 1000
+INSIDE = "/hpcctr/run"  # the private directory as containers see it
 
 
 class OtherEnd:
     """Another node: what is sent to it waits until it is delivered."""
 
-    def __init__(self, name, traffic):
+    def __init__(self, name, traffic, shelf):
         self.name, self.alive = name, True
-        self.copies = Copies(lambda said, data: self.traffic.receive(name, said, data or b""))
+        self.copies = Copies(lambda said, data: self.traffic.receive(name, said, data or b""), shelf)
         self.traffic = traffic
         self.waiting, self.most_waiting, self.orders = [], 0, []
 
@@ -38,8 +39,11 @@ class Room:
 
     def __init__(self, place):
         self.place = place
-        self.traffic = Traffic(lambda name: self.nodes[name].alive)
-        self.nodes = {name: OtherEnd(name, self.traffic) for name in ("n2", "n3")}
+        self.private = place.with_name(f"{place.name}-private")
+        self.private.mkdir()
+        self.shelf = Shelf(str(self.private), INSIDE)
+        self.traffic = Traffic(lambda name: self.nodes[name].alive, self.shelf)
+        self.nodes = {name: OtherEnd(name, self.traffic, self.shelf) for name in ("n2", "n3")}
 
     def run(self, flow, *, at_a_time=1):
         """Run a flow to its end, with nodes that carry out so many orders at a time."""
@@ -215,3 +219,22 @@ def test_late_answers_are_not_taken_for_those_to_another_question(room, first):
     found = room.run(room.traffic.gather(room.segment(data, "second"), node))
     with open(found["path"], "rb") as file:
         assert file.read() == data
+
+
+def test_where_shared_memory_is_full_the_private_directory_is_used_as_containers_see_it(room, monkeypatch):
+    monkeypatch.setattr(segments, "_PLACE", str(room.place / "not-there"))
+    private = room.private
+    data = os.urandom(3 * CHUNK + 7)
+    (private / "original").write_bytes(data)
+    segment = {"path": f"{INSIDE}/original", "bytes": len(data)}
+    room.run(room.traffic.spread(segment, room.nodes.values()))
+    here = [node.copies.here({"segment": segment})["segment"]["path"] for node in room.nodes.values()]
+    assert all(path.startswith(f"{INSIDE}/hpcctr-") for path in here)
+    assert [(private / os.path.basename(path)).read_bytes() for path in here] == [data, data]
+    found = room.run(room.traffic.gather({"path": here[0], "bytes": len(data)}, room.nodes["n2"]))
+    assert found["path"].startswith(f"{INSIDE}/hpcctr-")
+    assert (private / os.path.basename(found["path"])).read_bytes() == data
+    room.shelf.remove(found["path"])
+    for node in room.nodes.values():
+        node.copies.obey({"op": "drop", "path": segment["path"]}, b"")
+    assert [path.name for path in private.iterdir()] == ["original"]

@@ -65,9 +65,10 @@ def main(argv: list[str]) -> int:
         stdio.announce(event="enter", pid=pid)
         if ended:  # before there was anybody to pass it on to
             os.kill(pid, signal.SIGKILL)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # not waited for, its number stays its own
         with contextlib.suppress(ProcessLookupError):  # what it has started goes with it
             os.killpg(pid, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     stdio.announce(event="exit", status=status)
     stdio.close()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
