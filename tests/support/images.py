@@ -1,5 +1,6 @@
 """Real images for the tests: built from kernels/images, served by a real registry, pulled into a real store."""
 
+import contextlib
 import functools
 import os
 import re
@@ -73,7 +74,13 @@ def built_images():
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory):
     """A real registry with nothing in it."""
-    place = tmp_path_factory.mktemp("registry")
+    with serving(tmp_path_factory.mktemp("registry")) as (made, _):
+        yield made
+
+
+@contextlib.contextmanager
+def serving(place):
+    """Serve a registry from an empty directory; yield it and its process."""
     config, log_file = place / "config.yml", place / "log"
     config.write_text(
         f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {place}/data}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n"
@@ -81,7 +88,7 @@ def registry(tmp_path_factory):
     words = Command(("docker-registry", "serve", str(config)))
     server = process.start(words, env=ENVIRONMENT | {"OTEL_TRACES_EXPORTER": "none"}, log_file=log_file, cwd=place)
     try:
-        yield Registry(_listening(server, log_file), log_file, place / "data")
+        yield Registry(_listening(server, log_file), log_file, place / "data"), server
     finally:
         server.terminate()
         server.wait(timeout=30)

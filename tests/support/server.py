@@ -34,14 +34,16 @@ class RefusedError(Exception):
 class Server:
     """``python -m jupyter_server`` on a free port, with the Jupyter directories of a ``Site``."""
 
+    MODULE, LEFT_OUT, OPTIONS = "jupyter_server", PAGES, ()
+
     def __init__(self, site, **env):
         self.token = secrets.token_hex(16)
         self.log_file = site.directory / f"server-{secrets.token_hex(4)}.log"
         self._runtime = site.directory / "runtime"
         self._sockets = []
-        words = [sys.executable, "-m", "jupyter_server", "--no-browser", "--ip=127.0.0.1", "--port=0"]
+        words = [sys.executable, "-m", self.MODULE, "--no-browser", "--ip=127.0.0.1", "--port=0", *self.OPTIONS]
         words += ["--allow-root"] if os.getuid() == 0 else []
-        words += [f"--ServerApp.jpserver_extensions={dict.fromkeys(PAGES, False)}"]  # half of the time of a start
+        words += [f"--ServerApp.jpserver_extensions={dict.fromkeys(self.LEFT_OUT, False)}"]  # half of a start's time
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 words,
