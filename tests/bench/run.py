@@ -20,6 +20,7 @@ BENCHMARKS = {
     "messages": "Messages",
     "memory": "Resident memory of one kernel besides the kernel itself",
     "promises": "Promises",
+    "lab": "JupyterLab's page",
     "mpirun_start": "Start of ranks",
     "mpirun_cells": "Cells on ranks",
     "mpirun_values": "Values to and from ranks",

@@ -1,0 +1,182 @@
+"""A JupyterLab with this checkout's extension, and what a test does on its page, by roles and accessible names."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from support.images import CHECKOUT
+from support.server import Server
+
+BUILT = CHECKOUT / "jupyter_hpcctr" / "_lab"
+AXE = CHECKOUT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+PATIENCE_MS = 60_000
+SIZE = {"width": 1280, "height": 800}
+PICKER, JOBS = "New kernel in a container", "Cluster jobs"
+NAMESPACE = "jupyter-hpcctr"
+
+
+def chromium():
+    """The path of the system's Chromium, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Lab(Server):
+    """``python -m jupyterlab`` on a free port, with the Jupyter directories of a ``Site``."""
+
+    MODULE, LEFT_OUT = "jupyterlab", ("jupyter_lsp", "notebook", "jupyter_server_terminals")
+    OPTIONS = ("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly")
+
+    def __init__(self, site, **env):
+        assert (BUILT / "package.json").exists(), f"{BUILT} is not built: make setup"
+        own = {
+            f"JUPYTERLAB_{name.upper()}_DIR": str(site.directory / f"lab-{name}") for name in ("settings", "workspaces")
+        }
+        settings = site.directory / "lab-settings" / "@jupyterlab" / "apputils-extension"
+        settings.mkdir(parents=True)
+        (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+        extensions = site.data / "labextensions"
+        extensions.mkdir()
+        (extensions / "jupyter-hpcctr").symlink_to(BUILT)
+        enabled = {"ServerApp": {"jpserver_extensions": {"jupyter_hpcctr": True}}}
+        (site.config / "jupyter_server_config.d").mkdir()
+        (site.config / "jupyter_server_config.d" / "jupyter_hpcctr.json").write_text(json.dumps(enabled))
+        self.site = site
+        super().__init__(site, **site.env, **own, **env)
+
+    def ours(self, method, path, body=None):
+        """Make a call of the extension's REST interface; return (status, JSON). Raises ``RefusedError``."""
+        return self.ask(method, f"../{NAMESPACE}/{path}", body)
+
+    def jobs(self):
+        """The extension's jobs as its REST interface lists them."""
+        return self.ours("GET", "jobs")[1]["jobs"]
+
+    def notebook(self, name, *cells, **metadata):
+        """Write a notebook into the served directory; cells are texts of code. Return its name."""
+        made = [
+            {"cell_type": "code", "id": f"c{n}", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
+            for n, text in enumerate(cells)
+        ]
+        document = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": made}
+        (self.site.cwd / name).write_text(json.dumps(document))
+        return name
+
+
+class Desk:
+    """JupyterLab on a page, and what went wrong there."""
+
+    def __init__(self, page, lab):
+        self.page, self.lab = page, lab
+        self.errors, self.foreign, self.expected = [], [], []
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
+        page.on("console", self._said)
+        page.on("request", self._asked)
+
+    def _said(self, message):
+        if message.type == "error":
+            self.errors.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def _asked(self, request):
+        if not re.match(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|data:|blob:|about:", request.url):
+            self.foreign.append(request.url)
+
+    def trouble(self):
+        """What the browser complained of and no test expected, and what was asked of other hosts."""
+        errors = [each for each in self.errors if not any(re.search(known, each) for known in self.expected)]
+        return errors + self.foreign
+
+    def open(self, path="lab", *, reset=True):
+        """Load JupyterLab, at a path of its own, and wait until it is there."""
+        query = f"?token={self.lab.token}" + ("&reset" if reset else "")
+        self.page.goto(f"{self.lab.url}/{path}{query}")
+        self.ready()
+        return self
+
+    def ready(self):
+        """Wait until JupyterLab has started and laid out its page."""
+        self.page.wait_for_function("window.jupyterapp?.shell && window.jupyterapp.restored.then(() => true)")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
+
+    def command(self, name, **args):
+        """Run a command of JupyterLab's as a menu would, without waiting for its end."""
+        words = json.dumps([name, args])
+        self.page.evaluate(f"void window.jupyterapp.commands.execute(...{words})")
+
+    def picker(self):
+        """The form for a new kernel."""
+        return self.page.get_by_role("dialog", name=PICKER)
+
+    def launch(self, image, **fields):
+        """From the launcher: take an image, fill fields by their label, and start."""
+        self.page.locator(".jp-LauncherCard[data-category='HPC']", has_text="Container on cluster…").first.click()
+        form = self.picker()
+        self.choose(form, image, **fields)
+        form.get_by_role("button", name="Start", exact=True).click()
+        form.wait_for(state="detached")
+
+    def choose(self, form, image, **fields):
+        """Take an image in the list, and fill fields; a label's spaces are written as ``_``."""
+        form.get_by_role("listbox", name="Images").get_by_role("option", name=image).click()
+        for label, value in fields.items():
+            self.set(form, label.replace("_", " "), value)
+
+    def set(self, form, label, value):
+        """Fill a field, or take an option of it."""
+        field = form.get_by_label(label, exact=True)
+        if field.evaluate("each => each.tagName") == "SELECT":
+            field.select_option(label=value)
+        else:
+            field.fill(value)
+
+    def panel(self):
+        """Show the jobs, and return their list."""
+        self.command("hpcctr:jobs")
+        return self.page.get_by_role("list", name=JOBS)
+
+    def row(self, words):
+        """The row of the jobs' list with these words in it."""
+        return self.page.get_by_role("list", name=JOBS).get_by_role("listitem").filter(has_text=words)
+
+    def status(self):
+        """The item in the status bar."""
+        return self.page.locator("#hpcctr-status")
+
+    def cell(self, code):
+        """Write code into the notebook's last cell and run it; return the cell's output area."""
+        panel = self.page.locator(".jp-NotebookPanel:visible")
+        cells = panel.locator(".jp-CodeCell")
+        number = cells.count() - 1
+        cells.nth(number).locator(".cm-content").click()
+        self.page.keyboard.insert_text(code)
+        self.page.keyboard.press("Shift+Enter")
+        return cells.nth(number).locator(".jp-OutputArea")
+
+    def accessible(self, selector, *, theme=""):
+        """Problems that axe-core finds below an element: texts, none where all is well."""
+        self.page.evaluate(f"() => {{ {AXE.read_text(encoding='utf-8')} }}")
+        found = self.page.evaluate("each => window.axe.run(each, {resultTypes: ['violations']})", selector)
+        return [
+            f"{theme} {each['id']}: {each['help']}: {node['html'][:200]}"
+            for each in found["violations"]
+            for node in each["nodes"]
+        ]
+
+    def theme(self, name):
+        """Change the theme: "JupyterLab Light" or "JupyterLab Dark"."""
+        self.page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})")
+        light = str("Light" in name).lower()
+        self.page.locator(f"body[data-jp-theme-name='{name}'][data-jp-theme-light='{light}']").wait_for()
+
+
+def picture(desk, name):
+    """Write a picture of the documentation, where they are wanted (``docs/pictures/make.py --lab-extension``)."""
+    import os
+
+    if target := os.environ.get("HPCCTR_TEST_PICTURES"):
+        desk.page.mouse.move(640, 4)
+        desk.page.wait_for_timeout(600)  # transitions, a blinking cursor: for the picture's sake alone
+        desk.page.screenshot(path=str(Path(target) / f"{name}.png"), animations="disabled", caret="hide")
