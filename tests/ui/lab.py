@@ -16,6 +16,12 @@ PATIENCE_MS = 60_000
 SIZE = {"width": 1280, "height": 800}
 PICKER, JOBS = "New kernel in a container", "Cluster jobs"
 NAMESPACE = "jupyter-hpcctr"
+LIMIT_MINUTES = 6
+"""A job with this time limit is warned about when it has run for six seconds."""
+SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
+    "jupyter-hpcctr/plugin": {"warnMinutes": [LIMIT_MINUTES - 0.1]},
+}
 
 
 def chromium():
@@ -34,12 +40,16 @@ class Lab(Server):
         own = {
             f"JUPYTERLAB_{name.upper()}_DIR": str(site.directory / f"lab-{name}") for name in ("settings", "workspaces")
         }
-        settings = site.directory / "lab-settings" / "@jupyterlab" / "apputils-extension"
-        settings.mkdir(parents=True)
-        (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+        for plugin, chosen in SETTINGS.items():
+            file = site.directory / "lab-settings" / f"{plugin}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(chosen))
         extensions = site.data / "labextensions"
         extensions.mkdir()
         (extensions / "jupyter-hpcctr").symlink_to(BUILT)
+        (site.config / "labconfig").mkdir()
+        disabled = {"disabledExtensions": {"@jupyterlab/lsp-extension": True}}
+        (site.config / "labconfig" / "page_config.json").write_text(json.dumps(disabled))
         enabled = {"ServerApp": {"jpserver_extensions": {"jupyter_hpcctr": True}}}
         (site.config / "jupyter_server_config.d").mkdir()
         (site.config / "jupyter_server_config.d" / "jupyter_hpcctr.json").write_text(json.dumps(enabled))
@@ -169,7 +179,7 @@ class Desk:
         """Change the theme: "JupyterLab Light" or "JupyterLab Dark"."""
         self.page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})")
         light = str("Light" in name).lower()
-        self.page.locator(f"body[data-jp-theme-name='{name}'][data-jp-theme-light='{light}']").wait_for()
+        self.page.locator(f"body[data-jp-theme-name='{name}'][data-jp-theme-light='{light}']").wait_for(state="attached")
 
 
 def picture(desk, name):

@@ -1,0 +1,111 @@
+"""From the choice of an image to the job's end, as a person sees it, in one notebook."""
+
+import re
+
+from .lab import LIMIT_MINUTES, picture
+
+PI = """%%mpirun
+import os
+print("rank", comm.rank, "of", comm.size, "on", os.environ["SLURMD_NODENAME"])"""
+
+
+def test_a_notebook_in_an_image_from_the_choice_to_the_end(desk, desks, full, lab, mpi_image):
+    form = choose(desk, mpi_image)
+    picture(desk, "lab-picker")
+    form.get_by_role("button", name="Start", exact=True).click()
+    form.wait_for(state="detached")
+    waits_with_its_reason(desk)
+    queued = desk.cell("import os; print('runs in job', os.environ['SLURM_JOB_ID'])")
+    picture(desk, "lab-pending")
+    full()
+    job = runs(desk, lab, queued)
+    output = desk.cell(PI)
+    output.get_by_text(re.compile(r"rank 3 of 4 on n2")).wait_for()
+    warned(desk, job)
+    picture(desk, "lab-running")
+    other = reloaded_and_in_a_second_tab(desk, desks)
+    restarted_in_its_job(desk, lab, job)
+    cancelled(other, job)
+    ended(desk, lab, job)
+
+
+def choose(desk, image):
+    """Fill the form; the preview says what comes of it."""
+    desk.page.locator(".jp-LauncherCard[data-category='HPC']", has_text="Container on cluster…").click()
+    form = desk.picker()
+    form.get_by_label("Search images").fill("Open MPI")
+    taken = form.get_by_role("listbox", name="Images").get_by_role("option", name=re.compile("Python with Open MPI"))
+    taken.click()
+    taken.get_by_text(re.compile(r"Open MPI 4\.")).wait_for()
+    desk.set(form, "Nodes", "3")
+    form.get_by_role("alert").filter(has_text=re.compile("2 nodes|nodes")).first.wait_for()
+    for label, value in {"Nodes": "2", "MPI ranks": "4", "Time limit": str(LIMIT_MINUTES)}.items():
+        desk.set(form, label, value)
+    preview = form.get_by_role("status", name="What would be submitted")
+    preview.get_by_text(re.compile(r"sbatch .*--nodes=2")).wait_for()
+    form.get_by_role("alert").first.wait_for(state="detached")
+    return form
+
+
+def waits_with_its_reason(desk):
+    row = desk.panel().get_by_role("listitem").first
+    row.get_by_text("Pending").wait_for()
+    row.get_by_text(re.compile("Resources|Priority")).first.wait_for()
+    desk.status().get_by_text(re.compile("Pending")).wait_for()
+
+
+def runs(desk, lab, queued):
+    """Wait for the job; the cell that was run meanwhile is executed. Return the job's number."""
+    desk.row("Running").wait_for()
+    desk.status().get_by_text(re.compile(r"Running on n\S* · \d+ min left")).wait_for()
+    queued.get_by_text("runs in job").wait_for()
+    (job,) = [each["job"] for each in lab.jobs() if each["state"] == "running"]
+    assert queued.inner_text().split()[-1] == job
+    return job
+
+
+def warned(desk, job):
+    warning = desk.page.locator(".Toastify__toast", has_text=f"Job {job} ends in {LIMIT_MINUTES} minutes")
+    warning.wait_for()
+    warning.get_by_role("button", name="Continue in a new job").wait_for()
+
+
+def reloaded_and_in_a_second_tab(desk, desks):
+    """The page finds its kernel again, and a second one sees the same job; return the second."""
+    desk.command("docmanager:save")
+    desk.page.locator(".jp-mod-dirty").wait_for(state="detached")
+    desk.page.reload()
+    desk.ready()
+    desk.page.locator(".jp-NotebookPanel:visible").wait_for()
+    desk.cell("print('after the', 'reload')").get_by_text("after the reload").wait_for()
+    other = desks().open("lab/workspaces/other")
+    other.panel().get_by_role("listitem").filter(has_text="Running").wait_for()
+    return other
+
+
+def restarted_in_its_job(desk, lab, job):
+    desk.cell("kept = 6").page.wait_for_function("!document.querySelector('.jp-mod-running')")
+    desk.panel()
+    desk.row("Running").get_by_role("button", name="Restart").click()
+    if (sure := desk.page.get_by_role("dialog").get_by_role("button", name="Restart")).count():
+        sure.click()
+    forgot = desk.cell("print('kept' in globals(), os.environ['SLURM_JOB_ID'] if 'os' in globals() else 'anew')")
+    forgot.get_by_text("False anew").wait_for()
+    assert [each["job"] for each in lab.jobs() if each["state"] == "running"] == [job]
+
+
+def cancelled(other, job):
+    """Cancel in the second tab."""
+    other.row("Running").get_by_role("button", name="Cancel job").click()
+    other.page.get_by_role("dialog").get_by_role("button", name="Cancel job").click()
+    other.row("Ended").wait_for()
+
+
+def ended(desk, lab, job):
+    """The first tab hears of it; what has ended leaves the list by a click."""
+    row = desk.row("Ended")
+    row.get_by_text(re.compile("cancelled", re.IGNORECASE)).first.wait_for()
+    desk.status().get_by_text(re.compile("Ended")).wait_for()
+    row.get_by_role("button", name="Remove").click()
+    row.wait_for(state="detached")
+    assert job not in [each["job"] for each in lab.jobs()]
