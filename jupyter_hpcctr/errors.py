@@ -2,7 +2,7 @@
 
 ::
 
-    HpcctrError                 stage, hint, transient
+    HpcctrError                 stage, hint, field, transient
     ├── RequestError            what was asked for cannot be understood      (stage "request")
     ├── PolicyError             the site does not allow it                   (stage "resolve")
     ├── ImageError              image not found, not fetched, not usable     (stage "image")
@@ -17,7 +17,8 @@
     ├── ClusterError            the downscaled cluster cannot do it          (stage "cluster")
     └── UnsafePath              a path is not the user's alone               (stage "files")
 
-Each has a ``hint``: one sentence that says what to do about it. ``transient`` says that the same
+Each has a ``hint``: one sentence that says what to do about it, and a ``field``: the request's field that
+is at fault, "" where it is none. ``transient`` says that the same
 request may succeed later without being changed.
 """
 
@@ -33,15 +34,18 @@ class HpcctrError(Exception):
         What happened, in the user's words.
     hint : str, optional
         What to do about it.
+    field : str, optional
+        What is at fault, by its name in a request: "time", "partition", …
     """
 
     stage: str = "internal"
     transient: bool = False
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", field: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.field = field
 
     def __str__(self) -> str:
         """Return the message, and the hint after it where there is one."""

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from jupyter_client.kernelspec import KernelSpecManager
-
-from ..core.request import KernelRequest, to_dict
+from .. import kernelspecs
 from ..errors import RequestError
 from . import asking
-
-PROVISIONER = "hpcctr"
 
 
 def register(commands: Any) -> None:
@@ -36,54 +30,15 @@ def register(commands: Any) -> None:
     remove.set_defaults(func=_remove)
 
 
-def spec(request: KernelRequest, display_name: str | None) -> dict[str, object]:
-    """Return the content of a ``kernel.json`` for a request."""
-    raw = to_dict(request)
-    where = f"{request.resources.nodes} node{'s' if request.resources.nodes > 1 else ''}"
-    name = "Python" if request.image is None else request.image.text.rpartition("/")[2].partition("@")[0]
-    return {
-        "argv": list(request.argv) or ["python3", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": display_name or f"{name} on {where}",
-        "language": "python",
-        "interrupt_mode": "signal",
-        "metadata": {
-            "kernel_provisioner": {"provisioner_name": PROVISIONER, "config": {"request": raw}},
-        },
-    }
-
-
-def ours() -> dict[str, dict[str, Any]]:
-    """Return the installed kernelspecs that name our provisioner: name → ``{"resource_dir", "spec"}``."""
-    found = KernelSpecManager().get_all_specs()
-    return {name: each for name, each in found.items() if _provisioner(each) == PROVISIONER}
-
-
-def _provisioner(found: dict[str, Any]) -> str:
-    metadata = found["spec"].get("metadata") or {}
-    return str((metadata.get("kernel_provisioner") or {}).get("provisioner_name", ""))
-
-
 def _add(arguments: argparse.Namespace) -> int:
-    manager = KernelSpecManager()
-    content = spec(asking.request(arguments), arguments.display_name)
-    if arguments.name in manager.find_kernel_specs() and not arguments.replace:
-        raise RequestError(
-            f"there is a kernelspec {arguments.name!r} already", hint="add --replace, or choose another name"
-        )
-    with tempfile.TemporaryDirectory() as directory:
-        (Path(directory) / "kernel.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        try:
-            where = manager.install_kernel_spec(
-                directory, arguments.name, user=arguments.prefix is None, prefix=arguments.prefix
-            )
-        except ValueError as error:
-            raise RequestError(str(error)) from error
+    content = kernelspecs.content(asking.request(arguments), arguments.display_name)
+    where = kernelspecs.write(arguments.name, content, prefix=arguments.prefix, replace=arguments.replace)
     print(f"wrote {where}/kernel.json")
     return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    found = ours()
+    found = kernelspecs.ours()
     if arguments.json:
         print(json.dumps({name: each["spec"] for name, each in found.items()}, indent=2))
         return 0
@@ -93,10 +48,10 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _remove(arguments: argparse.Namespace) -> int:
-    found = ours()
+    found = kernelspecs.ours()
     for name in arguments.name:
         if name not in found:
             raise RequestError(f"{name!r} is no kernelspec of this package", hint="jupyter hpcctr kernelspec list")
     for name in arguments.name:
-        print(f"removed {KernelSpecManager().remove_kernel_spec(name)}")
+        print(f"removed {kernelspecs.remove(name)}")
     return 0

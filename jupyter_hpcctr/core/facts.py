@@ -35,7 +35,12 @@ class ImageInfo:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A partition as sinfo(1) sees it; None where Slurm says that there is no limit."""
+    """A partition as sinfo(1) sees it; None where Slurm says that there is no limit, or nothing is known.
+
+    ``gres_used`` and ``gres_idle`` count over all of its nodes that can be used, as ``gpu:a100:3``; ``gres`` is each
+    node's. ``billing`` holds TRESBillingWeights (slurm.conf(5)) by the resource's name in small letters, that of
+    ``mem`` for one GiB. Empty ``accounts`` and ``qos`` allow all; empty ``features`` say nothing.
+    """
 
     name: str
     is_default: bool = False
@@ -46,16 +51,42 @@ class Partition:
     mem_mb_per_node: int = 0
     gres: tuple[str, ...] = ()
     time_limit_minutes: int | None = None
+    cpus_idle: int | None = None
+    gres_used: tuple[str, ...] = ()
+    gres_idle: tuple[str, ...] | None = None
+    features: tuple[str, ...] = ()
+    max_nodes: int | None = None
+    default_time_minutes: int | None = None
+    default_mem_mb_per_cpu: int | None = None
+    default_mem_mb_per_node: int | None = None
+    billing: tuple[tuple[str, float], ...] = ()
+    accounts: tuple[str, ...] = ()
+    qos: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account that the user may charge, with the qualities of service that may be asked for in it."""
+
+    name: str
+    qos: tuple[str, ...] = ()
+    is_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a scheduler says of itself. ``controller`` is the host to which its commands talk."""
+    """What a scheduler says of itself. ``controller`` is the host to which its commands talk.
+
+    ``accounts`` are the user's, empty where none are known; ``billing_max`` is whether a job is billed for the
+    greatest of its resources rather than for their sum (PriorityFlags=MAX_TRES).
+    """
 
     scheduler: str
     version: str = ""
     controller: str = "localhost"
     partitions: tuple[Partition, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    billing_max: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +126,26 @@ PASS_ENV: tuple[str, ...] = (
 DROP_ENV: tuple[str, ...] = ("SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_JOBID_*", "*TOKEN*", "*SECRET*", "*PASSWORD*")
 
 
+# Names by which sites mark nodes with a fast network (sbatch(1), --constraint), as shell patterns.
+INFINIBAND: tuple[str, ...] = ("ib*", "infiniband*", "hdr*", "ndr*", "edr*", "opa*", "slingshot*")
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueImage:
+    """An image that the administrator recommends."""
+
+    reference: str
+    title: str = ""
+    description: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the administrator allows and chooses: trusted, from the site's configuration alone.
 
-    Empty allow-lists of images and mounts mean that the user's own rights are the limit.
+    Empty allow-lists of images and mounts mean that the user's own rights are the limit. ``registries`` are the
+    hosts that are searched for images. ``prices`` are those of one billing unit for one hour, by partition, ``*`` for
+    the others; kernelspecs that were made for one start are kept ``one_off_days``.
     """
 
     default_engine: str = "charliecloud"
@@ -121,3 +167,9 @@ class Policy:
     node_tmp: str = "/tmp"  # noqa: S108  (the agent makes a 0700 directory in it, exclusively)
     orphan_minutes: int = 10
     ranks_beyond_machine: str = "reduce"
+    catalogue: tuple[CatalogueImage, ...] = ()
+    registries: tuple[str, ...] = ()
+    prices: tuple[tuple[str, float], ...] = ()
+    currency: str = ""
+    infiniband_features: tuple[str, ...] = INFINIBAND
+    one_off_days: int = 14

@@ -57,6 +57,14 @@ class JobStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """When and where a scheduler would start a job: a local time as it prints it, None where it does not know."""
+
+    start: str | None
+    nodes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A program's words (without any shell) and what it gets on standard input."""
 

@@ -3,5 +3,7 @@
 from .gather import draw, gather
 from .hub import Hub
 from .kernel import Launch
+from .preview import Preview
+from .view import LaunchView
 
-__all__ = ["Hub", "Launch", "draw", "gather"]
+__all__ = ["Hub", "Launch", "LaunchView", "Preview", "draw", "gather"]

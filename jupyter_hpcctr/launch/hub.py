@@ -12,8 +12,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..core.facts import Policy
+from ..core.facts import Policy, Site
 from ..core.job import Command, JobId, Output
+from ..core.request import KernelRequest
 from ..core.seams import Engine, ImageStore, Scheduler
 from ..edge import process
 from ..edge.link import Link
@@ -21,6 +22,8 @@ from ..edge.loop import EdgeLoop, in_thread
 from ..edge.net import address_towards
 from ..edge.watch import Watch
 from ..errors import CommandError, SchedulerUnreachable
+from .preview import Preview
+from .view import LaunchView
 
 if TYPE_CHECKING:
     from .kernel import Launch
@@ -61,6 +64,26 @@ class Hub:
         self._watches: dict[str, Watch] = {}
         self._controllers: dict[str, str] = {}
         self._cancelling: set[asyncio.Task[None]] = set()
+
+    def observe(self, listener: Callable[[LaunchView], None]) -> Callable[[], None]:
+        """Tell a listener of each change of a launch, in the edge thread; call what is returned to end it."""
+        return lambda: None
+
+    def views(self) -> tuple[LaunchView, ...]:
+        """Return what is known of each launch, from memory; for any thread."""
+        return ()
+
+    def launch(self, launch_id: str) -> Launch | None:
+        """Return a launch by its id, None where there is none (any more)."""
+        return None
+
+    async def site(self, name: str, *, max_age_s: float = 30.0) -> Site:
+        """Return what a scheduler says of itself, asked at most ``max_age_s`` ago; raises ``SchedulerUnreachable``."""
+        raise NotImplementedError
+
+    async def preview(self, request: KernelRequest, *, cwd: str, ask_scheduler: bool = True) -> Preview:
+        """Say what a request would come to; what is wrong with it is in the answer."""
+        raise NotImplementedError
 
     @property
     def link(self) -> Link:

@@ -26,7 +26,7 @@ def test_an_error_without_a_file_has_its_reason_alone(capsys, monkeypatch):
     def refuse():
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("jupyter_hpcctr.cli.kernelspec.ours", refuse)
+    monkeypatch.setattr("jupyter_hpcctr.kernelspecs.ours", refuse)
     assert main(["kernelspec", "list"]) == 1
     assert capsys.readouterr().err == "system: Too many open files\n"
 
