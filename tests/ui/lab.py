@@ -64,12 +64,9 @@ class Lab(Server):
         """The extension's jobs as its REST interface lists them."""
         return self.ours("GET", "jobs")[1]["jobs"]
 
-    def notebook(self, name, *cells, **metadata):
-        """Write a notebook into the served directory; cells are texts of code. Return its name."""
-        made = [
-            {"cell_type": "code", "id": f"c{n}", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
-            for n, text in enumerate(cells)
-        ]
+    def notebook(self, name, text="", **metadata):
+        """Write a notebook with a cell of Markdown into the served directory; return its name."""
+        made = [{"cell_type": "markdown", "id": "c0", "metadata": {}, "source": text}]
         document = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": made}
         (self.site.cwd / name).write_text(json.dumps(document))
         return name
