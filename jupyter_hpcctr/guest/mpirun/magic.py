@@ -16,6 +16,7 @@ HELP = """Run a cell, or a program, on MPI ranks that stay.
     %mpirun stop               end them
     %mpirun restart [options]  end them and start new ones
     %mpirun status             show where they are, and what they do
+    %mpirun panel              show that as widgets, with buttons to start, stop, restart and interrupt them
     %mpirun push NAME...       copy variables of the notebook to every rank
     %mpirun pull NAME          return the value of a variable of every rank, as a list by rank
     %mpirun run [options] PROGRAM ARGUMENTS...      run an MPI program on ranks of its own
@@ -65,14 +66,17 @@ def load(shell: Any, find: Callable[[], str]) -> None:
     """
     sessions: list[Any] = []  # none before the first use
 
-    def mpirun(line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
+    def session() -> Any:
         if not sessions:
             from .session import Session
 
             sessions.append(Session(shell, find))
+        return sessions[0]
+
+    def mpirun(line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         if cell is not None:
-            return sessions[0].cell(line, cell)
-        return sessions[0].line(line, local_ns or {})
+            return session().cell(line, cell)
+        return session().line(line, local_ns or {})
 
     def close() -> None:
         while sessions:
@@ -81,7 +85,7 @@ def load(shell: Any, find: Callable[[], str]) -> None:
     unload(shell)
     mpirun.__doc__ = HELP
     mpirun.needs_local_scope = True  # type: ignore[attr-defined]  # or IPython keeps local_ns
-    mpirun.close = close  # type: ignore[attr-defined]
+    mpirun.session, mpirun.close = session, close  # type: ignore[attr-defined]
     shell.register_magic_function(mpirun, "line_cell", "mpirun")
     _add_completion(shell)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 CELL = "cell"
-COMMANDS = ("start", "stop", "restart", "status", "push", "pull", "run")
+COMMANDS = ("start", "stop", "restart", "status", "panel", "push", "pull", "run")
 
 
 class Option(NamedTuple):

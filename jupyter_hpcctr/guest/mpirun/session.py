@@ -7,8 +7,8 @@ import os
 
 from .client import Client, HeldInterrupts
 from .data import pack, unpack
-from .errors import Interrupted, MpirunError, MpirunUsageError, of_end
-from .failures import cut
+from .ends import problem
+from .errors import Interrupted, MpirunError, MpirunUsageError
 from .labels import label, ranges
 from .options import Options, of_cell, of_line
 from .screen import Screen
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .panel import RankPanel
+    from .pulse import Said
     from .view import Slots
 
     Event = dict[str, Any]
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 SPILL = ".mpirun"
 LIMIT = 256_000  # bytes of text from one rank
 LIMIT_ALL = 4_000_000
-UNTOUCHED = "The notebook's variables are untouched."
 
 
 class Session:
@@ -40,9 +41,24 @@ class Session:
         self._known: Slots = {}
         self._world: Event | None = None  # as the hub described it last, while it can still be so
         self._connection = 0
+        self._panel: RankPanel | None = None
+        self.watchers: list[Callable[[], None]] = []
+        """Are called at least every 50 ms while the ranks are waited for; they are quick, and never raise."""
+
+    @property
+    def directory(self) -> str:
+        """Where the sockets of the hub are that was connected to last; "" before."""
+        return self._client.directory
+
+    def connect(self) -> None:
+        """Make sure that there is a hub. Raises ``MpirunError``."""
+        self._client.connect()
 
     def close(self) -> None:
-        """Close the connection to the hub."""
+        """Close the panel, and the connection to the hub."""
+        if self._panel is not None:
+            self._panel.close()
+            self._panel = None
         self._client.close()
 
     def cell(self, line: str, body: str) -> None:
@@ -87,13 +103,26 @@ class Session:
 
     def _start_by(self, op: str, options: Options) -> None:
         view = self._view([], 0)
-        world = self._ask(op, _start_fields(options), view).get("world")
-        for line in started(world or {}):
+        for line in started(self.change(op, options, view)):
             view.line(line)
 
-    def _do_stop(self, _options: Options, _scope: object) -> None:
-        self._ask("stop", {}, self._view([], 0))
-        self._world = None
+    def _do_stop(self, options: Options, _scope: object) -> None:
+        self.change("stop", options, self._view([], 0))
+
+    def change(self, op: str, options: Options, view: View | Said) -> Event:
+        """Start, stop or restart the ranks; return what they are now. Raises what ``cell`` raises."""
+        world: Event = self._ask(op, {} if op == "stop" else _start_fields(options), view).get("world") or {}
+        if op == "stop":
+            self._world = None
+        return world
+
+    def _do_panel(self, _options: Options, _scope: object) -> None:
+        from .panel import RankPanel
+
+        if getattr(self._shell, "kernel", None) is None:
+            raise MpirunError("the panel needs a notebook", "Here %mpirun status shows the same.")
+        self._panel = self._panel or RankPanel(self)
+        self._panel.show()
 
     def _do_status(self, _options: Options, _scope: object) -> None:
         view = self._view([], 0)
@@ -162,14 +191,19 @@ class Session:
     def _view(self, ranks: Any, world: int, quiet: bool = False, whole_cell: bool = False) -> View:
         return View(Screen(self._shell, whole_cell), ranks, world, quiet, self._known)
 
-    def _ask(self, op: str, fields: Event, view: View | None) -> Event:
+    def _turn(self, view: View | Said) -> float | None:
+        for watcher in tuple(self.watchers):
+            watcher()
+        return view.tick()
+
+    def _ask(self, op: str, fields: Event, view: View | Said | None) -> Event:
         """Return the ``end`` of a request that went well."""
         try:
             if view is None:
                 end = self._client.request(op, fields)
             else:
                 try:
-                    end = self._client.request(op, fields, view.handle, view.tick)
+                    end = self._client.request(op, fields, view.handle, lambda: self._turn(view))
                 finally:
                     view.close()
         except BaseException:
@@ -179,7 +213,7 @@ class Session:
         if status != "ok":
             self._world = None
             _unlink(end.get("values") or {})  # interrupted when they had just come
-            raise _problem(op, end, view)
+            raise problem(op, end, view)
         if end.get("world"):
             self._world, self._connection = end["world"], self._client.connections
             if self._world["state"] != "running":
@@ -251,30 +285,3 @@ def _limits(ranks: int) -> Event:
     except FileNotFoundError:
         raise MpirunError("the notebook's current directory has been removed", "os.chdir to another one.") from None
     return {"limit": min(LIMIT, LIMIT_ALL // max(1, ranks)), "spill": os.path.join(here, SPILL)}
-
-
-def _problem(op: str, end: Event, view: View | None) -> BaseException:
-    """Return what to raise for an ``end`` that is not ``ok``."""
-    status = end.get("status", "error")
-    message = end.get("message") or _what_happened(status, view)
-    hints = [end["hint"]] if end.get("hint") else []
-    if op == "execute" and status != "refused" and "respawned" in end:  # else it has not begun
-        if end.get("respawned"):
-            after = "The ranks were ended and started again: what they held in memory is lost."
-        else:
-            after = "The ranks keep what they hold in memory."
-        hints.append(f"{after} {UNTOUCHED}")
-    return of_end(status, end.get("etype"), message, " ".join(hints) or None)
-
-
-def _what_happened(status: str, view: View | None) -> str:
-    """Return a sentence where the hub gave none."""
-    if status == "interrupted":
-        return "the ranks were interrupted"
-    if status == "timeout":
-        return "the ranks took longer than --timeout allows"
-    if status != "error":
-        return "the ranks cannot do this now"
-    parts = [f"{label(ranks)} failed with {ename}: {evalue}" for ranks, ename, evalue in view.failures] if view else []
-    parts += [f"{label([rank])} {why}" for rank, why in view.gone] if view else []
-    return cut("; ".join(parts)) or "something went wrong with the ranks"

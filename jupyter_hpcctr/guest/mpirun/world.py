@@ -1,6 +1,8 @@
-"""What is said about the ranks as a whole: one line after their start, a table for ``%mpirun status``."""
+"""What is said about the ranks as a whole: one line after their start, tables for ``%mpirun status`` and ``panel``."""
 
 from __future__ import annotations
+
+import html
 
 from .labels import label, ranges
 
@@ -77,3 +79,53 @@ def _state(process: dict[str, Any]) -> str:
 def _aligned(cells: list[list[str]]) -> list[str]:
     widths = [max(len(row[number]) for row in cells) for number in range(len(cells[0]))]
     return ["  ".join(cell.ljust(widths[number]) for number, cell in enumerate(row)).rstrip() for row in cells]
+
+
+def page(world: World) -> str:
+    """Return the state of the ranks as HTML: a sentence, and a table of ranks, or of nodes where they are many."""
+    state = world.get("state", "none")
+    if state == "none":
+        return "<p>No ranks run. Start starts them, and so does the first cell that begins with %%mpirun.</p>"
+    if state == "starting":
+        return "<p>The ranks are being started.</p>"
+    slots = world.get("slots")
+    lines = [html.escape(line) for line in started(world)]
+    lines[0] = f"<b>{lines[0]}</b>" + (f"; there is room for {slots}" if slots else "")
+    if state == "broken":
+        lines.append("The ranks are broken: the next cell that begins with %%mpirun starts new ones.")
+    return f"<p>{'<br>'.join(lines)}</p>{_html_table(world)}"
+
+
+def _html_table(world: World) -> str:
+    processes = {int(rank): each for rank, each in (world.get("processes") or {}).items()}
+    places = {rank: str(node["name"]) for node in world.get("nodes") or [] for rank in node["ranks"]}
+    if int(world.get("ranks") or 0) <= ROWS:
+        head = ("Rank", "Node", "Process", "State")
+        rows = [
+            (str(rank), places.get(rank, ""), str(processes.get(rank, {}).get("pid", "")), _doing([rank], processes))
+            for rank in range(int(world.get("ranks") or 0))
+        ]
+    else:
+        head = ("Node", "Ranks", "Processes", "State")
+        rows = [
+            (str(node["name"]), ranges(node["ranks"]), str(len(node["ranks"])), _doing(node["ranks"], processes))
+            for node in world.get("nodes") or []
+        ]
+    cells = "".join(f"<th scope='col' style='text-align:left;padding-right:1.5em'>{each}</th>" for each in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td style='padding-right:1.5em'>{html.escape(each)}</td>" for each in row) + "</tr>"
+        for row in rows
+    )
+    return f"<table aria-label='Ranks'><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _doing(ranks: list[int], processes: dict[int, Any]) -> str:
+    """Say in words what ranks of one row do."""
+    ended = [rank for rank in ranks if rank not in processes]
+    busy = [rank for rank in ranks if processes.get(rank, {}).get("busy")]
+    idle = [rank for rank in ranks if rank not in ended and rank not in busy]
+    words = (("ended", ended), ("busy in the running cell", busy), ("idle", idle))
+    there = [(word, group) for word, group in words if group]
+    if len(there) == 1:
+        return there[0][0]
+    return "; ".join(f"{label(group)}: {word}" for word, group in there)
