@@ -92,6 +92,7 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
 
         async def start() -> Launch:
             launch = Launch(hub, parse(self.request), cwd=cwd)
+            launch.kernel_id = str(self.kernel_id or "")
             await launch.start()
             return launch
 

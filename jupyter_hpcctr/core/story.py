@@ -37,6 +37,17 @@ def waiting(scheduler: str, status: JobStatus) -> str:
     return f"{job} is pending{reason}{start}. This cell runs when the kernel is there."
 
 
+def running(scheduler: str, job: str, nodes: str) -> str:
+    """Say that the kernel is there."""
+    return f"{scheduler.capitalize()} job {job} runs on {nodes or 'its node'}."
+
+
+def cancelled(scheduler: str, job: str | None) -> str:
+    """Say that the user has ended the job, or what would have become one."""
+    what = f"{scheduler.capitalize()} job {job}" if job else "The start of the kernel"
+    return f"{what} was cancelled by you. {RESTART}"
+
+
 def ended(scheduler: str, status: JobStatus, *, time_limit_minutes: int | None, cause: str = "") -> str:
     """Say how a job ended, in the user's words, and what can be done.
 

@@ -116,6 +116,8 @@ class Allocation:
     def _on_event(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "hello":
             self.connected = True
+            if self.plan.resources.time_minutes is None or self.plan.resources.nodes > 1:
+                self._hub.watch(self.plan.scheduler).poke()  # who else could say the nodes, and when the job ends
         elif event["event"] == "bye":
             self.connected = False
             self._gone.set()

@@ -22,6 +22,7 @@ from ..edge.loop import EdgeLoop, in_thread
 from ..edge.net import address_towards
 from ..edge.watch import Watch
 from ..errors import CommandError, SchedulerUnreachable
+from .observers import Observers
 from .preview import Preview
 from .view import LaunchView
 
@@ -60,6 +61,7 @@ class Hub:
         self.store = store
         self.edge = EdgeLoop()
         self.launches: set[Launch] = set()
+        self.observers = Observers()
         self._link: Link | None = None
         self._watches: dict[str, Watch] = {}
         self._controllers: dict[str, str] = {}
@@ -67,15 +69,15 @@ class Hub:
 
     def observe(self, listener: Callable[[LaunchView], None]) -> Callable[[], None]:
         """Tell a listener of each change of a launch, in the edge thread; call what is returned to end it."""
-        return lambda: None
+        return self.observers.observe(listener)
 
     def views(self) -> tuple[LaunchView, ...]:
         """Return what is known of each launch, from memory; for any thread."""
-        return ()
+        return self.observers.views()
 
     def launch(self, launch_id: str) -> Launch | None:
         """Return a launch by its id, None where there is none (any more)."""
-        return None
+        return next((each for each in tuple(self.launches) if each.id == launch_id), None)
 
     async def site(self, name: str, *, max_age_s: float = 30.0) -> Site:
         """Return what a scheduler says of itself, asked at most ``max_age_s`` ago; raises ``SchedulerUnreachable``."""

@@ -3,59 +3,60 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import zmq
-
 from ..core import story
-from ..core.job import JobState, JobStatus
+from ..core.job import Ending
 from ..core.plan import LaunchPlan
 from ..core.request import ImageRef, KernelRequest
 from ..core.resolve import precheck
-from ..edge import answers, files
-from ..edge.front import Front, Phase
+from ..edge import files
+from ..edge.front import Phase
 from ..edge.loop import in_own_thread, in_thread
 from ..errors import HpcctrError, LaunchError
 from .allocation import Allocation
+from .following import Following
 from .gather import draw, gather, translated
 from .hub import Hub
-
-log = logging.getLogger(__name__)
-
-VERDICT_S = 20.0  # for the scheduler to say how a job ended whose agent has said goodbye
+from .joblog import KEPT_BYTES, JobLog
+from .view import LaunchView
 
 
-class Launch:
-    """A request, the job it became, and the front before it.
-
-    ``exit_code`` is the kernel process's status while there is none, None while there is one or will be.
-    ``phases`` holds the seconds from the start of the launch to each stage.
-    """
+class Launch(Following):
+    """A request, the job it became, and the front before it; ``id`` names it within this process."""
 
     def __init__(self, hub: Hub, request: KernelRequest, *, cwd: str) -> None:
-        self.exit_code: int | None = None
-        self.phases: dict[str, float] = {}
-        self.allocation: Allocation | None = None
+        self.id = secrets.token_hex(6)
         self._hub, self._request, self._cwd = hub, request, cwd
-        self._began = time.monotonic()
         self._directory = files.private_dir(Path(tempfile.gettempdir()) / f"hpcctr-{secrets.token_hex(6)}")
         self._key = secrets.token_hex(32)
-        self._front = Front(self._directory, self._key.encode(), self)
-        self._stopped = self._expected = False
-        self._starts = 1
-        self._cause = ""
+        super().__init__(hub.observers, self._directory, self._key, self.id, request)
+        self._stopped = False
         self._changing = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._log = JobLog()
         hub.launches.add(self)
+
+    @property
+    def kernel_id(self) -> str:
+        """Jupyter's id of the kernel; set by the provisioner, in the edge loop."""
+        return self._progress.view.kernel_id
+
+    @kernel_id.setter
+    def kernel_id(self, kernel_id: str) -> None:
+        self._progress.tell(kernel_id=kernel_id)
+
+    @property
+    def view(self) -> LaunchView:
+        """What is known of it now."""
+        return self._progress.view
 
     @property
     def connection_info(self) -> dict[str, Any]:
@@ -105,8 +106,8 @@ class Launch:
                 await self._replace()
             elif allocation is not None and allocation.connected:
                 self._front.wait()
-                self._front.say("The kernel is starting again in the same job …")
-                self._begin()
+                self._progress.begin()
+                self._progress.say("The kernel is starting again in the same job …", state="starting")
                 self._starts += 1
                 allocation.command(command="restart", start=self._starts)
 
@@ -119,27 +120,32 @@ class Launch:
             await self._give_up(error)
 
     async def _set_out(self) -> None:
-        self._begin()
         self._starts = 1
         with translated():
-            precheck(self._request, self._hub.policy)
+            engine, scheduler = precheck(self._request, self._hub.policy)
+            self._progress.anew(engine=engine, scheduler=scheduler)
             image = self._request.image
             if image is None or await in_thread(self._hub.store.find, image) is not None:
                 await self._submit()
                 return
+        self._progress.tell(state="fetching", digest="")
         self._spawn(self._fetch_and_submit(image))
 
     async def _fetch_and_submit(self, image: ImageRef) -> None:
         loop = asyncio.get_running_loop()
 
+        def say(step: str) -> None:
+            if self._progress.view.state == "fetching":  # a pull goes on when its launch has ended
+                self._progress.say(f"Fetching the image {image.text}: {step} …")
+
         def report(step: str) -> None:
-            loop.call_soon_threadsafe(self._front.say, f"Fetching the image {image.text}: {step} …")
+            loop.call_soon_threadsafe(say, step)
 
         try:
             with translated():
-                report("asking its registry")
+                say("asking its registry")
                 await in_own_thread(self._hub.store.pull, image, report)
-                self._mark("fetched")
+                self._progress.mark("fetched")
                 async with self._changing:
                     if not self._stopped:
                         await self._submit()
@@ -155,87 +161,19 @@ class Launch:
         plan = draw(self._request, facts, hub.policy, engine=hub.engine, scheduler=hub.scheduler)
         self._front.ipykernel = version("ipykernel") if plan.image is None else plan.image.ipykernel
         self._cause = ""
+        self._progress.planned(plan)
         self.allocation = Allocation(hub, plan, self)
         await self.allocation.submit(self._key)
-        self._mark("submitted")
-        self._front.say(f"{plan.scheduler.capitalize()} job {self.job} is submitted.")
+        self._log.begin(Path(plan.log_file))
+        self._progress.mark("submitted")
+        text = f"{plan.scheduler.capitalize()} job {self.job} is submitted."
+        self._progress.say(text, state="pending", job=self.job, submitted=time.time())
 
     async def _give_up(self, error: HpcctrError) -> None:
         await self._drop()
-        self._front.end(type(error).__name__, f"{error} {story.RESTART}")
-
-    # -- what the scheduler and the agent say
-
-    def on_status(self, status: JobStatus) -> None:
-        """Show why the kernel waits, or how its job ended."""
-        allocation = self.allocation
-        if allocation is None:
-            return
-        if status.state is JobState.ENDED:
-            self._spawn(self._tell_end(allocation, status))
-        elif self._front.phase is Phase.WAITING and not allocation.connected:
-            self._front.say(story.waiting(allocation.plan.scheduler, status))
-
-    async def _tell_end(self, allocation: Allocation, status: JobStatus) -> None:
-        tail = await allocation.log_tail()
-        if allocation is not self.allocation or self._front.phase is Phase.ENDED:
-            return
-        plan = allocation.plan
-        text = story.ended(plan.scheduler, status, time_limit_minutes=plan.resources.time_minutes, cause=self._cause)
-        log.info("%s", text)
-        # A job's end is no crash of a kernel, even if that died first: nothing may start it by itself.
-        self.exit_code = 0 if self._expected else None
-        self._front.end("JobEnded", text, log_tail=tail)
-
-    def from_kernel(self, channel: str, frames: list[zmq.Frame]) -> None:
-        """Pass a kernel's message to its clients."""
-        self._front.from_kernel(channel, list(frames))
-
-    def on_event(self, event: Mapping[str, Any]) -> None:
-        """Follow the agent; news of a start that is no longer the last one is old."""
-        kind = event["event"]
-        if kind == "hello":
-            self._mark("queued", before=float(event["age_s"]))
-            self._mark("node up")
-            self._front.say(f"The job runs on {event.get('node') or event.get('host')}; the kernel is starting …")
-        elif kind == "beat" and int(event["start"]) < self._starts and self.allocation is not None:
-            self.allocation.command(command="restart", start=self._starts)  # it was lost with the connection
-        elif kind == "image":
-            self._mark("image ready")
-        elif kind == "failed":
-            self._cause = str(event["why"])
-        elif kind == "bye":
-            self._on_bye(str(event["why"]))
-        elif event.get("start") != self._starts:
-            return
-        elif kind == "ready":
-            self._mark("kernel ready")
-            self.exit_code = None
-            self._front.ready()
-        elif kind == "exited":
-            self._on_exit(int(event["code"]), was_ready=bool(event["ready"]))
-
-    def _on_exit(self, code: int, *, was_ready: bool) -> None:
-        if not was_ready and not self._expected:
-            self._cause = f"the kernel ended with status {code} before it was ready"
-            return
-        self.exit_code = code
-        self._front.phase = Phase.WAITING
-        if not self._expected:
-            self._front.fail(answers.failure("KernelDied", story.died(code)))
-
-    def _on_bye(self, why: str) -> None:
-        self._cause = self._cause or why
-        if self._front.phase is Phase.READY:
-            self._front.phase = Phase.WAITING
-        if self.allocation is not None:
-            self._spawn(self._await_verdict(self.allocation))
-
-    async def _await_verdict(self, allocation: Allocation) -> None:
-        await asyncio.sleep(VERDICT_S)
-        if allocation.job is not None and not allocation.over:
-            allocation.over = True
-            await self._tell_end(allocation, JobStatus(allocation.job, JobState.ENDED))
+        text = f"{error} {story.RESTART}"
+        self._front.end(type(error).__name__, text)
+        self._progress.failed(error, text)
 
     # -- what clients and the provisioner ask for
 
@@ -266,35 +204,60 @@ class Launch:
         self.shutdown(restart=False)
         self.signal(signum)
 
+    async def cancel(self) -> None:
+        """End the job, or the way to it, in any state; the notebook stays, is told, and can be restarted."""
+        if self._is_over():
+            return
+        await self._end_tasks()
+        async with self._changing:
+            if self._is_over():
+                return
+            scheduler = "" if self.allocation is None else self.allocation.plan.scheduler
+            text = story.cancelled(scheduler, self.job)
+            self.exit_code = 0 if self._expected else None
+            self._front.end("JobCancelled", text)
+            self._progress.tell(
+                state="ended",
+                message=text,
+                ending=Ending.CANCELLED.value,
+                reason="",
+                end_time=None,
+                expected_start=None,
+            )
+            await self._drop()
+
+    def _is_over(self) -> bool:
+        return self._stopped or self._front.phase is Phase.ENDED
+
+    async def log(self, offset: int, limit: int = KEPT_BYTES) -> tuple[str, int]:
+        """Return the job's log from a byte offset, and the offset to go on from.
+
+        Offsets go on when a restart makes a new job. Of a log whose file is removed the last 64 KiB are kept.
+        """
+        return await in_thread(self._log.read, offset, limit)
+
     async def stop(self) -> None:
         """End the job and remove every file; a pending job is cancelled at once."""
         if self._stopped:
             return
         self._stopped = True
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_tasks()
         async with self._changing:
             self.exit_code = self.exit_code if self.exit_code is not None else 0
             await self._drop()
             await self._front.close()
             await in_thread(shutil.rmtree, self._directory, ignore_errors=True)
         self._hub.launches.discard(self)
+        self._progress.tell(state="gone", end_time=None)
+
+    async def _end_tasks(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _drop(self) -> None:
         allocation, self.allocation = self.allocation, None
         if allocation is not None:
             await allocation.end()
+            await in_thread(self._log.keep)
             await allocation.forget()
-
-    def _begin(self) -> None:
-        self._began = time.monotonic()
-        self.phases.clear()
-
-    def _mark(self, phase: str, *, before: float = 0.0) -> None:
-        self.phases[phase] = time.monotonic() - self._began - before
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
