@@ -25,7 +25,8 @@ def test_the_lock_names_no_registry():
 
 def test_the_server_extension_is_enabled_where_it_is_installed():
     (etc,) = (ROOT / "jupyter_hpcctr" / "etc").iterdir()
-    assert json.loads(etc.read_text(encoding="utf-8")) == {"ServerApp": {"jpserver_extensions": {"jupyter_hpcctr": True}}}
+    enabled = json.loads(etc.read_text(encoding="utf-8"))["ServerApp"]
+    assert enabled == {"jpserver_extensions": {"jupyter_hpcctr": True}}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.name)
