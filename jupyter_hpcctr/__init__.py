@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Name the module of the Jupyter server's extension."""
+    return [{"module": "jupyter_hpcctr.server.app"}]
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Say where the built extension of JupyterLab is, and by which name it goes."""
+    return [{"src": "_lab", "dest": "jupyter-hpcctr"}]
+
+
 def load_ipython_extension(ipython: Any) -> None:
     """Register ``%%mpirun`` (``%load_ext jupyter_hpcctr``): nothing to do in a kernel that we have launched."""
     import sys

@@ -1,0 +1,28 @@
+"""The extension's entry: routes below ``<base_url>jupyter-hpcctr/`` and events, added to a Jupyter server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from jupyter_server.utils import url_path_join
+from tornado.platform.asyncio import BaseAsyncIOLoop
+
+from . import document
+from .handlers import ROUTES
+from .service import Service
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+NAMESPACE = "jupyter-hpcctr"
+
+
+def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
+    """Add the routes. Called by the server before it listens."""
+    document.document()  # now rather than in somebody's first request
+    loop = cast(BaseAsyncIOLoop, serverapp.io_loop)
+    service = Service(serverapp, loop.asyncio_loop)
+    where = url_path_join(serverapp.web_app.settings["base_url"], NAMESPACE)
+    routes = [(url_path_join(where, path), handler, {"service": service}) for path, handler in ROUTES]
+    serverapp.web_app.add_handlers(".*$", routes)  # type: ignore[no-untyped-call]
+    loop.add_callback(service.collect_daily)

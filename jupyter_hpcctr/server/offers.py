@@ -1,0 +1,139 @@
+"""What the form and the image picker offer: schedulers, limits, images; all of it from caches where there are any."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from typing import Any
+
+from .. import kernelspecs
+from ..core.facts import Partition, Policy, Site
+from ..edge.loop import in_own_thread, in_thread
+from ..errors import HpcctrError
+from ..launch import Hub
+from . import form
+from .caches import Kept
+from .gallery import gallery
+
+FRESH_S, STALE_S = 30.0, 300.0
+FOUND_FRESH_S = 60.0
+SEARCHES = 32
+Found = tuple[tuple[str, ...], list[dict[str, str]]]
+
+
+class Offers:
+    """Answers to ``options`` and ``images``, in the server's loop."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub, self._policy = hub, hub.policy
+        self._options: Kept[dict[str, Any]] = Kept(self._made_anew, fresh_s=FRESH_S, stale_s=STALE_S)
+        self._searches: dict[str, Kept[Found]] = {}
+        self._anew = False
+
+    async def options(self, *, refresh: bool = False) -> tuple[dict[str, Any], str]:
+        """Return what can be asked for, and the entity tag of that; ``refresh`` asks the schedulers now."""
+        self._anew = self._anew or refresh
+        made, age = await self._options.get(anew=refresh)
+        return {**made["body"], "age_s": round(age, 1)}, made["etag"]
+
+    async def _made_anew(self) -> dict[str, Any]:
+        anew, self._anew = self._anew, False
+        found = await self.sites(max_age_s=0.0 if anew else FRESH_S)
+        body = options(self._policy, found)
+        text = json.dumps(body, sort_keys=True).encode()
+        return {"body": body, "etag": f'"{hashlib.sha256(text).hexdigest()[:32]}"'}
+
+    async def sites(self, *, max_age_s: float = FRESH_S) -> dict[str, Site | HpcctrError]:
+        """Return what each scheduler says of itself, or why it does not."""
+        names = self._policy.schedulers
+        answers = await asyncio.gather(
+            *(self._hub.edge.call(self._hub.site(name, max_age_s=max_age_s)) for name in names), return_exceptions=True
+        )
+        found: dict[str, Site | HpcctrError] = {}
+        for name, answer in zip(names, answers, strict=True):
+            if isinstance(answer, BaseException) and not isinstance(answer, HpcctrError):
+                raise answer
+            found[name] = answer
+        return found
+
+    async def images(self, text: str) -> dict[str, Any]:
+        """Return the images that can be chosen; with a text also those of the site's registries."""
+        text = " ".join(text.split())
+        found: tuple[str, ...] = ()
+        problems: list[dict[str, str]] = []
+        if text and self._policy.registries:
+            found, problems = await self._search(text)
+        recent = await in_thread(_recent)
+        shown, more = await in_thread(gallery, self._hub.store, self._policy, recent, found, text)
+        return {"images": shown, "problems": [*problems, *more]}
+
+    async def _search(self, text: str) -> Found:
+        key = text.casefold()
+        if key not in self._searches:
+            while len(self._searches) >= SEARCHES:
+                del self._searches[next(iter(self._searches))]
+            self._searches[key] = Kept(lambda: self._found(text), fresh_s=FOUND_FRESH_S, stale_s=FOUND_FRESH_S)
+        return (await self._searches[key].get())[0]
+
+    async def _found(self, text: str) -> Found:
+        try:
+            return await in_own_thread(self._hub.store.search, text), []
+        except HpcctrError as error:
+            named = next((host for host in self._policy.registries if host in str(error)), "")
+            return (), [{"registry": named, "message": str(error)}]
+
+
+def options(policy: Policy, found: dict[str, Site | HpcctrError]) -> dict[str, Any]:
+    """Return what can be asked for; pure."""
+    usual = found.get(policy.default_scheduler)
+    site = usual if isinstance(usual, Site) else Site(policy.default_scheduler)
+    made = form.schema(site, policy)
+    return {
+        "schedulers": [_scheduler(name, answer, policy) for name, answer in found.items()],
+        "engines": list(policy.engines),
+        "default_engine": policy.default_engine,
+        "limits": {"max_nodes": policy.max_nodes, "max_time_minutes": policy.max_time_minutes},
+        "currency": policy.currency,
+        "priced": bool(policy.prices),
+        "schema": made,
+        "ui": form.groups(made),
+        "defaults": form.defaults(site, policy),
+    }
+
+
+def _scheduler(name: str, answer: Site | HpcctrError, policy: Policy) -> dict[str, Any]:
+    site = answer if isinstance(answer, Site) else Site(name)
+    return {
+        "name": name,
+        "is_default": name == policy.default_scheduler,
+        "version": site.version,
+        "problem": None if isinstance(answer, Site) else str(answer),
+        "partitions": [_partition(each) for each in site.partitions],
+        "accounts": [{"name": a.name, "qos": list(a.qos), "is_default": a.is_default} for a in site.accounts],
+        "qos": form.services(site),
+        "infiniband": form.infiniband(site, policy),
+    }
+
+
+def _partition(partition: Partition) -> dict[str, Any]:
+    return {
+        "name": partition.name,
+        "is_default": partition.is_default,
+        "is_up": partition.is_up,
+        "nodes_total": partition.nodes_total,
+        "nodes_idle": partition.nodes_idle,
+        "cpus_per_node": partition.cpus_per_node,
+        "cpus_idle": partition.cpus_idle,
+        "mem_mb_per_node": partition.mem_mb_per_node,
+        "gpus": [{"type": kind, "per_node": count, "idle": idle} for kind, count, idle in form.gpus(partition)],
+        "features": list(partition.features),
+        "time_limit_minutes": partition.time_limit_minutes,
+        "max_nodes": partition.max_nodes,
+    }
+
+
+def _recent() -> list[str]:
+    about = [each["spec"]["metadata"].get("hpcctr") or {} for each in kernelspecs.ours().values()]
+    made = sorted(about, key=lambda a: -float(a.get("created") or 0))
+    return list(dict.fromkeys(str(a["image"]) for a in made if a.get("image")))
