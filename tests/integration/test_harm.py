@@ -1,6 +1,7 @@
 """What goes wrong between the parts: a connection that drops, changes at the same time, a controller that is gone."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ from jupyter_client.manager import AsyncKernelManager
 
 from jupyter_hpcctr import compose
 from jupyter_hpcctr.core.job import Command, JobId, JobState, JobStatus, Output
-from jupyter_hpcctr.edge.watch import Watch
+from jupyter_hpcctr.edge import watch as watching
 from jupyter_hpcctr.errors import LaunchError, PolicyError
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
@@ -224,12 +225,13 @@ class Fickle:
     keep_env = ()
 
     def __init__(self, *answers):
-        self.answers = list(answers)
+        self.answers, self.asked = list(answers), 0
 
     def query(self, jobs):
         return Command(("true",))
 
     def statuses(self, output):
+        self.asked += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -244,34 +246,42 @@ class Fickle:
         return None
 
 
-def heard(*answers, seconds, alive=False):
-    job, told = JobId("1"), []
+@pytest.fixture
+def heard(monkeypatch):
+    """What a watch that hardly waits tells of a job when it has asked eight times."""
+    for name in ("FIRST_S", "PENDING_MAX_S", "RUNNING_MAX_S"):
+        monkeypatch.setattr(watching, name, 0.05)
 
-    async def main():
-        watch = Watch(Fickle(*answers), lambda: dict(os.environ))
-        watch.add(job, told.append, alive=lambda: alive)
-        await asyncio.sleep(seconds)
-        await watch.close()
+    def told_of(*answers, alive=False):
+        job, told, scheduler = JobId("1"), [], Fickle(*answers)
 
-    asyncio.run(main())
-    return [(status.state, status.reason) for status in told]
+        async def main():
+            watch = watching.Watch(scheduler, lambda: dict(os.environ))
+            watch.add(job, told.append, alive=lambda: alive)
+            until = time.monotonic() + 60
+            while scheduler.asked < 8 and not any(status.state is JobState.ENDED for status in told):
+                assert time.monotonic() < until
+                await asyncio.sleep(0.05)
+            await watch.close()
+
+        asyncio.run(main())
+        return [(status.state, status.reason) for status in told]
+
+    return told_of
 
 
-def test_a_fault_in_one_answer_does_not_end_the_poller():
+def test_a_fault_in_one_answer_does_not_end_the_poller(heard):
     running = {JobId("1"): JobStatus(JobId("1"), JobState.RUNNING, "again")}
-    assert heard(ValueError("nonsense"), OSError(24, "too many files"), running, seconds=9) == [
-        (JobState.RUNNING, "again")
-    ]
+    assert heard(ValueError("nonsense"), OSError(24, "too many files"), running) == [(JobState.RUNNING, "again")]
 
 
-def test_a_state_without_a_name_changes_nothing():
-    unknown = {JobId("1"): JobStatus(JobId("1"), JobState.UNKNOWN, "NEWSTATE")}
-    assert heard(unknown, seconds=5) == []
+def test_a_state_without_a_name_changes_nothing(heard):
+    assert heard({JobId("1"): JobStatus(JobId("1"), JobState.UNKNOWN, "NEWSTATE")}) == []
 
 
 @pytest.mark.parametrize(("alive", "told"), [(True, []), (False, [(JobState.ENDED, "")])])
-def test_a_job_that_is_heard_is_never_lost(alive, told):
-    assert heard({}, seconds=5, alive=alive) == told
+def test_a_job_that_is_heard_is_never_lost(heard, alive, told):
+    assert heard({}, alive=alive) == told
 
 
 DYING = """
@@ -282,16 +292,17 @@ app.initialize(["-f", sys.argv[1]])
 threading.Timer(1, os._exit, (3,)).start()
 app.start()
 """
+RESTARTER = {"KernelRestarter": {"time_to_dead": 0.5, "restart_limit": 2}}
 
 
 def test_a_kernel_that_the_server_gives_up_takes_its_job_with_it(site, serve):
-    (site.config / "jupyter_server_config.json").write_text('{"KernelRestarter": {"time_to_dead": 1.0}}')
+    (site.config / "jupyter_server_config.json").write_text(json.dumps(RESTARTER))
     server = serve()
     name = site.kernelspec("dying", **BARE, argv=[sys.executable, "-c", DYING, "{connection_file}"])
     server.open_notebook("a.ipynb", name)
     assert len(site.queue()) == 1
     until = time.monotonic() + 100
     while server.kernels():
-        assert time.monotonic() < until, "jupyter_server restarts five times and then forgets the kernel"
+        assert time.monotonic() < until, "jupyter_server restarts it, as often as configured, and then forgets it"
         time.sleep(0.5)
     assert site.left_behind() == []

@@ -8,20 +8,47 @@ import subprocess
 import time
 
 import pytest
-from support.server import V1, RefusedError, replies
+from support.kernels import site_of
+from support.server import V1, RefusedError, Server, replies
+from support.slurm import base_environment
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 PIDS = "import json, os; print(json.dumps([os.getpid(), os.environ['SLURM_JOB_ID']]))"
 
 
-@pytest.fixture
-def bare(site):
-    return site.kernelspec("bare", **BARE)
+@pytest.fixture(scope="module")
+def shared(slurm):
+    """One server, with its site, for all tests; it looks every second whether its kernels are alive."""
+    with site_of(base_environment() | slurm.env) as site:
+        (site.config / "jupyter_server_config.json").write_text('{"KernelRestarter": {"time_to_dead": 1.0}}')
+        for name, more in {"bare": {}, "nowhere": {"partition": "nowhere"}}.items():
+            site.kernelspec(name, **BARE, **more)
+        server = Server(site)
+        try:
+            yield site, server
+        finally:
+            server.kill()
 
 
 @pytest.fixture
-def server(serve):
-    return serve()
+def site(shared, clean_environment):
+    with shared[0].entered():
+        yield shared[0]
+
+
+@pytest.fixture
+def server(shared, site):
+    """The server, which no test may end; a failed test shows what it has logged since the test's begin."""
+    logged = len(shared[1].log)
+    yield shared[1]
+    shared[1].tidy()
+    print(shared[1].log[logged:])
+    gone(site)
+
+
+@pytest.fixture
+def bare():
+    return "bare"
 
 
 def jobs(site):
@@ -128,39 +155,14 @@ def test_restart_of_a_pending_kernel_keeps_its_job(full, site, server, bare):
 
 
 def test_a_refused_submission_is_told_and_the_server_is_none_the_worse(site, server, bare):
-    nowhere = site.kernelspec("nowhere", **BARE, partition="nowhere")
     with pytest.raises(RefusedError, match="nowhere") as refused:
-        server.open_notebook("a.ipynb", nowhere)
+        server.open_notebook("a.ipynb", "nowhere")
     assert refused.value.status == 500
     assert "partition" in refused.value.message
     first = server.connect(begin(server, bare, "b.ipynb"))
     assert first.run("print(1)")[1] == "1\n"
     assert server.ask("DELETE", f"kernels/{first.kernel_id}")[0] == 204
     assert server.connect(begin(server, bare, "c.ipynb")).run("print(2)")[1] == "2\n"
-
-
-def test_a_server_ends_after_a_refused_submission_too(site, server, bare):
-    with pytest.raises(RefusedError, match="nowhere"):
-        server.open_notebook("a.ipynb", site.kernelspec("nowhere", **BARE, partition="nowhere"))
-    begin(server, bare)
-    assert server.stop(timeout=15) == 0
-    assert site.left_behind() == []
-
-
-@pytest.mark.parametrize("how", ["SIGTERM", "POST"])
-def test_the_end_of_the_server_ends_every_job(site, server, how):
-    running = server.connect(begin(server, site.kernelspec("one", **BARE, cpus_per_task=4)))
-    big = site.kernelspec("big", **BARE, nodes=2, cpus_per_task=4)
-    assert running.run("print(1)")[1] == "1\n"
-    server.connect(begin(server, big, "b.ipynb")).execute("1")
-    assert sorted(jobs(site).values()) == ["PENDING", "RUNNING"]
-    if how == "POST":
-        server.ask("POST", "shutdown")
-        assert server.process.wait(timeout=60) == 0
-    else:
-        assert server.stop() == 0
-    assert site.left_behind() == []
-    assert list(site.directory.glob("tmp/*")) == []
 
 
 def test_a_killed_kernel_is_restarted_by_the_server_in_its_job(site, server, bare):
@@ -174,9 +176,8 @@ def test_a_killed_kernel_is_restarted_by_the_server_in_its_job(site, server, bar
     assert list(jobs(site)) == [job]
 
 
-def test_a_job_that_ended_by_itself_is_started_again_by_the_user_alone(site, serve, bare):
-    (site.config / "jupyter_server_config.json").write_text('{"KernelRestarter": {"time_to_dead": 1.0}}')
-    server = serve()
+def test_a_job_that_ended_by_itself_is_started_again_by_the_user_alone(site, server, bare):
+    logged = len(server.log)
     page = server.connect(begin(server, bare))
     job = json.loads(page.run(PIDS)[1])[1]
     asked = page.execute("import time; time.sleep(100)")
@@ -187,7 +188,7 @@ def test_a_job_that_ended_by_itself_is_started_again_by_the_user_alone(site, ser
     time.sleep(2.5)  # jupyter_client's restarter looks every second, as configured
     assert jobs(site) == {}
     assert page.answer(page.execute("1"))["ename"] == "JobEnded"
-    assert not re.search("restarting kernel|AsyncIOLoopKernelRestarter", server.log)
+    assert not re.search("restarting kernel|AsyncIOLoopKernelRestarter", server.log[logged:])
     assert server.ask("POST", f"kernels/{page.kernel_id}/restart")[0] == 200
     assert json.loads(page.run(PIDS)[1])[1] != job
 

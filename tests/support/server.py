@@ -26,9 +26,10 @@ _PARTS = ("header", "parent_header", "metadata", "content")
 class RefusedError(Exception):
     """The server answered with an error."""
 
-    def __init__(self, status, message):
-        super().__init__(f"{status}: {message}")
-        self.status, self.message = status, message
+    def __init__(self, status, text):
+        self.status, self.said = status, json.loads(text) if text.startswith("{") else {}
+        self.message = self.said.get("message", text)
+        super().__init__(f"{status}: {self.message}")
 
 
 class Server:
@@ -43,7 +44,8 @@ class Server:
         self._sockets = []
         words = [sys.executable, "-m", self.MODULE, "--no-browser", "--ip=127.0.0.1", "--port=0", *self.OPTIONS]
         words += ["--allow-root"] if os.getuid() == 0 else []
-        words += [f"--ServerApp.jpserver_extensions={dict.fromkeys(self.LEFT_OUT, False)}"]  # half of a start's time
+        extensions = dict.fromkeys(self.LEFT_OUT, False) | {"jupyter_hpcctr": True}  # without them half of the time
+        words += [f"--ServerApp.jpserver_extensions={extensions}"]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 words,
@@ -82,10 +84,14 @@ class Server:
         except OSError:
             return False
 
-    def ask(self, method, path, body=None, *, timeout=PATIENCE_S):
+    def hpcctr(self, method, path, body=None):
+        """Make a REST call of our own; return (status, what the answer's JSON says). Raises ``RefusedError``."""
+        return self.ask(method, path, body, below="jupyter-hpcctr")
+
+    def ask(self, method, path, body=None, *, timeout=PATIENCE_S, below="api"):
         """Make a REST call; return (status, what the answer's JSON says). Raises ``RefusedError``."""
         request = urllib.request.Request(
-            f"{self.url}/api/{path}",
+            f"{self.url}/{below}/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"token {self.token}", "Content-Type": "application/json"},
@@ -97,7 +103,7 @@ class Server:
         except urllib.error.HTTPError as error:
             with error:
                 text = error.read().decode(errors="replace")
-            raise RefusedError(error.code, json.loads(text)["message"] if text.startswith("{") else text) from None
+            raise RefusedError(error.code, text) from None
 
     def kernels(self):
         """The listed kernels by their id."""
@@ -115,6 +121,12 @@ class Server:
         """Open a kernel's WebSocket; it is closed with the server."""
         self._sockets.append(Socket(self, kernel_id, session=session or uuid.uuid4().hex, protocol=protocol))
         return self._sockets[-1]
+
+    def tidy(self):
+        """Leave nothing of a test to the next one: close the WebSockets and end the kernels, with their sessions."""
+        self._hang_up()
+        for kernel_id in self.kernels():
+            self.ask("DELETE", f"kernels/{kernel_id}")
 
     def stop(self, *, timeout=PATIENCE_S):
         """Shut down as people do, by SIGTERM; return the exit status."""
