@@ -53,7 +53,7 @@ class Jobs:
         self._pace = Pace(self._announce, PACE_S)
         self.board = Board(hub.launch, self._pace.touch)
         self._lock = threading.Lock()
-        self._heard: list[LaunchView] = []
+        self._heard: dict[tuple[str, bool], LaunchView] = {}
         self._looking: asyncio.TimerHandle | None = None
         self._looks: dict[str, int] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -62,9 +62,10 @@ class Jobs:
     # -- news
 
     def _hear(self, view: LaunchView) -> None:
-        # In the edge thread: the server's loop is woken once for all that is heard until it comes to it.
+        # In the edge thread: the server's loop is woken once for all that is heard until it comes to it, and gets
+        # the last word on each launch; that it is gone is another matter than how it ended.
         with self._lock:
-            self._heard.append(view)
+            self._heard[view.launch, view.state == "gone"] = view
             if len(self._heard) > 1:
                 return
         with contextlib.suppress(RuntimeError):  # the server has ended
@@ -72,8 +73,8 @@ class Jobs:
 
     def _take(self) -> None:
         with self._lock:
-            heard, self._heard = self._heard, []
-        for view in heard:
+            heard, self._heard = self._heard, {}
+        for view in heard.values():
             self.board.take(view)
 
     def _announce(self, launch: str) -> None:
