@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import zmq
+from support.kernels import Running, site_of
+from support.slurm import base_environment
 from zmq.utils.monitor import recv_monitor_message
 
 from jupyter_hpcctr.core import plan as planning
@@ -20,27 +22,57 @@ TOKENS = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "JUPYTER_TOKEN", "AWS_SECRET_
 FAILED = (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq.EVENT_HANDSHAKE_FAILED_AUTH)
 
 
-@pytest.fixture
-def tokens(monkeypatch):
-    """Secrets in the environment of a server whose umask lets others read."""
+@pytest.fixture(scope="module")
+def tokens():
+    """Secrets in the environment of a server, here this process, whose umask lets others read."""
     found = {name: secrets.token_hex(20) for name in TOKENS}
-    for name, value in found.items():
-        monkeypatch.setenv(name, value)
     before = os.umask(0o022)
     yield found
     os.umask(before)
 
 
-@pytest.fixture(params=["bare", "image"])
-def kernel(request, tokens, site, start):
-    if request.param == "bare":
-        made = start(**BARE)
-    else:
-        image = request.getfixturevalue("kernel_image").reference
-        site.configure(store=request.getfixturevalue("image_policy").store)
-        made = start(image=image, engine="charliecloud", scheduler="slurm")
-    assert made.value("1") == 1, "it runs: the front alone answers before"
-    return made
+@pytest.fixture(scope="module")
+def shared(slurm, tokens, image_policy):
+    """One site for all tests."""
+    with site_of(base_environment() | slurm.env | tokens | {"JPY_PARENT_PID": str(os.getpid())}) as made:
+        made.configure(store=image_policy.store)
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def site(shared, clean_environment):
+    with shared.entered():
+        yield shared
+
+
+@contextlib.contextmanager
+def running(site, **request):
+    """Start a kernel and wait until it runs: the front alone answers before."""
+    made = Running(site.manager(**request), cwd=site.cwd)
+    try:
+        assert made.value("1") == 1
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def bare(shared):
+    """A kernel that no test may end."""
+    with running(shared, **BARE) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def contained(shared, kernel_image):
+    """As ``bare``, in the image."""
+    with running(shared, image=kernel_image.reference, engine="charliecloud", scheduler="slurm") as made:
+        yield made
+
+
+@pytest.fixture(params=["bare", "contained"])
+def kernel(request):
+    return request.getfixturevalue(request.param)
 
 
 def entrusted(kernel):
@@ -119,9 +151,8 @@ def test_secrets_are_in_private_files_alone_whatever_the_umask(kernel, hidden, s
     assert [(path, oct(path.lstat().st_mode)) for path in found if path.lstat().st_mode & 0o077] == []
 
 
-def test_the_servers_parent_is_not_taken_for_the_kernels(start, monkeypatch):
-    monkeypatch.setenv("JPY_PARENT_PID", str(os.getpid()))
-    kernel = start(**BARE)
+def test_the_servers_parent_is_not_taken_for_the_kernels(kernel):
+    assert os.environ["JPY_PARENT_PID"] == str(os.getpid())
     parent = kernel.value("__import__('os').environ.get('JPY_PARENT_PID')")
     assert parent != str(os.getpid())
 
@@ -211,10 +242,8 @@ BYE = [b"event", json.dumps({"event": "exited", "code": 7, "ready": True, "start
 
 
 @pytest.mark.parametrize("who", ["no key", "a key of his own", "a wrong key of the server", "the agent's public key"])
-def test_who_has_no_key_of_a_job_gets_nothing_and_is_not_heard(start, who):
-    kernel = start(**BARE)
-    assert kernel.value("1") == 1
-    link = entrusted(kernel)["link"]
+def test_who_has_no_key_of_a_job_gets_nothing_and_is_not_heard(bare, who):
+    link = entrusted(bare)["link"]
     public, secret = (key.decode() for key in zmq.curve_keypair())
     keys = {
         "no key": {},
@@ -228,14 +257,17 @@ def test_who_has_no_key_of_a_job_gets_nothing_and_is_not_heard(start, who):
             if kind == zmq.DEALER:
                 with contextlib.suppress(zmq.Again):
                     caller.socket.send_multipart(BYE, zmq.DONTWAIT)
-            assert kernel.value("40 + 2") == 42
+            assert bare.value("40 + 2") == 42
             assert not caller.hears()
-            assert kernel.launch.exit_code is None
+            assert bare.launch.exit_code is None
 
 
-def test_an_agent_is_heard_for_its_own_kernel_alone(start):
-    ours, other = (start(**BARE) for _ in range(2))
-    assert [ours.value("1"), other.value("2")] == [1, 2]
+def test_an_agent_is_heard_for_its_own_kernel_alone(site, bare):
+    with running(site, **BARE) as ours:
+        speaks_as_another(ours, bare)
+
+
+def speaks_as_another(ours, other):
     given, server = entrusted(ours)["link"], ours.launch._hub.link
     assert given["server_key"] == entrusted(other)["link"]["server_key"]
     route = server._routes[entrusted(other)["link"]["public_key"]]
