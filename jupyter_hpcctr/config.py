@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_core import paths
-from traitlets import Bool, Enum, Integer, List, Unicode
+from traitlets import Bool, Dict, Enum, Float, Integer, List, TraitError, Unicode, validate
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, PyFileConfigLoader
 
-from .core.facts import DROP_ENV, PASS_ENV, Policy
+from .core.facts import DROP_ENV, INFINIBAND, PASS_ENV, CatalogueImage, Policy
 
 BASENAME = "jupyter_hpcctr_config"
 _DEFAULT = Policy()
@@ -72,12 +72,42 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
         help="What to do with more MPI ranks than the machine has CPUs, where no scheduler has given a job its own.",
     ).tag(config=True)
 
+    catalogue = List(
+        Dict(),
+        [],
+        help="Images that are recommended, best first: dictionaries with 'reference' and, if wanted, 'title' and "
+        "'description'.",
+    ).tag(config=True)
+    registries = List(Unicode(), [], help="Hosts (host[:port]) of the registries that are searched.").tag(config=True)
+    prices = Dict(
+        value_trait=Float(),
+        key_trait=Unicode(),
+        help="Price of one billing unit for one hour, by partition; '*' stands for all others.",
+    ).tag(config=True)
+    currency = Unicode("", help="What prices are in: 'EUR', 'credits'.").tag(config=True)
+    infiniband_features = List(
+        Unicode(), list(INFINIBAND), help="Patterns of the node features that stand for a fast network."
+    ).tag(config=True)
+    one_off_days = Integer(14, min=0, help="Days that a kernelspec is kept that was made for one start.").tag(
+        config=True
+    )
+
+    @validate("catalogue")  # type: ignore[untyped-decorator,unused-ignore]
+    def _check_catalogue(self, proposal: Any) -> Any:
+        for each in proposal["value"]:
+            unknown = set(each) - {"reference", "title", "description"}
+            if "reference" not in each or unknown or not all(isinstance(text, str) for text in each.values()):
+                raise TraitError(f"an image of the catalogue has 'reference', 'title' and 'description', not {each!r}")
+        return proposal["value"]
+
     def freeze(self) -> Policy:
         """Return the configuration as a value."""
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in self.trait_values(config=True).items()
         }
+        values["catalogue"] = tuple(CatalogueImage(**each) for each in values["catalogue"])
+        values["prices"] = tuple(sorted(values["prices"].items()))
         home = Path.home()
         data = os.environ.get("XDG_DATA_HOME") or str(home / ".local/share")
         state = os.environ.get("XDG_STATE_HOME") or str(home / ".local/state")

@@ -24,7 +24,8 @@ def _load(group: str, name: str) -> Callable[..., Any]:
     found: tuple[EntryPoint, ...] = tuple(entry_points(group=group, name=name))
     if not found:
         what = group.rpartition(".")[2].rstrip("s").replace("_", " ")
-        raise RequestError(f"there is no {what} {name!r}", hint="installed: " + ", ".join(names(group)))
+        hint = "installed: " + ", ".join(names(group))
+        raise RequestError(f"there is no {what} {name!r}", hint=hint, field=what)
     return cast(Callable[..., Any], found[0].load())
 
 

@@ -114,9 +114,7 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
     hold = None if resolved.image is None else engine.hold(place.container, place.holder)
     joined = None if hold is None else engine.join(place.container, HOLDER_PID, words)
     name = "jupyter" if resolved.image is None else f"jupyter {resolved.image.reference}"[:64]
-    log_file, secret_file = f"{host.job_dir}/job.log", f"{host.job_dir}/agent.json"
-    agent = (host.python, "-m", "jupyter_hpcctr.agent", secret_file)
-    spec = JobSpec(name, agent, resolved.resources, workdir=host.job_dir, log_file=log_file)
+    spec = _job_spec(name, resolved.resources, facts)
     return LaunchPlan(
         name=name,
         scheduler=resolved.scheduler,
@@ -134,11 +132,22 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
         workdir=resolved.workdir,
         directories=place.directories,
         job_dir=host.job_dir,
-        log_file=log_file,
-        secret_file=secret_file,
+        log_file=spec.log_file,
+        secret_file=spec.argv[-1],
         ranks=rank_plan(resolved, facts, policy, anywhere, engine=engine, scheduler=scheduler),
         reasons=resolved.reasons,
     )
+
+
+def job_spec(plan_: LaunchPlan, facts: Facts) -> JobSpec:
+    """Return the job of a plan, as the scheduler was told of it."""
+    return _job_spec(plan_.name, plan_.resources, facts)
+
+
+def _job_spec(name: str, resources: Resources, facts: Facts) -> JobSpec:
+    host = facts.host
+    agent = (host.python, "-m", "jupyter_hpcctr.agent", f"{host.job_dir}/agent.json")
+    return JobSpec(name, agent, resources, workdir=host.job_dir, log_file=f"{host.job_dir}/job.log")
 
 
 def _place(resolved: Resolved, facts: Facts, run_dir: str) -> Place:
@@ -218,6 +227,7 @@ def stage(mounts: tuple[Mount, ...], image: ImageInfo, run_dir: str) -> tuple[tu
                 f"nothing can be mounted at {mount.target}: the image has no /{top}",
                 hint="mount it below one of: "
                 + ", ".join(f"/{n}" for n, empty in sorted(image.roots.items()) if empty),
+                field="mounts",
             )
         if below and image.roots[top]:
             roots[top] = None

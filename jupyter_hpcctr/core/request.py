@@ -42,6 +42,7 @@ class ImageRef:
             raise RequestError(
                 f"{self.text!r} is not an image reference",
                 hint="write it as registry.example.org/name:tag, name@sha256:…, or oci:DIRECTORY:TAG",
+                field="image",
             )
 
     @property
@@ -61,7 +62,9 @@ class Mount:
     def __post_init__(self) -> None:
         for path in (self.source, self.target):
             if not path.startswith("/") or "\0" in path or "/../" in f"{path}/":
-                raise RequestError(f"mount {path!r} is not an absolute path without '..'", hint="write it out whole")
+                raise RequestError(
+                    f"mount {path!r} is not an absolute path without '..'", hint="write it out whole", field="mounts"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,8 @@ def parse(raw: Mapping[str, object]) -> KernelRequest:
     plain = {str(k).replace("-", "_"): v for k, v in raw.items()}
     unknown = sorted(set(plain) - names - known)
     if unknown:
-        raise RequestError(f"unknown request field {unknown[0]!r}", hint="known: " + ", ".join(sorted(names | known)))
+        hint = "known: " + ", ".join(sorted(names | known))
+        raise RequestError(f"unknown request field {unknown[0]!r}", hint=hint, field=unknown[0])
     image = _optional_text(plain, "image")
     return KernelRequest(
         image=None if image is None else ImageRef(image),
@@ -157,7 +161,9 @@ def parse_mount(text: str) -> Mount:
     target, _, mode = rest.partition(":")
     if mode not in ("", "ro", "rw"):
         raise RequestError(
-            f"mount {text!r} is not SOURCE[:TARGET[:ro|rw]]", hint="a path with a colon cannot be mounted"
+            f"mount {text!r} is not SOURCE[:TARGET[:ro|rw]]",
+            hint="a path with a colon cannot be mounted",
+            field="mounts",
         )
     return Mount(source, target or source, mode == "ro")
 
@@ -172,14 +178,16 @@ def minutes(value: object) -> int:
     """
     found = _TIME.fullmatch(str(value).strip())
     if found is None or isinstance(value, bool):
-        raise RequestError(f"time {value!r} is not a time limit", hint="write minutes, HH:MM:SS or D-HH:MM:SS")
+        hint = "write minutes, HH:MM:SS or D-HH:MM:SS"
+        raise RequestError(f"time {value!r} is not a time limit", hint=hint, field="time")
     if found["hms"]:
         parts = [int(p) for p in found["hms"].split(":")]
         seconds = parts[0] * 60 if len(parts) == 1 else sum(p * 60**i for i, p in enumerate(reversed(parts)))
     else:
         seconds = sum(int(found[g] or 0) * f for g, f in (("days", 86400), ("dh", 3600), ("dm", 60), ("ds", 1)))
     if seconds <= 0:
-        raise RequestError("the time limit must be above zero", hint="leave it out for the site's default")
+        hint = "leave it out for the site's default"
+        raise RequestError("the time limit must be above zero", hint=hint, field="time")
     return -(-seconds // 60)
 
 
@@ -194,7 +202,7 @@ def megabytes(value: object) -> int:
     found = _MEMORY.fullmatch(str(value).strip())
     amount = 0 if found is None else int(int(found[1]) * _UNITS_MB[found[2].upper()])
     if amount < 1:
-        raise RequestError(f"memory {value!r} is not an amount", hint="write 4G, 4000M or 4000")
+        raise RequestError(f"memory {value!r} is not an amount", hint="write 4G, 4000M or 4000", field="mem")
     return amount
 
 
@@ -222,7 +230,8 @@ def _resources(plain: Mapping[str, object]) -> Resources:
 def _gpus(value: object) -> tuple[int, str | None]:
     kind, _, count = str(value).rpartition(":")
     if not count.isdecimal() or isinstance(value, bool) or (kind and not _WORD.fullmatch(kind)):
-        raise RequestError(f"gpus_per_node {value!r} is not a count", hint="write 2, or a type and a count: a100:2")
+        hint = "write 2, or a type and a count: a100:2"
+        raise RequestError(f"gpus_per_node {value!r} is not a count", hint=hint, field="gpus_per_node")
     return int(count), kind or None
 
 
@@ -231,7 +240,7 @@ def _count(plain: Mapping[str, object], name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not str(value).isdecimal() or int(str(value)) < 1:
-        raise RequestError(f"{name} must be a whole number above zero, not {value!r}")
+        raise RequestError(f"{name} must be a whole number above zero, not {value!r}", field=name)
     return int(str(value))
 
 
@@ -240,30 +249,31 @@ def _optional_text(plain: Mapping[str, object], name: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value or "\0" in value or "\n" in value:
-        raise RequestError(f"{name} must be a line of text, not {value!r}")
+        raise RequestError(f"{name} must be a line of text, not {value!r}", field=name)
     return value
 
 
 def _optional_word(plain: Mapping[str, object], name: str) -> str | None:
     value = _optional_text(plain, name)
     if value is not None and not _WORD.fullmatch(value):
-        raise RequestError(f"{name} {value!r} is not a name", hint="letters, digits and _.,:@+|&*()[]=%/- only")
+        hint = "letters, digits and _.,:@+|&*()[]=%/- only"
+        raise RequestError(f"{name} {value!r} is not a name", hint=hint, field=name)
     return value
 
 
 def _sequence(plain: Mapping[str, object], name: str) -> tuple[str, ...]:
     value = plain.get(name, ())
     if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) and "\0" not in v for v in value):
-        raise RequestError(f"{name} must be a list of texts, not {value!r}")
+        raise RequestError(f"{name} must be a list of texts, not {value!r}", field=name)
     return tuple(value)
 
 
 def _environment(value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
-        raise RequestError(f"env must be a mapping of texts, not {value!r}")
+        raise RequestError(f"env must be a mapping of texts, not {value!r}", field="env")
     for name, text in value.items():
         if not isinstance(name, str) or not _ENV_NAME.fullmatch(name):
-            raise RequestError(f"{name!r} is not the name of an environment variable")
+            raise RequestError(f"{name!r} is not the name of an environment variable", field="env")
         if not isinstance(text, str) or "\n" in text or "\0" in text:
-            raise RequestError(f"environment variable {name} must be one line of text")
+            raise RequestError(f"environment variable {name} must be one line of text", field="env")
     return dict(value)

@@ -49,6 +49,7 @@ def precheck(request: KernelRequest, policy: Policy) -> tuple[str, str]:
             raise PolicyError(
                 f"this site does not allow to mount {mount.source}",
                 hint="allowed below: " + ", ".join(policy.mount_sources),
+                field="mounts",
             )
     return engine, scheduler
 
@@ -66,7 +67,8 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
     engine, scheduler = precheck(request, policy)
     if engine != "bare" and facts.image is None and request.image is not None:
         name = request.image.text
-        raise ImageError(f"the image {name} is not in the store", hint=f"jupyter hpcctr images pull {name}")
+        hint = f"jupyter hpcctr images pull {name}"
+        raise ImageError(f"the image {name} is not in the store", hint=hint, field="image")
     resources, reasons = _within_limits(request.resources, policy)
     mounts, workdir, mount_reasons = _mounts(request, facts, policy, engine)
     image_env = {} if facts.image is None or engine == "bare" else _safe_image_env(facts.image.env)
@@ -88,21 +90,26 @@ def _choice(
 ) -> str:
     chosen = asked or ("bare" if fallback_bare else default)
     if chosen not in allowed:
-        raise PolicyError(f"this site does not allow the {what} {chosen!r}", hint="allowed: " + ", ".join(allowed))
+        hint = "allowed: " + ", ".join(allowed)
+        raise PolicyError(f"this site does not allow the {what} {chosen!r}", hint=hint, field=what)
     return chosen
 
 
 def _check_image(request: KernelRequest, policy: Policy, engine: str) -> None:
     if engine == "bare":
         if request.image is not None:
-            raise PolicyError("the engine 'bare' runs no image", hint="leave the image out, or choose another engine")
+            hint = "leave the image out, or choose another engine"
+            raise PolicyError("the engine 'bare' runs no image", hint=hint, field="image")
         return
     if request.image is None:
-        raise PolicyError(f"the engine {engine!r} needs an image", hint="name one, or choose the engine 'bare'")
+        hint = "name one, or choose the engine 'bare'"
+        raise PolicyError(f"the engine {engine!r} needs an image", hint=hint, field="image")
     name = request.image.text
     if policy.image_patterns and not any(fnmatch.fnmatchcase(name, p) for p in policy.image_patterns):
         raise PolicyError(
-            f"this site does not allow the image {name}", hint="allowed: " + ", ".join(policy.image_patterns)
+            f"this site does not allow the image {name}",
+            hint="allowed: " + ", ".join(policy.image_patterns),
+            field="image",
         )
 
 

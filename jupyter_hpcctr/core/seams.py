@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from .facts import ImageInfo, ImageKind, Site
-from .job import Command, JobId, JobStatus, Output
+from .job import Command, Estimate, JobId, JobStatus, Output
 from .plan import Container, EngineCommand, JobSpec
 from .ranks import Steps
 from .request import ImageRef
@@ -108,16 +108,34 @@ class Scheduler(Protocol):
         """Words that send a signal to the job's batch step, called when the agent does not answer."""
         ...
 
+    def estimate(self, spec: JobSpec) -> Command | None:
+        """Words that ask when a job would start, and submit nothing; None where nobody can tell.
+
+        Called for previews. Raises as ``submit`` does.
+        """
+        ...
+
+    def estimated(self, output: Output) -> Estimate:
+        """Read the answer. Raises ``SubmitRefused`` where such a job can never run, or ``SchedulerUnreachable``."""
+        ...
+
     def cancel(self, jobs: Collection[JobId]) -> Command:
         """Words that end jobs, pending or running. Ending a job that is gone is no error."""
         ...
 
-    def site(self) -> tuple[Command, ...]:
-        """Commands that ask for version, controller and partitions, called rarely and cached."""
+    def site(self, *, user: str = "") -> tuple[Command, ...]:
+        """Commands that ask for version, controller and partitions, called rarely and cached.
+
+        ``user`` is whose accounts are asked for; where it is "", none are.
+        """
         ...
 
     def read_site(self, outputs: Sequence[Output]) -> Site:
-        """Read the answers to ``site``. Raises ``SchedulerUnreachable``."""
+        """Read the answers to ``site``. Raises ``SchedulerUnreachable``.
+
+        A command that is missing or took too long counts as one that failed. Some may: of what they were
+        asked for nothing is known then.
+        """
         ...
 
 
@@ -135,6 +153,13 @@ class ImageStore(Protocol):
         """Resolve the name to a digest and fetch it once; ``report`` is told each step. May take minutes.
 
         Raises ``ImageError``.
+        """
+        ...
+
+    def search(self, text: str) -> tuple[str, ...]:
+        """Return references with a text in them that the site's registries (``policy.registries``) have.
+
+        May take seconds. Raises ``ImageError``, with the registry as its ``field``.
         """
         ...
 

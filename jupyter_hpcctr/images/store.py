@@ -13,7 +13,7 @@ from pathlib import Path
 from ..core.facts import ImageInfo, Policy
 from ..core.request import ImageRef
 from ..errors import ImageError
-from . import fetch, rootfs
+from . import fetch, rootfs, search
 from .fetch import Resolved, Source
 from .records import Name, Record, Shelf, canonical, info
 
@@ -79,6 +79,16 @@ class SquashStore:
             raise ImageError(f"{ref.text} was removed while it was fetched", hint="pull it again")
         report(f"done: {found.digest}, {found.size_bytes / 1e6:.0f} MB")
         return found
+
+    def search(self, text: str) -> tuple[str, ...]:
+        """Return references at the site's registries that hold a text; asks them all, at once.
+
+        Raises
+        ------
+        ImageError
+            One of them did not answer and none of the others has any; its ``field`` is the registry.
+        """
+        return search.search(text, self._policy)
 
     def list(self) -> tuple[ImageInfo, ...]:
         """Return each name that was asked for with its image, newest image first. Raises ``ImageError``."""

@@ -21,9 +21,10 @@ from ..edge.link import Link
 from ..edge.loop import EdgeLoop, in_thread
 from ..edge.net import address_towards
 from ..edge.watch import Watch
-from ..errors import CommandError, SchedulerUnreachable
+from ..errors import CommandError
 from .observers import Observers
-from .preview import Preview
+from .preview import Preview, preview
+from .sites import Sites
 from .view import LaunchView
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Hub:
         self.edge = EdgeLoop()
         self.launches: set[Launch] = set()
         self.observers = Observers()
+        self._sites = Sites(self.scheduler, self.run)
         self._link: Link | None = None
         self._watches: dict[str, Watch] = {}
         self._controllers: dict[str, str] = {}
@@ -81,11 +83,11 @@ class Hub:
 
     async def site(self, name: str, *, max_age_s: float = 30.0) -> Site:
         """Return what a scheduler says of itself, asked at most ``max_age_s`` ago; raises ``SchedulerUnreachable``."""
-        raise NotImplementedError
+        return await self._sites.site(name, max_age_s=max_age_s)
 
     async def preview(self, request: KernelRequest, *, cwd: str, ask_scheduler: bool = True) -> Preview:
         """Say what a request would come to; what is wrong with it is in the answer."""
-        raise NotImplementedError
+        return await preview(self, request, cwd=cwd, ask_scheduler=ask_scheduler)
 
     @property
     def link(self) -> Link:
@@ -137,17 +139,9 @@ class Hub:
         address = self.policy.link_address
         if not address:
             if name not in self._controllers:
-                self._controllers[name] = await self._controller(name)
+                self._controllers[name] = await self._sites.controller(name)
             address = await in_thread(address_towards, self._controllers[name])
         return self.link.listen(address)
-
-    async def _controller(self, name: str) -> str:
-        scheduler = self.scheduler(name)
-        try:
-            outputs = [await self.run(name, command) for command in scheduler.site()]
-            return scheduler.read_site(outputs).controller
-        except CommandError as error:
-            raise SchedulerUnreachable(f"{name} does not answer: {error}", hint=error.hint) from error
 
     def close(self) -> None:
         """End every launch of this process and everything that runs for them."""

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
+from ..core import cost as costs
+from ..core import limits, quote
 from ..core.cost import Cost
+from ..core.facts import Facts, ImageInfo, Policy
 from ..core.limits import Problem
+from ..core.plan import LaunchPlan, job_spec
+from ..core.request import KernelRequest, Resources
+from ..edge.loop import in_thread
+from ..errors import CommandError, HpcctrError, SchedulerUnreachable
+from .gather import draw, gather, translated
+from .progress import resources_dict
+
+if TYPE_CHECKING:
+    from .hub import Hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +41,65 @@ class Preview:
     expected_start: str | None = None
     cost: Cost | None = None
     image_here: bool = True
+
+
+async def preview(hub: Hub, request: KernelRequest, *, cwd: str, ask_scheduler: bool) -> Preview:
+    """Draw a plan, look at the site's limits, and ask the scheduler when the job would start.
+
+    It raises no ``HpcctrError``: whatever is wrong is among the problems.
+    """
+    here = True
+    try:
+        with translated():
+            facts = await in_thread(gather, request, hub.policy, hub.store, cwd=cwd)
+            here = request.image is None or facts.image is not None
+            facts = facts if here else _as_if_here(request, facts, hub.policy)
+            plan = draw(request, facts, hub.policy, engine=hub.engine, scheduler=hub.scheduler)
+    except HpcctrError as error:
+        return Preview(resources=resources_dict(request.resources), problems=(_problem(error),), image_here=here)
+    drawn = Preview(
+        command=quote.line(plan.submit.argv),
+        script=plan.submit.stdin,
+        engine=plan.engine,
+        scheduler=plan.scheduler,
+        resources=resources_dict(plan.resources),
+        reasons=plan.reasons,
+        image_here=here,
+    )
+    return await _asked(hub, drawn, plan, facts) if ask_scheduler else await _known(hub, drawn, plan.resources)
+
+
+async def _known(hub: Hub, drawn: Preview, resources: Resources) -> Preview:
+    try:
+        site = await hub.site(drawn.scheduler)
+    except SchedulerUnreachable as error:
+        return replace(drawn, problems=(_problem(error, "scheduler"),))
+    return replace(drawn, problems=limits.problems(resources, site), cost=costs.cost(resources, site, hub.policy))
+
+
+async def _asked(hub: Hub, drawn: Preview, plan: LaunchPlan, facts: Facts) -> Preview:
+    drawn = await _known(hub, drawn, plan.resources)
+    scheduler = hub.scheduler(plan.scheduler)
+    command = None if drawn.problems else scheduler.estimate(job_spec(plan, facts))
+    if command is None:  # or what is wrong is known already, and said better
+        return drawn
+    try:
+        estimate = scheduler.estimated(await hub.run(plan.scheduler, command))
+    except (SchedulerUnreachable, CommandError) as error:
+        return replace(drawn, problems=(_problem(error, "scheduler"),))
+    except HpcctrError as error:
+        return replace(drawn, problems=(_problem(error),))
+    return replace(drawn, expected_start=estimate.start)
+
+
+def _problem(error: HpcctrError, field_name: str = "") -> Problem:
+    return Problem(error.field or field_name, error.message, error.hint)
+
+
+def _as_if_here(request: KernelRequest, facts: Facts, policy: Policy) -> Facts:
+    """Put a stand-in for an image that is still to be fetched, in which everything can be mounted."""
+    targets = (facts.host.home, *(mount.target for mount in request.mounts))
+    roots = {name for path in targets for name in PurePosixPath(path).parts[1:2]} | set(policy.mount_points)
+    name = "" if request.image is None else request.image.text
+    image = ImageInfo(name, digest="", path=f"{policy.store}/…", kind="squashfs", roots=dict.fromkeys(roots, True))
+    return replace(facts, image=image)

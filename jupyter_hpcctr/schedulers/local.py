@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 
 from ..core.facts import Partition, Site
-from ..core.job import Command, Ending, JobId, JobState, JobStatus, Output
+from ..core.job import Command, Ending, Estimate, JobId, JobState, JobStatus, Output
 from ..core.plan import JobSpec
 from ..core.quote import line
 from ..core.ranks import Steps
@@ -91,7 +91,15 @@ class Local:
         """Return the words that end jobs with all of their processes."""
         return _words("cancel", *jobs)
 
-    def site(self) -> tuple[Command, ...]:
+    def estimate(self, spec: JobSpec) -> Command | None:
+        """Return None: a job starts at once."""
+        return None
+
+    def estimated(self, output: Output) -> Estimate:
+        """Say nothing of the start; there is no question to which this would be the answer."""
+        return Estimate(None)
+
+    def site(self, *, user: str = "") -> tuple[Command, ...]:
         """Return the words that ask what this machine has."""
         return (_words("site"),)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from ...core.facts import Partition, Site
-from ...core.job import Ending, JobId, JobState, JobStatus, Output
+from ...core.facts import Site
+from ...core.job import Ending, Estimate, JobId, JobState, JobStatus, Output
 from ...errors import SchedulerUnreachable, SubmitRefused
+from . import site as site_
 
 _END_STATES: Mapping[str, Ending] = {
     "COMPLETED": Ending.COMPLETED,
@@ -54,20 +55,29 @@ _UNREACHABLE = re.compile(
     r"|error parsing|unable to process configuration|host is down|no route to host",
     re.IGNORECASE,
 )
-_NOISE = re.compile(r"^(?:sbatch|squeue|scontrol|sinfo|sacct|scancel)?:?\s*(?:error|fatal):\s*", re.IGNORECASE)
-_NO_SUCH_JOB = "invalid job id"
-_HINTS: tuple[tuple[str, str], ...] = (
-    ("partition", "choose one of the partitions that sinfo lists, and stay within its limits"),
-    ("account", "choose an account that you may use: sacctmgr show associations user=$USER"),
-    ("qos", "choose a quality of service that you may use: sacctmgr show associations user=$USER"),
-    ("reservation", "choose a reservation that you may use: scontrol show reservation"),
-    ("feature", "choose features that nodes have: sinfo -o '%N %f'"),
-    ("time limit", "ask for less time"),
-    ("node count", "ask for fewer nodes"),
-    ("configuration is not available", "ask for fewer CPUs, less memory or fewer GPUs per node, as sinfo -N -l shows"),
-    ("memory", "ask for less memory per node"),
-    ("submit limit", "wait until some of your jobs have ended"),
+_NOISE = re.compile(
+    r"^(?:(?:sbatch|squeue|scontrol|sinfo|sacct|scancel)?:?\s*(?:error|fatal):\s*)?"
+    r"(?:Batch job submission failed: |allocation failure: )?",
+    re.IGNORECASE,
 )
+_NO_SUCH_JOB = "invalid job id"
+_REQUEST = "ask for fewer CPUs, less memory or fewer GPUs per node, as sinfo -N -l shows"
+# A word of what Slurm says, the request's field that it is about, and what to do.
+_HINTS: tuple[tuple[str, str, str], ...] = (
+    ("partition", "partition", "choose one of the partitions that sinfo lists, and stay within its limits"),
+    ("account", "account", "choose an account that you may use: sacctmgr show associations user=$USER"),
+    ("qos", "qos", "choose a quality of service that you may use: sacctmgr show associations user=$USER"),
+    ("reservation", "reservation", "choose a reservation that you may use: scontrol show reservation"),
+    ("feature", "constraint", "choose features that nodes have: sinfo -o '%N %f'"),
+    ("time limit", "time", "ask for less time"),
+    ("node count", "nodes", "ask for fewer nodes"),
+    ("generic resource", "gpus_per_node", "choose GPUs that nodes have: sinfo -o '%N %G'"),
+    ("configuration is not available", "", _REQUEST),
+    ("memory", "mem", "ask for less memory per node"),
+    ("submit limit", "", "wait until some of your jobs have ended"),
+)
+# sbatch --test-only; releases before 21.08 left out the word "nodes"
+_ESTIMATE = re.compile(r" to start at (?P<start>\S+) using \S+ processors on (?:nodes )?(?P<nodes>\S+)")
 
 
 def job_id(output: Output) -> JobId:
@@ -79,10 +89,7 @@ def job_id(output: Output) -> JobId:
         Slurm said no, or said nothing.
     """
     if output.returncode != 0:
-        said = _message(output)
-        if _UNREACHABLE.search(said):
-            raise _unreachable(output)
-        raise SubmitRefused(f"Slurm refused the job: {said}", hint=_hint(said))
+        raise _refusal(output)
     lines = output.stdout.split()
     found = re.fullmatch(r"([0-9]+)(?:;.*)?", lines[-1]) if lines else None
     if found is None:
@@ -91,6 +98,20 @@ def job_id(output: Output) -> JobId:
             hint="look with squeue whether the job is there; a site's wrapper around sbatch may be the cause",
         )
     return JobId(found[1])
+
+
+def estimate(output: Output) -> Estimate:
+    """Read ``sbatch --test-only``, which writes to standard error when a job would start.
+
+    Raises
+    ------
+    SubmitRefused, SchedulerUnreachable
+        Such a job can never start, or Slurm said nothing.
+    """
+    if output.returncode != 0:
+        raise _refusal(output)
+    found = _ESTIMATE.search(output.stderr)
+    return Estimate(None) if found is None else Estimate(_plain(found["start"]) or None, found["nodes"])
 
 
 def queue(output: Output) -> Mapping[JobId, JobStatus]:
@@ -128,37 +149,34 @@ def end(output: Output, job: JobId) -> JobStatus:
     return _from_sacct(mine[-1], job) if mine else JobStatus(job, JobState.UNKNOWN)
 
 
-def site(sinfo: Output, config: Output) -> Site:
-    """Read partitions from sinfo, release and controller from ``scontrol show config``.
+def site(sinfo: Output, config: Output, partitions: Output | None = None, users: Output | None = None) -> Site:
+    """Read what a site says of itself; the last two may have failed.
 
     Raises
     ------
     SchedulerUnreachable
-        One of them failed.
+        One of the others failed.
     """
     for output in (sinfo, config):
         if output.returncode != 0:
             raise _unreachable(output)
-    about: dict[str, str] = dict(re.findall(r"^(\S+)\s*= (.*?)\s*$", config.stdout, re.MULTILINE))
-    host = about.get("SlurmctldHost[0]", about.get("ControlMachine", "localhost"))
-    parts = re.fullmatch(r"(?P<host>[^()]+)(?:\((?P<address>[^()]+)\))?", host)
-    return Site(
-        scheduler="slurm",
-        version=about.get("SLURM_VERSION", ""),
-        controller=host if parts is None else parts["address"] or parts["host"],
-        partitions=_partitions(sinfo.stdout.splitlines()),
-    )
+    return site_.read(sinfo, config, partitions, users)
 
 
 def _message(output: Output) -> str:
     lines = (output.stderr.strip() or output.stdout.strip()).splitlines()
-    said = [_NOISE.sub("", line).removeprefix("Batch job submission failed: ") for line in lines]
+    said = [_NOISE.sub("", line) for line in lines]
     return "; ".join(dict.fromkeys(line.strip() for line in said if line.strip())) or f"exit status {output.returncode}"
 
 
-def _hint(said: str) -> str:
+def _refusal(output: Output) -> SubmitRefused | SchedulerUnreachable:
+    said = _message(output)
+    if _UNREACHABLE.search(said):
+        return _unreachable(output)
     low = said.lower()
-    return next((hint for word, hint in _HINTS if word in low), "change the request, or ask your site what this means")
+    anything = ("", "", "change the request, or ask your site what this means")
+    _, field, hint = next((each for each in _HINTS if each[0] in low), anything)
+    return SubmitRefused(f"Slurm refused the job: {said}", hint=hint, field=field)
 
 
 def _unreachable(output: Output) -> SchedulerUnreachable:
@@ -229,59 +247,3 @@ def _settled(job: JobId, word: str, code: str, end: str, nodes: str, reason: str
         exit_code=int(status) if ended else None,
         signal=(int(signum or 0) or None) if ended else None,
     )
-
-
-def _partitions(rows: Iterable[str]) -> tuple[Partition, ...]:
-    """Read sinfo's rows; a partition of unlike nodes has several."""
-    found: dict[str, Partition] = {}
-    for row in rows:
-        cells = row.split("|")
-        if len(cells) == 7:
-            one = _partition(cells)
-            found[one.name] = _joined(found[one.name], one) if one.name in found else one
-    return tuple(found.values())
-
-
-def _partition(cells: Sequence[str]) -> Partition:
-    name, up, limit, counts, cpus, memory, gres = cells
-    _, idle, _, total = (_number(number) for number in counts.split("/"))
-    return Partition(
-        name=name.removesuffix("*"),
-        is_default=name.endswith("*"),
-        is_up=up == "up",
-        nodes_total=total,
-        nodes_idle=idle,
-        cpus_per_node=_number(cpus),
-        mem_mb_per_node=_number(memory),
-        gres=tuple(re.sub(r"\(S:[^)]*\)", "", one) for one in _plain(gres).split(",") if one),
-        time_limit_minutes=_minutes(limit),
-    )
-
-
-def _joined(one: Partition, other: Partition) -> Partition:
-    return Partition(
-        name=one.name,
-        is_default=one.is_default,
-        is_up=one.is_up,
-        nodes_total=one.nodes_total + other.nodes_total,
-        nodes_idle=one.nodes_idle + other.nodes_idle,
-        cpus_per_node=max(one.cpus_per_node, other.cpus_per_node),
-        mem_mb_per_node=max(one.mem_mb_per_node, other.mem_mb_per_node),
-        gres=tuple(dict.fromkeys(one.gres + other.gres)),
-        time_limit_minutes=one.time_limit_minutes,
-    )
-
-
-def _minutes(limit: str) -> int | None:
-    """Read sinfo's time limit, [days-]hours:minutes:seconds, shorter ones without what is zero in front."""
-    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
-    if found is None:
-        return None
-    days, hours, minutes, _ = (int(number or 0) for number in found.groups())
-    return (days * 24 + hours) * 60 + minutes
-
-
-def _number(text: str) -> int:
-    """Read a count of sinfo's; "4+" is the least of unlike nodes."""
-    found = re.match(r"[0-9]+", text)
-    return int(found[0]) if found else 0

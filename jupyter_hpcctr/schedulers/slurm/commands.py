@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ...core import ranks
 from ...core.facts import Site
-from ...core.job import Command, JobId, JobStatus, Output
+from ...core.job import Command, Estimate, JobId, JobStatus, Output
 from ...core.plan import JobSpec
 from ...core.quote import job_script
 from ...core.request import Resources
 from ...errors import RequestError
-from . import answers
+from . import answers, site
 
 
 class Slurm:
@@ -126,17 +126,30 @@ class Slurm:
         """Return one scancel(1) for all jobs; it exits 0 for those that are gone."""
         return Command(("scancel", "--quiet", *jobs))
 
-    def site(self) -> tuple[Command, ...]:
-        """Return sinfo(1) for the partitions and ``scontrol show config`` for release and controller."""
+    def estimate(self, spec: JobSpec) -> Command | None:
+        """Return the words of ``submit`` with ``--test-only``: the same job, tried and not submitted."""
+        asked = self.submit(spec)
+        return Command((asked.argv[0], "--test-only", *asked.argv[1:]), stdin=asked.stdin)
+
+    def estimated(self, output: Output) -> Estimate:
+        """Read when the job would start."""
+        return answers.estimate(output)
+
+    def site(self, *, user: str = "") -> tuple[Command, ...]:
+        """Return sinfo(1) for the partitions, scontrol(1) for their limits and the rest, sacctmgr(1) for accounts."""
+        fields = ",".join(f"{name}:|" for name in site.FIELDS)
+        accounts = "format=DefaultAccount,Cluster,Account,QOS"
+        users = ("sacctmgr", "--parsable2", "--noheader", "show", "user", f"name={user}", "withassoc", accounts)
         return (
-            Command(("sinfo", "--noheader", "--format=%P|%a|%l|%F|%c|%m|%G")),
+            Command(("sinfo", "--noheader", "--exact", f"--Format={fields}")),
             Command(("scontrol", "show", "config")),
+            Command(("scontrol", "--oneliner", "show", "partition")),
+            *((Command(users),) if user else ()),
         )
 
     def read_site(self, outputs: Sequence[Output]) -> Site:
-        """Read partitions, release and controller."""
-        sinfo, config = outputs
-        return answers.site(sinfo, config)
+        """Read what they say; sites without accounting have no accounts."""
+        return answers.site(*outputs)
 
 
 # What a job was submitted with is a default of its steps, and no option of srun takes these back.

@@ -1,0 +1,72 @@
+"""What schedulers say of their sites, asked once for all who want to know."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+
+from ..core.facts import Site
+from ..core.job import Command, Output
+from ..core.seams import Scheduler
+from ..errors import CommandError, SchedulerUnreachable
+
+Run = Callable[[str, Command], Awaitable[Output]]
+
+
+class Sites:
+    """Remembers each scheduler's last answer; an answer that failed is not one. In the edge loop."""
+
+    def __init__(self, scheduler: Callable[[str], Scheduler], run: Run) -> None:
+        self._scheduler, self._run = scheduler, run
+        self._known: dict[str, tuple[float, Site]] = {}
+        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def site(self, name: str, *, max_age_s: float) -> Site:
+        """Return what a scheduler said at most ``max_age_s`` ago, or says now.
+
+        Whoever comes while it is being asked waits for that answer.
+
+        Raises
+        ------
+        SchedulerUnreachable
+            It does not answer, or its commands are not installed.
+        """
+        came = time.monotonic()
+        async with self._asking[name]:
+            at, site = self._known.get(name, (0.0, None))
+            if site is None or at < came - max_age_s:
+                at, site = time.monotonic(), await self._ask(name, pwd.getpwuid(os.getuid()).pw_name)
+                self._known[name] = at, site
+            return site
+
+    async def controller(self, name: str) -> str:
+        """Return the host to which a scheduler's commands talk, without waiting for its accounting.
+
+        Raises
+        ------
+        SchedulerUnreachable
+            As ``site`` does.
+        """
+        known = self._known.get(name)
+        return (await self._ask(name, "") if known is None else known[1]).controller
+
+    async def _ask(self, name: str, user: str) -> Site:
+        scheduler = self._scheduler(name)
+        answers = await asyncio.gather(*(self._answer(name, command) for command in scheduler.site(user=user)))
+        failed = next((error for _, error in answers if error is not None), None)
+        try:
+            return scheduler.read_site([output for output, _ in answers])
+        except SchedulerUnreachable as error:
+            if failed is None:
+                raise
+            raise SchedulerUnreachable(f"{name} does not answer: {failed.message}", hint=failed.hint) from error
+
+    async def _answer(self, name: str, command: Command) -> tuple[Output, CommandError | None]:
+        try:
+            return await self._run(name, command), None
+        except CommandError as error:
+            return Output(127, "", error.message), error
