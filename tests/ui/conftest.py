@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from support.images import serving
@@ -12,6 +13,14 @@ from support.slurm import base_environment, short_directory
 from .lab import FLAGS, SIZE, Desk, Lab, chromium
 
 MANY = 200
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    """The first test starts everything: that time is not its own."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(180, func_only=True))
 
 
 def catalogue(registry, image):
