@@ -15,6 +15,14 @@ from .layout import Layout, Shape, user_name
 KILL_WAIT_S = 2
 """Seconds between SIGTERM and SIGKILL when a job ends (slurm.conf(5), KillWait)."""
 
+MPI_CONF = "PMIxCollFence=ring\n"
+"""The text of mpi.conf(5), which Slurm reads from 22.05 on.
+
+With the tree, which is otherwise taken for fences without data, a node's ranks can pass the barrier at the end of
+MPI_Init before another node's are there (seen with 22.05): their first message then meets an Open MPI that has no
+receiver for it yet, and ends it by SIGSEGV.
+"""
+
 
 def write(layout: Layout, shape: Shape, *, first_port: int, release: tuple[int, int]) -> None:
     """Make the directories and write the key and the configuration.
@@ -30,6 +38,7 @@ def write(layout: Layout, shape: Shape, *, first_port: int, release: tuple[int, 
     files.write_private(layout.key, secrets.token_hex(512))
     files.write_private(layout.conf, slurm_conf(layout.directory, shape, first_port, user_name(), loopback()))
     files.write_private(layout.conf.with_name("gres.conf"), gres)
+    files.write_private(layout.conf.with_name("mpi.conf"), MPI_CONF)
     files.write_private(layout.task_prolog, task_prolog(layout.shared_memory))
     layout.task_prolog.chmod(0o700)
     plugin = "disabled" if release >= (24, 5) else "cgroup/v1"

@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import re
 import signal
 
 import pytest
 from support.clusters import assert_nothing_left, run
+from support.mpi import MPIS, PATIENT, compiled, said
 from support.slurm import base_environment
 from support.waiting import state_of, wait_until
 
@@ -150,31 +152,15 @@ def test_two_jobs_of_a_node_get_different_gpus(slurm, tmp_path):
     assert sorted((tmp_path / job).read_text() for job in jobs) == ["0\n", "1\n"]
 
 
-MPI_PROGRAM = r"""
-#include <mpi.h>
-#include <stdio.h>
-#include <stdlib.h>
-int main(int argc, char **argv) {
-    int rank, size, sum;
-    MPI_Init(&argc, &argv);
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &size);
-    MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
-    printf("rank %d of %d sum %d on %s\n", rank, size, sum, getenv("SLURMD_NODENAME"));
-    MPI_Finalize();
-    return 0;
-}
-"""
-
-
-@pytest.mark.parametrize(("compiler", "pmi"), [("mpicc.mpich", "pmi2"), ("mpicc.openmpi", "pmix")])
+@pytest.mark.parametrize(("compiler", "pmi"), MPIS)
 def test_mpi_programs_run_over_two_nodes(slurm, tmp_path, compiler, pmi):
-    (tmp_path / "ranks.c").write_text(MPI_PROGRAM)
-    env = base_environment()
-    process.check(Command((compiler, "ranks.c", "-o", "ranks")), env=env, cwd=tmp_path, timeout_s=120)
-    words = ("srun", "-N2", "-n4", "--ntasks-per-node=2", f"--mpi={pmi}", str(tmp_path / "ranks"))
-    out = process.check(Command(words), env=env | slurm.env, timeout_s=120)
-    assert sorted(out.splitlines()) == [f"rank {r} of 4 sum 6 on n{1 + r // 2}" for r in range(4)]
+    words = ("srun", "-N2", "-n4", "--ntasks-per-node=2", f"--mpi={pmi}", compiled(compiler, tmp_path))
+    out = process.check(Command(words), env=base_environment() | slurm.env | PATIENT, timeout_s=120)
+    assert sorted(out.splitlines()) == said(4)
+
+
+def test_fences_of_pmix_go_round_a_ring(slurm):
+    assert re.search(r"^PMIxCollFence += ring$", run(slurm, "scontrol", "show", "config"), re.MULTILINE)
 
 
 def call(*words):

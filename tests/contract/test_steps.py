@@ -1,22 +1,22 @@
 """The words that start processes within a job, tried in real jobs of every shape."""
 
 import json
-import subprocess
 import sys
 import time
 
 import pytest
-from support.waiting import text, wait_for_file
+from support.mpi import MPIS, PATIENT, compiled, said
+from support.waiting import text
 
 from jupyter_hpcctr.core import ranks
-from jupyter_hpcctr.core.job import Ending
+from jupyter_hpcctr.core.job import Ending, JobState
 from jupyter_hpcctr.ranks.config import filled
 
 WHERE = "import os; print(os.environ['SLURM_PROCID'], os.environ['SLURMD_NODENAME'], os.getcwd())"
 IN_THE_JOB = """
 import json, os, pathlib, subprocess, sys
 def run(words, stdin):
-    done = subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=140)
     return [done.returncode, sorted(done.stdout.splitlines()), done.stderr]
 found = [run(words, stdin) for words, stdin in json.loads(pathlib.Path("asked").read_text())]
 pathlib.Path("found").write_text(json.dumps(found))
@@ -26,20 +26,6 @@ SHAPES = [
     {"ntasks_per_node": 2, "cpus_per_task": 2, "mem_mb": 2000, "gpus_per_node": 2},
     {"cpus_per_task": 4},
 ]
-PROGRAM = r"""
-#include <mpi.h>
-#include <stdio.h>
-#include <stdlib.h>
-int main(int argc, char **argv) {
-    int rank, size, sum;
-    MPI_Init(&argc, &argv);
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &size);
-    MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
-    printf("rank %d of %d sum %d on %s\n", rank, size, sum, getenv("SLURMD_NODENAME"));
-    return MPI_Finalize();
-}
-"""
 
 
 def gaps(**values):
@@ -65,8 +51,8 @@ def from_within(jobs, directory, asked, **resources):
     """Run commands ``(words, standard input)`` in a job of their own; their status, sorted output, and errors."""
     (directory / "asked").write_text(json.dumps(asked))
     job = jobs.submit([sys.executable, "-c", IN_THE_JOB], directory, nodes=2, **resources)
-    end = jobs.ended(job)
-    assert end.ending is Ending.COMPLETED, text(directory / "job.log")
+    jobs.wait(job, JobState.ENDED, timeout_s=150)
+    assert jobs.settled(job).ending is Ending.COMPLETED, text(directory / "job.log")
     return json.loads((directory / "found").read_text())
 
 
@@ -114,12 +100,10 @@ def test_a_process_on_each_node_reads_what_is_written_once(slurm_jobs, tmp_path)
     assert found[1] == [0, ["n2 / x none"], ""]
 
 
-@pytest.mark.parametrize(("compiler", "pmi"), [("mpicc.mpich", "pmi2"), ("mpicc.openmpi", "pmix")])
+@pytest.mark.parametrize(("compiler", "pmi"), MPIS)
 def test_mpi_runs_in_steps_beside_others_that_hold_all_of_the_job(slurm_jobs, tmp_path, compiler, pmi):
-    (tmp_path / "mpi.c").write_text(PROGRAM)
-    subprocess.run([compiler, "mpi.c", "-o", "mpi"], cwd=tmp_path, check=True, timeout=120)
     hold = ("sh", "-c", f"touch {tmp_path}/held-$SLURM_PROCID; exec sleep 120")
-    program = (str(tmp_path / "mpi"),)
+    program = ("env", *(f"{name}={value}" for name, value in PATIENT.items()), compiled(compiler, tmp_path))
     asked = [(step(slurm_jobs, number, program=program, pmi=pmi), None) for number in (4, 8)]
     (tmp_path / "asked").write_text(json.dumps(asked))
     behind = [step(slurm_jobs, 8, program=hold), node_step(slurm_jobs, ("sh", "-c", "exec sleep 120"))]
@@ -127,12 +111,10 @@ def test_mpi_runs_in_steps_beside_others_that_hold_all_of_the_job(slurm_jobs, tm
     code += "while len(list(pathlib.Path().glob('held-*'))) < 8: time.sleep(0.05)\n" + IN_THE_JOB
     code += "assert [each.poll() for each in behind] == [None, None]\nfor each in behind: each.kill()\n"
     job = slurm_jobs.submit([sys.executable, "-c", code], tmp_path, nodes=2, ntasks=8)
-    wait_for_file(tmp_path / "found", slurm_jobs, job)
-    assert slurm_jobs.ended(job).ending is Ending.COMPLETED, text(tmp_path / "job.log")
-    for number, (status, lines, _) in zip((4, 8), json.loads((tmp_path / "found").read_text()), strict=True):
-        half, total = number // 2, number * (number - 1) // 2
-        expected = sorted(f"rank {r} of {number} sum {total} on n{1 + r // half}" for r in range(number))
-        assert (status, lines) == (0, expected)
+    slurm_jobs.wait(job, JobState.ENDED, timeout_s=150)
+    assert slurm_jobs.settled(job).ending is Ending.COMPLETED, text(tmp_path / "job.log")
+    for number, (status, lines, errors) in zip((4, 8), json.loads((tmp_path / "found").read_text()), strict=True):
+        assert (status, lines) == (0, said(number)), errors
 
 
 def test_what_one_process_does_does_not_end_the_others(slurm_jobs, tmp_path):
