@@ -1,6 +1,5 @@
 """The magic in a real IPython shell, with a hub that has no ranks behind it."""
 
-import atexit
 import os
 import signal
 import threading
@@ -8,34 +7,10 @@ import time
 
 import numpy as np
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
-from support.fake_hub import FakeHub
 
 from jupyter_hpcctr.guest.mpirun import magic
 from jupyter_hpcctr.guest.mpirun.errors import HubGoneError, Interrupted, MpirunError, RankError
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.chdir(tmp_path)
-    hub = FakeHub(tmp_path)
-    yield hub
-    hub.close()
-
-
-@pytest.fixture
-def shell(hub):
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell()
-    shell.colors = "nocolor"
-    shell.history_manager.enabled = False
-    magic.load(shell, hub.find)
-    yield shell
-    magic.unload(shell)
-    atexit.unregister(shell.atexit_operations)
-    shell.atexit_operations()
 
 
 def run(shell, code):

@@ -1,26 +1,21 @@
 """Ctrl-C while the kernel itself packs or unpacks values: one sentence, and no file stays."""
 
-import atexit
 import os
 import signal
 
 import numpy as np
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
-from support.fake_hub import FakeHub
 
-from jupyter_hpcctr.guest.mpirun import magic, segment, session
+from jupyter_hpcctr.guest.mpirun import segment, session
 from jupyter_hpcctr.guest.mpirun.errors import Interrupted, RankError
 from jupyter_hpcctr.guest.mpirun.view import View
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch):
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.chdir(tmp_path)
-    hub = FakeHub(tmp_path)
-    hub.names, hub.places = [], (segment.MEMORY, str(tmp_path))  # of all segments of a test
+def hub(hub, tmp_path, monkeypatch):
+    """It has the names of all segments of a test, and the places where they can be."""
+    hub.names, hub.places = [], (segment.MEMORY, str(tmp_path))
     make = segment.new_name
 
     def new_name():
@@ -29,24 +24,16 @@ def hub(tmp_path, monkeypatch):
 
     monkeypatch.setattr(segment, "new_name", new_name)
     monkeypatch.setattr(session, "new_name", new_name)
-    yield hub
-    hub.close()
+    return hub
 
 
 @pytest.fixture
-def shell(hub):
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell()
-    shell.colors = "nocolor"
-    shell.history_manager.enabled = False
+def shell(shell):
+    """The ranks have its u."""
     shell.user_ns.update(u=np.arange(1000.0))
-    magic.load(shell, hub.find)
     with capture_output():
         shell.run_cell("%mpirun push u")
-    yield shell
-    magic.unload(shell)
-    atexit.unregister(shell.atexit_operations)
-    shell.atexit_operations()
+    return shell
 
 
 def press(*_):
