@@ -1,0 +1,179 @@
+"""Images to choose from, fetching them, and answers that are kept."""
+
+import asyncio
+
+import pytest
+
+from jupyter_hpcctr.core.facts import CatalogueImage, ImageInfo, Policy
+from jupyter_hpcctr.errors import ImageError, PolicyError, RequestError
+from jupyter_hpcctr.server import pulls
+from jupyter_hpcctr.server.caches import Kept
+from jupyter_hpcctr.server.gallery import badges, gallery
+from jupyter_hpcctr.server.pulls import Pulls
+
+CATALOGUE = (CatalogueImage("lab/solver:2", "Solver"), CatalogueImage("lab/python", "Python", "For everything"))
+
+
+class Store:
+    """A store of which only the answers are there."""
+
+    def __init__(self, *images, fails=None):
+        self.images, self.fails = {image.reference: image for image in images}, fails
+        self.pulled = []
+
+    def find(self, ref):
+        return next((i for name, i in self.images.items() if name in (ref.text, f"docker.io/{ref.text}:latest")), None)
+
+    def list(self):
+        if self.fails:
+            raise self.fails
+        return tuple(self.images.values())
+
+    def pull(self, ref, report):
+        self.pulled.append(ref.text)
+        for step in range(50):
+            report(f"step {step}")
+        if self.fails:
+            raise self.fails
+
+
+def image(reference, digest="sha256:1", **more):
+    return ImageInfo(reference, digest, "/x", "squashfs", 10, **more)
+
+
+def shown(store, *, recent=(), found=(), text="", policy=None):
+    return gallery(store, policy or Policy(catalogue=CATALOGUE), recent, found, text)
+
+
+def test_what_is_on_the_cluster_comes_first_then_the_catalogue_in_its_order():
+    store = Store(image("other:1", "sha256:2", ipykernel="7.4.0"))
+    images, problems = shown(store, recent=["lab/solver:2", "mine:1"], found=["far/away:9"])
+    assert [each["reference"] for each in images] == ["other:1", "lab/solver:2", "lab/python", "far/away:9", "mine:1"]
+    assert images[0]["kernels"] == ["ipykernel 7.4.0"]
+    assert [each["sources"] for each in images[:2]] == [["store"], ["catalogue", "recent"]]
+    assert problems == []
+
+
+def test_an_image_that_the_store_has_by_its_whole_name_is_shown_once():
+    images, _ = shown(Store(image("docker.io/lab/python:latest")))
+    assert [(each["reference"], each["on_cluster"]) for each in images] == [
+        ("lab/python", True),
+        ("lab/solver:2", False),
+    ]
+    assert images[0]["sources"] == ["catalogue", "store"]
+    assert (images[0]["digest"], images[0]["size_bytes"]) == ("sha256:1", 10)
+
+
+def test_every_word_of_a_search_must_be_found():
+    assert [each["title"] for each in shown(Store(), text="every PYTHON")[0]] == ["Python"]
+    assert shown(Store(), text="every solver")[0] == []
+
+
+def test_what_is_wrong_with_the_store_or_the_catalogue_is_told_and_the_rest_shown():
+    slip = Policy(catalogue=(CatalogueImage("../../etc/passwd"), *CATALOGUE))
+    images, problems = shown(Store(fails=ImageError("damaged")), policy=slip)
+    assert len(images) == 2
+    assert [("damaged" in p["message"], "passwd" in p["message"]) for p in problems] == [(False, True), (True, False)]
+
+
+def test_badges_say_what_an_image_is_made_for():
+    notes = {
+        "org.supercontainers.mpi.implementation": "OpenMPI",
+        "org.supercontainers.mpi.version": "4.1.4",
+        "org.supercontainers.hardware.cpu.target": "zen4",
+    }
+    made = badges(image("a", annotations=notes, env={"CUDA_VERSION": "12.4"}))
+    assert made == [
+        {"kind": "mpi", "text": "Open MPI 4.1.4"},
+        {"kind": "gpu", "text": "CUDA 12.4"},
+        {"kind": "cpu", "text": "zen4"},
+    ]
+    assert badges(image("a")) == []
+
+
+def fetched(store, *references, policy=None):
+    """Fetch, and return what was told."""
+    told = []
+
+    async def main():
+        made = Pulls(store, policy or Policy(), told.append)
+        for reference in references:
+            made.start(reference)
+        while made._running or made._news:
+            await asyncio.sleep(0.005)
+
+    asyncio.run(main())
+    return told
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    monkeypatch.setattr(pulls, "PACE_S", 0.05)
+
+
+def test_a_fetch_tells_a_little_of_its_steps_and_always_its_end(soon):
+    store = Store()
+    told = fetched(store, "a:1", "a:1")
+    assert store.pulled == ["a:1"]
+    assert [(each["reference"], each["state"]) for each in told] == [("a:1", "running"), ("a:1", "done")]
+
+
+def test_a_fetch_that_fails_says_why(soon):
+    told = fetched(Store(fails=ImageError("not found", hint="look again")), "a:1")
+    assert (told[-1]["state"], told[-1]["message"]) == ("failed", "not found (look again)")
+
+
+@pytest.mark.parametrize(("reference", "refusal"), [("b:1", PolicyError), ("../b", RequestError)])
+def test_only_what_the_site_allows_is_fetched(reference, refusal):
+    store = Store()
+    with pytest.raises(refusal):
+        fetched(store, reference, policy=Policy(image_patterns=("a:*",)))
+    assert store.pulled == []
+
+
+def kept(fresh_s, stale_s, *answers):
+    made = []
+
+    async def make():
+        made.append(answers[len(made)])
+        await asyncio.sleep(0)
+        if isinstance(made[-1], Exception):
+            raise made[-1]
+        return made[-1]
+
+    return Kept(make, fresh_s=fresh_s, stale_s=stale_s), made
+
+
+def test_an_answer_is_made_once_for_all_who_ask():
+    async def main():
+        cache, made = kept(60, 60, 1, 2)
+        assert [value for value, _ in await asyncio.gather(*(cache.get() for _ in range(5)))] == [1] * 5
+        assert (await cache.get())[0] == 1
+        assert (await cache.get(anew=True))[0] == 2
+        assert made == [1, 2]
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_is_no_longer_fresh_is_given_at_once_and_made_anew_meanwhile():
+    async def main():
+        cache, made = kept(0, 60, 1, 2)
+        assert (await cache.get())[0] == 1
+        await asyncio.sleep(0.01)
+        assert (await cache.get())[0] == 1
+        await asyncio.sleep(0.01)
+        assert made == [1, 2]
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_is_too_old_is_waited_for_and_a_failure_is_no_answer():
+    async def main():
+        cache, _ = kept(0, 0, 1, ValueError("x"), 3)
+        assert (await cache.get())[0] == 1
+        await asyncio.sleep(0.01)
+        with pytest.raises(ValueError, match="x"):
+            await cache.get()
+        assert (await cache.get())[0] == 3
+
+    asyncio.run(main())
