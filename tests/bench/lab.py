@@ -111,29 +111,31 @@ def _picker(browser, server, *, rounds):
     desk = Desk(context.new_page(), server).open()
     card = desk.page.locator(".jp-LauncherCard[data-category='HPC']").first
     took, shown = [], 0
-    for number in range(rounds + 1):
+    for _ in range(rounds + 1):
         milliseconds, shown = card.evaluate(OPENED)
-        if number:
-            took.append(milliseconds)
+        took.append(milliseconds)
         desk.picker().get_by_role("button", name="Cancel", exact=True).click()
         desk.picker().wait_for(state="detached")
     context.close()
-    note = f"{IMAGES} images known, {shown} of them in the page at once"
-    return [Row("from the click to the form with its images", median(took), "ms", None, goal(300), note, took)]
+    first, *others = took
+    label, note = "from the click to the form with its images", f"{IMAGES} images known, {shown} of them on the page"
+    return [
+        Row(label, median(others), "ms", None, goal(300), note, others),
+        Row("the same for the first time on a page", first, "ms", None, goal(300), "the form's code is loaded"),
+    ]
 
 
 def _answers(server, *, rounds):
     rows = []
-    for name, words in (("options", "sinfo"), ("jobs", "squeue")):
-        server.ours("GET", name)  # what is asked of the scheduler is kept from here on
-        ours = _milliseconds(lambda name=name: server.ours("GET", name), rounds)
-        theirs = _milliseconds(lambda words=words: subprocess.run([words], capture_output=True, check=True), rounds)
-        size = len(json.dumps(server.ours("GET", name)[1])) / 1000
-        note = f"{median(ours) / median(theirs):.2f} of {words}; {size:.1f} kB of JSON"
-        rows += [
-            Row(f"GET {name}, from memory", median(ours), "ms", None, goal(50), note, ours),
-            Row(f"{words} by hand", median(theirs), "ms", None, None, "", theirs),
-        ]
+    for name, words in (("options", "sinfo"), ("jobs", "squeue"), ("images", "")):
+        answer = server.ours("GET", name)[1]  # what is asked of the scheduler is kept from here on
+        took = _milliseconds(lambda name=name: server.ours("GET", name), rounds)
+        note = f"{len(json.dumps(answer)) / 1000:.1f} kB of JSON"
+        rows.append(Row(f"GET {name}", median(took), "ms", None, goal(50), note, took))
+        if words:
+            by_hand = _milliseconds(lambda name=words: subprocess.run([name], capture_output=True, check=True), rounds)
+            rows.append(Row(f"{words} by hand", median(by_hand), "ms", None, None, "", by_hand))
+            rows[-2].note += f"; {median(took) / median(by_hand):.2f} of {words} by hand"
     return rows
 
 

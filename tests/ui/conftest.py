@@ -93,7 +93,7 @@ def context(chrome, lab):
 
 
 @pytest.fixture
-def desks(context, lab, request, tmp_path):
+def desks(context, lab, tmp_path):
     """Open pages: ``desks()`` → ``Desk``; none may have errors or requests to other hosts that nobody expected."""
     made = []
 
@@ -106,6 +106,7 @@ def desks(context, lab, request, tmp_path):
     for number, desk in enumerate(made):
         desk.page.screenshot(path=str(tmp_path / f"last-{number}.png"))
         desk.page.close()
+    lab.clear()
     assert trouble == []
 
 

@@ -1,12 +1,14 @@
 """A JupyterLab with this checkout's extension, and what a test does on its page, by roles and accessible names."""
 
+import contextlib
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
 from support.images import CHECKOUT
-from support.server import Server
+from support.server import RefusedError, Server
 
 BUILT = CHECKOUT / "jupyter_hpcctr" / "_lab"
 AXE = CHECKOUT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
@@ -63,6 +65,14 @@ class Lab(Server):
     def jobs(self):
         """The extension's jobs as its REST interface lists them."""
         return self.ours("GET", "jobs")[1]["jobs"]
+
+    def clear(self):
+        """End all kernels and jobs, and forget them, so that the next test begins anew."""
+        for kernel in self.kernels():
+            self.ask("DELETE", f"kernels/{kernel}")
+        for job in self.jobs():
+            with contextlib.suppress(RefusedError):  # it has gone by itself
+                self.ours("DELETE", f"jobs/{job['id']}")
 
     def notebook(self, name, text="", **metadata):
         """Write a notebook with a cell of Markdown into the served directory; return its name."""
@@ -180,9 +190,7 @@ class Desk:
 
 
 def picture(desk, name):
-    """Write a picture of the documentation, where they are wanted (``docs/pictures/make.py --lab-extension``)."""
-    import os
-
+    """Write a picture for the documentation into the directory that HPCCTR_TEST_PICTURES names, if it names one."""
     if target := os.environ.get("HPCCTR_TEST_PICTURES"):
         desk.page.mouse.move(640, 4)
         desk.page.wait_for_timeout(600)  # transitions, a blinking cursor: for the picture's sake alone
