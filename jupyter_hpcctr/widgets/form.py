@@ -106,7 +106,8 @@ class ResourceForm(ipywidgets.VBox):  # type: ignore[misc]
             self.request  # noqa: B018  (whether it can be read)
         except RequestError as error:
             return (Problem(error.field, error.message, error.hint),)
-        return (*self._trouble, *(self.found.problems if self.found is not None else ()))
+        found = (*self._trouble, *(self.found.problems if self.found is not None else ()))
+        return tuple({(each.message, each.hint): each for each in found}.values())  # each once, whoever says it
 
     def preview(self) -> Preview:
         """Ask what would be submitted, and wait for it; raises ``RequestError``."""
@@ -155,7 +156,7 @@ class ResourceForm(ipywidgets.VBox):  # type: ignore[misc]
             self.changed()
 
         def failed(error: BaseException) -> None:
-            self._trouble = (Problem("", words.problem(error)),)
+            self._trouble = (problem_of(error),)
             self._say(self.problems)
 
         return self._home.ask(self._home.hub.site(name), arrived, failed)
@@ -210,8 +211,7 @@ class ResourceForm(ipywidgets.VBox):  # type: ignore[misc]
         self._say(self.problems)
 
     def _failed(self, error: BaseException) -> None:
-        field = error.field if isinstance(error, HpcctrError) else ""
-        self._say((Problem(field, words.problem(error)),))
+        self._say((problem_of(error),))
 
     def _say(self, found: tuple[Problem, ...]) -> None:
         """Show each problem beside its field, and what belongs to none below them all."""
@@ -219,6 +219,13 @@ class ResourceForm(ipywidgets.VBox):  # type: ignore[misc]
             field.say(tuple(each for each in found if each.field == name))
         others = tuple(each for each in found if each.field not in self.fields)
         self.message.value = words.problems(others)
+
+
+def problem_of(error: BaseException) -> Problem:
+    """Return an error as a problem of the field that it names."""
+    if isinstance(error, HpcctrError):
+        return Problem(error.field, error.message, error.hint)
+    return Problem("", words.problem(error))
 
 
 def _raw(request: KernelRequest | Mapping[str, object]) -> dict[str, Any]:

@@ -41,11 +41,13 @@ class ImageList(ipywidgets.VBox):  # type: ignore[misc]
         self._shown: dict[str, Shown] = {}
         self._number = 0
         self._unplan: Callable[[], None] = lambda: None
-        wide = {"width": "100%"}
+        wide = {"width": "auto"}
         self.search = ipywidgets.Text(description="Search images", style=STYLE, layout=wide, continuous_update=True)
         self.search.placeholder = "a word, or the whole reference of any image"
         self.list = ipywidgets.Select(description="Images", style=STYLE, layout=wide, rows=8)
-        self.ask_button = ipywidgets.Button(description="Search the registries", layout={"width": "auto"})
+        self.ask_button = ipywidgets.Button(
+            description="Search the registries", layout={"width": "auto", "align_self": "flex-start"}
+        )
         self.ask_button.layout.display = "" if self._policy.registries else "none"
         self.about, self.message = ipywidgets.HTML(), ipywidgets.HTML()
         super().__init__([self.search, self.list, self.about, self.ask_button, self.message])

@@ -155,6 +155,22 @@ def test_a_lost_hub_is_no_trouble_for_the_panel(hub, panel):
     assert "nothing to interrupt" in panel.message.value
 
 
+def test_an_answer_from_before_a_click_changes_nothing(hub, panel):
+    hub.world = {"state": "starting"}
+    panel.turn()
+    time.sleep(0.1)  # its answer is there, and nobody has looked
+    hub.world = WORLD
+    panel.click("interrupt")
+    seen = []
+    panel.state.observe(lambda change: seen.append(change["new"]), "value")
+    for _ in range(20):
+        panel._due = 0.0
+        panel.turn()
+        time.sleep(0.01)
+    assert "4 ranks on" in panel.state.value
+    assert seen == []
+
+
 def test_where_something_is_missing_a_sentence_says_so(hub, shell, monkeypatch):
     with capture_output() as captured:
         shell.run_cell("%mpirun panel")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     World = dict[str, Any]
 
-BETWEEN_S, DURING_S = 2.0, 0.5  # from one question for the ranks' state to the next: between cells, in a cell
+BETWEEN_S, DURING_S = 2.0, 0.5  # from the ranks' state to the next question for it: between cells, in a cell
+ANSWER_S = 0.05  # from a question to a look for its answer
 ASKS = {
     "stop": ("Stop {who}? What they hold in memory is lost; the notebook's variables stay.", "Stop the ranks"),
     "restart": (
@@ -168,8 +169,8 @@ class RankPanel:
         if now < self._due or not self._lock.acquire(blocking=False):
             return
         try:
-            self._due = now + DURING_S
             world = self._pulse.latest()
+            self._due = now + (ANSWER_S if self._pulse.waits else DURING_S)
             if world is not None:
                 self._show(world)
         except Exception as error:  # a cell's output must not suffer from a panel beside it
@@ -180,7 +181,7 @@ class RankPanel:
 
     def _again(self) -> None:
         if self._loop is not None:
-            self._timer = self._loop.call_later(BETWEEN_S, self._between)
+            self._timer = self._loop.call_later(ANSWER_S if self._pulse.waits else BETWEEN_S, self._between)
 
     def _between(self) -> None:
         self.turn()

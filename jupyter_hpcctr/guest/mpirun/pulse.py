@@ -26,9 +26,11 @@ class Pulse:
         self._session = session
         self._client = Client(lambda: session.directory)
         self._asked: float | None = None
+        self._number = 0
 
     def now(self) -> World:
         """Ask and wait; a hub that is not there has no ranks. It answers at once, also while a cell runs."""
+        self._asked = None  # what comes from before is overtaken
         if not self._there():
             return {"state": "none"}
         client = Client(lambda: self._session.directory)
@@ -50,19 +52,23 @@ class Pulse:
         finally:
             client.close()
 
+    @property
+    def waits(self) -> bool:
+        """Whether an answer is on its way."""
+        return self._asked is not None
+
     def latest(self) -> World | None:
-        """Return the state that has come since the last call, None where there is no news; and ask again."""
+        """Return the state that has come, None where there is no news; ask where nothing is on its way."""
         if not self._there():
             return {"state": "none"}
         try:
             self._client.connect()
             world = None
             while (message := self._client.receive(0)) is not None:
-                self._asked = None
-                world = message[0].get("world", world)
-            if self._asked is None or time.monotonic() - self._asked > PATIENCE_S:
-                self._asked = time.monotonic()
-                self._client.send("status", {})
+                if self._asked is not None and message[0].get("id") == self._number:
+                    world, self._asked = message[0].get("world"), None
+            if world is None and (self._asked is None or time.monotonic() - self._asked > PATIENCE_S):
+                self._asked, self._number = time.monotonic(), self._client.send("status", {})
         except HubGoneError:
             self._asked = None
             self._client.close()
