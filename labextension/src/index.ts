@@ -1,10 +1,129 @@
-import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { ILauncher } from '@jupyterlab/launcher';
+import { IRunningSessionManagers } from '@jupyterlab/running';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { Token } from '@lumino/coreutils';
+import { Api } from './api';
+import { addCommands } from './commands';
+import { CANCEL, CHANGE, CONTINUE, DEFAULTS, IContext, JOBS, LOG, NEW, RESTART } from './context';
+import { Environments } from './environments';
+import { Jobs } from './jobs';
+import { keepNotes, offerNotes } from './keeping';
+import { Notebooks } from './notebooks';
+import { Notifier } from './notify';
+import { addToRunning } from './running';
+import { JobsPanel } from './sidepanel';
+import { addToStatusBar } from './status';
 
-const plugin: JupyterFrontEndPlugin<void> = {
+/** What the plugins of this package share. */
+const IHpcctr = new Token<IContext>('jupyter-hpcctr:IHpcctr', 'Jobs of kernels on a cluster.');
+
+/** Commands, settings and the notebooks' notes. */
+const main: JupyterFrontEndPlugin<IContext> = {
   id: 'jupyter-hpcctr:plugin',
   description: 'Kernels in container images on the nodes of a cluster.',
   autoStart: true,
-  activate: (app: JupyterFrontEnd) => undefined
+  provides: IHpcctr,
+  optional: [ITranslator, IStateDB, ISettingRegistry, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    translator: ITranslator | null,
+    state: IStateDB | null,
+    registry: ISettingRegistry | null,
+    palette: ICommandPalette | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('jupyter_hpcctr');
+    const { serverSettings, events, kernels } = app.serviceManager;
+    const api = new Api(serverSettings);
+    const context: IContext = {
+      app,
+      api,
+      jobs: new Jobs(api, events, kernels),
+      notebooks: new Notebooks(app),
+      trans,
+      state,
+      settings: { ...DEFAULTS },
+      environmentsChanged: () => void app.serviceManager.kernelspecs.refreshSpecs()
+    };
+    addCommands(context);
+    keepNotes(context);
+    offerNotes(context);
+    new Notifier(context);
+    const category = trans.__('HPC');
+    for (const command of [NEW, CHANGE, JOBS, CANCEL, RESTART, LOG, CONTINUE]) {
+      palette?.addItem({ command, category, args: { isPalette: true } });
+    }
+    void registry?.load(main.id).then(settings => {
+      const take = () => {
+        Object.assign(context.settings, settings.composite);
+        context.notebooks.look();
+      };
+      settings.changed.connect(take);
+      take();
+    });
+    // Nothing is asked of the server before the page is there.
+    void app.restored.then(() => context.jobs.refresh());
+    return context;
+  }
 };
 
-export default plugin;
+/** Cards of the launcher. */
+const launcher: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-hpcctr:launcher',
+  description: 'Cards for images and saved environments.',
+  autoStart: true,
+  requires: [IHpcctr],
+  optional: [ILauncher],
+  activate: (app: JupyterFrontEnd, context: IContext, launcher: ILauncher | null) => {
+    if (launcher) {
+      const environments = new Environments(context, launcher);
+      const specs = app.serviceManager.kernelspecs;
+      void app.restored.then(() => {
+        specs.specsChanged.connect(() => void environments.refresh());
+        return environments.refresh();
+      });
+    }
+  }
+};
+
+/** The side panel, and the section in the panel of what runs. */
+const panel: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-hpcctr:jobs',
+  description: 'Lists of the jobs on the cluster.',
+  autoStart: true,
+  requires: [IHpcctr],
+  optional: [ILayoutRestorer, IRunningSessionManagers],
+  activate: (
+    app: JupyterFrontEnd,
+    context: IContext,
+    restorer: ILayoutRestorer | null,
+    managers: IRunningSessionManagers | null
+  ) => {
+    const panel = new JobsPanel(context);
+    restorer?.add(panel, panel.id);
+    app.shell.add(panel, 'left', { rank: 450, type: 'Cluster jobs' });
+    if (managers) {
+      addToRunning(context, managers);
+    }
+  }
+};
+
+/** The state of the current notebook's job. */
+const status: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-hpcctr:status',
+  description: 'The state of the current notebook’s job in the status bar.',
+  autoStart: true,
+  requires: [IHpcctr],
+  optional: [IStatusBar],
+  activate: (_: JupyterFrontEnd, context: IContext, bar: IStatusBar | null) => {
+    if (bar) {
+      addToStatusBar(context, bar);
+    }
+  }
+};
+
+export default [main, launcher, panel, status];

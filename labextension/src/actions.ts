@@ -1,0 +1,112 @@
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { KernelAPI } from '@jupyterlab/services';
+import { IContext } from './context';
+import { sentence } from './failure';
+import { jobName } from './format';
+import { isFinal } from './model';
+import { start } from './starting';
+import { IJob } from './types';
+
+interface IQuestion {
+  title: string;
+  body: string;
+  yes: string;
+  no: string;
+}
+
+/** Every command that ends or begins something asks first: it may have come from a link in somebody else's notebook. */
+async function sure(question: IQuestion): Promise<boolean> {
+  const { title, body, yes, no } = question;
+  const buttons = [Dialog.cancelButton({ label: no }), Dialog.warnButton({ label: yes })];
+  const answer = await showDialog({ title, body, buttons, defaultButton: 0 });
+  return answer.button.accept;
+}
+
+async function tell(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    Notification.error(sentence(error));
+  }
+}
+
+/** Cancel a job. */
+export async function cancel(context: IContext, job: IJob): Promise<void> {
+  const { trans } = context;
+  const lost = trans.__('What its kernel has computed and not saved is lost.');
+  const question = {
+    title: trans.__('Cancel %1?', jobName(job, trans)),
+    body: job.state === 'running' ? lost : trans.__('It leaves the queue.'),
+    yes: trans.__('Cancel job'),
+    no: trans.__('Keep it')
+  };
+  if (!isFinal(job) && (await sure(question))) {
+    await tell(context.api.remove(job.id));
+  }
+}
+
+/** Take a job that has ended out of the list. */
+export async function remove(context: IContext, job: IJob): Promise<void> {
+  if (isFinal(job)) {
+    await tell(context.api.remove(job.id).then(() => context.jobs.refresh()));
+  }
+}
+
+/** Restart a job's kernel: in its job while that runs, else in a new one. */
+export async function restart(context: IContext, job: IJob): Promise<void> {
+  const { trans, app } = context;
+  const question = {
+    title: trans.__('Restart the kernel of %1?', jobName(job, trans)),
+    body: isFinal(job)
+      ? trans.__('A new job with the same resources is submitted.')
+      : trans.__('All its variables are lost.'),
+    yes: trans.__('Restart'),
+    no: trans.__('Back')
+  };
+  if (await sure(question)) {
+    const kernel = context.notebooks.ofKernel(job.kernel_id)?.session.session?.kernel;
+    const settings = app.serviceManager.serverSettings;
+    await tell(kernel ? kernel.restart() : KernelAPI.restartKernel(job.kernel_id, settings));
+  }
+}
+
+/** Start the same request anew for a job's notebook. */
+export async function continueAnew(context: IContext, job: IJob): Promise<void> {
+  const { trans } = context;
+  const question = {
+    title: trans.__('Continue in a new job?'),
+    body: trans.__(
+      'A job with the same image and resources is submitted for this notebook. Its present kernel ends, and all variables are lost.'
+    ),
+    yes: trans.__('Continue in a new job'),
+    no: trans.__('Back')
+  };
+  if (!(await sure(question))) {
+    return;
+  }
+  await tell(
+    (async () => {
+      const kept = await context.api.keep(job.request);
+      if (!context.notebooks.ofKernel(job.kernel_id) && job.notebook) {
+        await open(context, job);
+      }
+      const notebook = context.notebooks.ofKernel(job.kernel_id) ?? context.notebooks.current;
+      if (!notebook) {
+        throw new Error(trans.__('The job has no notebook that is open.'));
+      }
+      await start(context, { mode: 'current', notebook }, kept);
+    })()
+  );
+}
+
+/** Open a job's notebook. */
+export async function open(context: IContext, job: IJob): Promise<void> {
+  const known = context.notebooks.ofKernel(job.kernel_id);
+  if (known) {
+    context.app.shell.activateById(known.widget.id);
+  } else if (job.notebook) {
+    const widget = await context.app.commands.execute('docmanager:open', { path: job.notebook, factory: 'Notebook' });
+    await widget?.context?.ready;
+    await widget?.context?.sessionContext?.ready;
+  }
+}

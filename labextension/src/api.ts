@@ -1,0 +1,62 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import { failureFrom } from './failure';
+import { IImages, IJobs, IKept, ILog, IOptions, IPlan, IRequest } from './types';
+
+/** The server's part of this extension. Every method throws a Failure when the server refuses. */
+export class Api {
+  constructor(private settings: ServerConnection.ISettings) {}
+
+  options(): Promise<IOptions> {
+    return this.ask('GET', 'options');
+  }
+
+  images(search = ''): Promise<IImages> {
+    return this.ask('GET', 'images' + (search ? `?search=${encodeURIComponent(search)}` : ''));
+  }
+
+  fetchImage(reference: string): Promise<void> {
+    return this.ask('POST', 'images', { reference });
+  }
+
+  plan(request: IRequest, adapt = false): Promise<IPlan> {
+    return this.ask('POST', 'plan', { request, adapt });
+  }
+
+  async kept(): Promise<IKept[]> {
+    return (await this.ask<{ requests: IKept[] }>('GET', 'requests')).requests;
+  }
+
+  keep(request: IRequest, displayName?: string): Promise<IKept> {
+    const body = displayName ? { request, display_name: displayName, saved: true } : { request, saved: false };
+    return this.ask('POST', 'requests', body);
+  }
+
+  forget(name: string): Promise<void> {
+    return this.ask('DELETE', `requests/${encodeURIComponent(name)}`);
+  }
+
+  jobs(): Promise<IJobs> {
+    return this.ask('GET', 'jobs');
+  }
+
+  log(id: string, offset: number): Promise<ILog> {
+    return this.ask('GET', `jobs/${encodeURIComponent(id)}/log?offset=${offset}`);
+  }
+
+  /** Cancel a job, or take one that has ended out of the list. */
+  remove(id: string): Promise<void> {
+    return this.ask('DELETE', `jobs/${encodeURIComponent(id)}`);
+  }
+
+  private async ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const url = URLExt.join(this.settings.baseUrl, 'jupyter-hpcctr/') + path;
+    const init: RequestInit = { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const response = await ServerConnection.makeRequest(url, init, this.settings);
+    const answer = await response.text();
+    if (!response.ok) {
+      throw failureFrom(response.status, response.statusText, answer);
+    }
+    return (answer ? JSON.parse(answer) : undefined) as T;
+  }
+}

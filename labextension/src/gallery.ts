@@ -1,0 +1,40 @@
+/** The list of images: what is shown for a text, and where the keys lead. No JupyterLab in here. */
+import { IImage } from './types';
+
+/** The images with all words of a text in their name, title or description. */
+export function matching(images: IImage[], text: string): IImage[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return images.filter(image => {
+    const all = `${image.reference} ${image.title} ${image.description}`.toLowerCase();
+    return words.every(word => all.includes(word));
+  });
+}
+
+/** Add what registries have to what is known already. */
+export function merged(known: IImage[], found: IImage[]): IImage[] {
+  const names = new Set(known.map(image => image.reference));
+  return [...known, ...found.filter(image => !names.has(image.reference))];
+}
+
+/** An image that is in no list: from a notebook, or typed. */
+export function unlisted(reference: string): IImage {
+  const blank = { title: '', description: '', digest: '', size_bytes: null, created: null, on_cluster: false };
+  return { reference, ...blank, sources: [], kernels: [], badges: [] };
+}
+
+/** Whether a text may be an image's name rather than words to search for. */
+export function isReference(text: string): boolean {
+  return /^(oci:\S+|[\w.-]+(:\d+)?(\/[\w.-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?)$/.test(text.trim());
+}
+
+/** The index that a key leads to, or null for keys that are not ours. */
+export function moved(key: string, index: number, count: number): number | null {
+  const steps: { [key: string]: number } = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
+  if (!count) {
+    return null;
+  }
+  if (key in steps) {
+    return index < 0 ? 0 : Math.min(count - 1, Math.max(0, index + steps[key]));
+  }
+  return null;
+}

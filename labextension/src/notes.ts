@@ -1,0 +1,95 @@
+/** What a notebook keeps of its container, and when its job's end is near. No JupyterLab in here. */
+import { harmless } from './fields';
+import { minutesLeft } from './format';
+import { IImage, IJob, IRequest } from './types';
+
+export const KEY = 'hpcctr';
+
+/** The notebook's metadata under our key. */
+export interface INote {
+  version: 1;
+  image: { reference: string; digest: string };
+  request: IRequest;
+}
+
+/** What is written into a notebook: the image and the resources, no environment, no mounts. */
+export function noteOf(job: IJob): INote | null {
+  if (!job.image || !job.request.image) {
+    return null;
+  }
+  return { version: 1, image: { reference: job.image, digest: job.digest }, request: harmless(job.request) };
+}
+
+/** Read what a notebook brings; null for anything that is not ours. */
+export function readNote(raw: unknown): INote | null {
+  const given = raw as Partial<INote> | null | undefined;
+  const reference = given?.image?.reference;
+  if (typeof given !== 'object' || given?.version !== 1 || typeof reference !== 'string' || !reference) {
+    return null;
+  }
+  const digest = given.image?.digest;
+  const kept = { reference, digest: typeof digest === 'string' ? digest : '' };
+  return { version: 1, image: kept, request: { ...harmless(given.request), image: reference } };
+}
+
+/** The reference of the very image that a note names: by tag where that is the same one here, else by digest. */
+export function sameImage(note: INote, images: IImage[]): string {
+  const { reference, digest } = note.image;
+  const here = images.find(each => each.reference === reference);
+  if (!/^sha256:[0-9a-f]{64}$/.test(digest) || here?.digest === digest || reference.includes('@')) {
+    return reference;
+  }
+  const name = reference.replace(/:[^/:]*$/, '');
+  return /^[\w.:-]+(\/[\w.-]+)+$/.test(name) ? `${name}@${digest}` : reference;
+}
+
+export interface IWarning {
+  job: IJob;
+  /** Whole minutes that are left, rounded up. */
+  minutes: number;
+}
+
+/** Tells of each job once for each of some moments before its end. */
+export class Limits {
+  private told = new Map<string, number>();
+
+  /** Those that are to be told of now. */
+  due(jobs: IJob[], minutes: number[], now: number): IWarning[] {
+    const found: IWarning[] = [];
+    for (const job of jobs) {
+      const left = minutesLeft(job, now);
+      const mark = this.mark(job, minutes, left);
+      if (left !== null && left > 0 && mark !== null && mark < (this.told.get(this.key(job)) ?? Infinity)) {
+        this.told.set(this.key(job), mark);
+        found.push({ job, minutes: Math.ceil(left) });
+      }
+    }
+    return found;
+  }
+
+  /** Milliseconds until there may be something to tell, or null. */
+  next(jobs: IJob[], minutes: number[], now: number): number | null {
+    const waits: number[] = [];
+    for (const job of jobs) {
+      const left = minutesLeft(job, now);
+      if (left !== null) {
+        waits.push(...minutes.filter(each => each < left && this.fits(job, each)).map(each => (left - each) * 60000));
+      }
+    }
+    return waits.length ? Math.min(...waits) : null;
+  }
+
+  private key(job: IJob): string {
+    return `${job.id} ${job.job}`;
+  }
+
+  // A limit of ten minutes is not warned about fifteen minutes before.
+  private fits(job: IJob, minutes: number): boolean {
+    return job.time_limit_minutes === null || minutes < job.time_limit_minutes;
+  }
+
+  private mark(job: IJob, minutes: number[], left: number | null): number | null {
+    const passed = minutes.filter(each => left !== null && left <= each && this.fits(job, each));
+    return passed.length ? Math.min(...passed) : null;
+  }
+}

@@ -1,0 +1,111 @@
+import { Notification } from '@jupyterlab/apputils';
+import { CONTINUE, IContext, JOBS } from './context';
+import { duration, jobName, moment, shortName, stateName } from './format';
+import { isFinal } from './model';
+import { Limits } from './notes';
+import { IJob } from './types';
+
+function waits(job: IJob): boolean {
+  return !isFinal(job) && job.state !== 'running';
+}
+
+/** Tells of long waits, with their progress, and of ends that come near. */
+export class Notifier {
+  constructor(private context: IContext) {
+    context.jobs.changed.connect(this.look, this);
+    context.notebooks.changed.connect(this.look, this);
+  }
+
+  /** Look at all jobs, and come back when something will be due. */
+  look(): void {
+    const { jobs, settings } = this.context;
+    window.clearTimeout(this.timer);
+    const now = jobs.now();
+    let next = this.limits.next(jobs.all, settings.warnMinutes, now) ?? Infinity;
+    for (const job of jobs.all) {
+      next = Math.min(next, this.waiting(job, now));
+    }
+    this.limits.due(jobs.all, settings.warnMinutes, now).forEach(each => this.warn(each.job, each.minutes));
+    if (next < Infinity) {
+      this.timer = window.setTimeout(() => this.look(), Math.min(Math.max(next, 0) + 100, 0x7fffffff));
+    }
+  }
+
+  // Milliseconds until there is something to say of a job that waits; Infinity if that is now or never.
+  private waiting(job: IJob, now: number): number {
+    const shown = this.shown.get(job.id);
+    if (shown !== undefined) {
+      this.follow(job, shown);
+      return Infinity;
+    }
+    if (!waits(job) || !this.context.notebooks.ofKernel(job.kernel_id)) {
+      return Infinity;
+    }
+    const left = Date.parse(job.submitted) + this.context.settings.notifyAfterSeconds * 1000 - now;
+    if (left <= 0) {
+      const options = { autoClose: false as const, actions: [this.showJobs()] };
+      this.shown.set(job.id, Notification.emit(this.words(job), 'in-progress', options));
+      return Infinity;
+    }
+    return left;
+  }
+
+  private follow(job: IJob, id: string): void {
+    const { trans } = this.context;
+    if (waits(job)) {
+      Notification.update({ id, message: this.words(job) });
+      return;
+    }
+    this.shown.delete(job.id);
+    if (job.state === 'running') {
+      const message = trans.__('%1 runs on %2', this.named(job), job.nodes || trans.__('its node'));
+      Notification.update({ id, message, type: 'success', autoClose: 4000, actions: [] });
+    } else if (job.error) {
+      const message = `${this.named(job)}: ${job.error.message} ${job.error.hint}`.trim();
+      Notification.update({ id, message, type: 'error', autoClose: false, actions: [this.showJobs()] });
+    } else {
+      Notification.dismiss(id);
+    }
+  }
+
+  private named(job: IJob): string {
+    const name = jobName(job, this.context.trans);
+    return name[0].toUpperCase() + name.slice(1);
+  }
+
+  private words(job: IJob): string {
+    const { trans } = this.context;
+    const starts = job.expected_start ? trans.__('expected start %1', moment(job.expected_start, new Date())) : '';
+    const facts = [stateName(job.state, trans), job.reason, job.message, starts].filter(Boolean).join(' · ');
+    return `${shortName(job.image)}: ${facts}`;
+  }
+
+  private warn(job: IJob, minutes: number): void {
+    const { trans, app } = this.context;
+    const label = trans.__('Continue in a new job');
+    const callback = () => void app.commands.execute(CONTINUE, { id: job.id });
+    Notification.warning(trans.__('%1 ends in %2', this.named(job), this.left(minutes)), {
+      autoClose: false,
+      actions: [{ label, callback, caption: trans.__('Its variables are lost; you are asked first') }]
+    });
+  }
+
+  private left(minutes: number): string {
+    return minutes < 60 ? this.context.trans._n('%1 minute', '%1 minutes', minutes) : duration(minutes);
+  }
+
+  private showJobs(): Notification.IAction {
+    const { trans, app } = this.context;
+    return {
+      label: trans.__('Show jobs'),
+      callback: event => {
+        event.preventDefault(); // the notification stays
+        void app.commands.execute(JOBS);
+      }
+    };
+  }
+
+  private limits = new Limits();
+  private shown = new Map<string, string>();
+  private timer = 0;
+}

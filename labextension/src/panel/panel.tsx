@@ -1,0 +1,150 @@
+import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+import * as React from 'react';
+import { cancel, open, remove, restart } from '../actions';
+import { IContext, LOG, NEW } from '../context';
+import { duration, jobName, minutesLeft, moment, shortName, stateName } from '../format';
+import { isFinal } from '../model';
+import { IJob } from '../types';
+
+const TICK_MS = 30_000;
+
+/** Seconds as "12 s" or minutes. */
+function seconds(value: number): string {
+  return value < 100 ? `${value < 9.95 ? value.toFixed(1) : Math.round(value)} s` : duration(value / 60);
+}
+
+function when(context: IContext, job: IJob): string {
+  const { trans, jobs } = context;
+  const left = minutesLeft(job, jobs.now());
+  const now = new Date();
+  if (left !== null) {
+    return trans.__('%1 left, until %2', duration(left), moment(job.ends ?? '', now));
+  }
+  if (isFinal(job)) {
+    return job.submitted ? trans.__('submitted %1', moment(job.submitted, now)) : '';
+  }
+  return job.expected_start ? trans.__('expected start %1', moment(job.expected_start, now)) : '';
+}
+
+function Facts(props: { context: IContext; job: IJob }): JSX.Element {
+  const { context, job } = props;
+  const why = isFinal(job) ? job.ending : job.reason;
+  const facts = [job.job ? jobName(job, context.trans) : '', job.nodes, when(context, job)].filter(Boolean);
+  const phases = Object.entries(job.phases);
+  return (
+    <>
+      <div className="jp-Hpcctr-state" data-state={job.state}>
+        <strong>{stateName(job.state, context.trans)}</strong>
+        {why ? <span> ({why})</span> : null}
+      </div>
+      <div>{facts.join(' · ')}</div>
+      {job.message ? <div className="jp-Hpcctr-hint">{job.message}</div> : null}
+      {job.error ? (
+        <div className="jp-Hpcctr-problem">
+          {job.error.message} <span className="jp-Hpcctr-hint">{job.error.hint}</span>
+        </div>
+      ) : null}
+      {phases.length ? (
+        <div className="jp-Hpcctr-hint jp-Hpcctr-phases">
+          {phases.map(([name, value]) => `${name} ${seconds(value)}`).join(' · ')}
+        </div>
+      ) : null}
+    </>
+  );
+}
+
+interface IRowProps {
+  context: IContext;
+  job: IJob;
+  /** Changes when the time that is left has to be counted anew. */
+  tick: number;
+}
+
+const Row = React.memo(function Row(props: IRowProps): JSX.Element {
+  const { context, job } = props;
+  const { trans, app } = context;
+  const title = job.notebook ?? shortName(job.image);
+  const button = (label: string, run: () => void) => (
+    <button
+      type="button"
+      className="jp-Hpcctr-button"
+      aria-label={label}
+      title={`${label}: ${jobName(job, trans)}`}
+      onClick={run}
+    >
+      {label}
+    </button>
+  );
+  return (
+    <li className="jp-Hpcctr-job">
+      <div className="jp-Hpcctr-jobTitle" title={title}>
+        {title}
+      </div>
+      {job.image ? (
+        <div className="jp-Hpcctr-hint" title={`${job.image} ${job.digest}`.trim()}>
+          {shortName(job.image)}
+        </div>
+      ) : null}
+      <Facts context={context} job={job} />
+      <div className="jp-Hpcctr-rowButtons">
+        {isFinal(job) ? null : button(trans.__('Cancel job'), () => void cancel(context, job))}
+        {job.kernel_id ? button(trans.__('Restart'), () => void restart(context, job)) : null}
+        {button(trans.__('Log'), () => void app.commands.execute(LOG, { id: job.id }))}
+        {job.notebook ? button(trans.__('Open notebook'), () => void open(context, job)) : null}
+        {isFinal(job) ? button(trans.__('Remove'), () => void remove(context, job)) : null}
+      </div>
+    </li>
+  );
+});
+
+function List(props: { context: IContext }): JSX.Element {
+  const { context } = props;
+  const { trans, jobs } = context;
+  const [tick, setTick] = React.useState(0);
+  React.useEffect(() => {
+    const timer = window.setInterval(() => setTick(each => each + 1), TICK_MS);
+    return () => window.clearInterval(timer);
+  }, []);
+  const shown = jobs.all;
+  return (
+    <>
+      {jobs.problem ? (
+        <div className="jp-Hpcctr-problem" role="alert">
+          {jobs.problem}
+        </div>
+      ) : null}
+      {shown.length ? (
+        <ul className="jp-Hpcctr-jobs" aria-label={trans.__('Cluster jobs')}>
+          {shown.map(job => (
+            <Row key={job.id} context={context} job={job} tick={isFinal(job) ? 0 : tick} />
+          ))}
+        </ul>
+      ) : (
+        <p className="jp-Hpcctr-empty">
+          {jobs.loaded ? trans.__('No jobs. Kernels that run on the cluster are listed here.') : trans.__('Loading …')}
+        </p>
+      )}
+    </>
+  );
+}
+
+/** The content of the side panel. */
+export function jobList(context: IContext): ReactWidget {
+  const { jobs, trans, app } = context;
+  const body = ReactWidget.create(
+    <>
+      <div className="jp-Hpcctr-bar">
+        <h2>{trans.__('Cluster jobs')}</h2>
+        <button type="button" className="jp-Hpcctr-button" onClick={() => void app.commands.execute(NEW)}>
+          {trans.__('New…')}
+        </button>
+        <button type="button" className="jp-Hpcctr-button" onClick={() => void jobs.refresh()}>
+          {trans.__('Refresh')}
+        </button>
+      </div>
+      <UseSignal signal={jobs.changed}>{() => <List context={context} />}</UseSignal>
+    </>
+  );
+  body.addClass('jp-Hpcctr-panelBody');
+  return body;
+}

@@ -1,0 +1,106 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import { IKept, IRequest } from '../types';
+import { asCommand, asKernelspec } from './copying';
+
+export interface IActionsProps {
+  request: IRequest;
+  title: string;
+  start: () => Promise<void>;
+  save: (name: string) => Promise<IKept | undefined>;
+  saved: () => void;
+  close: () => void;
+  trans: TranslationBundle;
+}
+
+async function copy(text: string): Promise<void> {
+  if (navigator.clipboard?.writeText) {
+    return navigator.clipboard.writeText(text);
+  }
+  // Pages that do not come by https have no clipboard of their own.
+  const { Clipboard } = await import('@jupyterlab/apputils');
+  Clipboard.copyToSystem(text);
+}
+
+function Button(props: { label: string; accept?: boolean; busy?: boolean; onClick: () => void }): JSX.Element {
+  const kind = props.accept ? 'jp-mod-accept' : 'jp-mod-reject';
+  return (
+    <button
+      type="button"
+      className={`jp-Dialog-button jp-mod-styled ${kind}`}
+      aria-disabled={props.busy || undefined}
+      onClick={() => (props.busy ? undefined : props.onClick())}
+    >
+      {props.label}
+    </button>
+  );
+}
+
+interface ISaveProps extends IActionsProps {
+  say: (text: string) => void;
+  done: () => void;
+}
+
+/** The line in which an environment gets its name. */
+function Save(props: ISaveProps): JSX.Element {
+  const { trans } = props;
+  const [name, setName] = React.useState(props.title);
+  const input = React.useRef<HTMLInputElement>(null);
+  React.useEffect(() => input.current?.select(), []);
+  const save = async () => {
+    const kept = name.trim() ? await props.save(name.trim()) : undefined;
+    if (kept) {
+      props.say(trans.__('“%1” is saved. The launcher and the list of kernels show it.', kept.display_name));
+      props.saved();
+      props.done();
+    }
+  };
+  return (
+    <div className="jp-Hpcctr-save">
+      <label htmlFor="jp-Hpcctr-name">{trans.__('Name of the environment')}</label>
+      <input
+        id="jp-Hpcctr-name"
+        ref={input}
+        value={name}
+        autoComplete="off"
+        onChange={event => setName(event.target.value)}
+        onKeyDown={event => (event.key === 'Enter' ? void save() : undefined)}
+      />
+      <Button label={trans.__('Save')} accept onClick={() => void save()} />
+      <Button label={trans.__('Back')} onClick={props.done} />
+    </div>
+  );
+}
+
+/** The buttons at the foot of the dialog. */
+export function Actions(props: IActionsProps): JSX.Element {
+  const { trans, request, title } = props;
+  const [said, say] = React.useState('');
+  const [saving, setSaving] = React.useState(false);
+  const [busy, setBusy] = React.useState(false);
+  const put = (text: string) =>
+    copy(text).then(
+      () => say(trans.__('Copied.')),
+      () => say(trans.__('The browser does not let this page copy.'))
+    );
+  const start = () => {
+    setBusy(true);
+    void props.start().finally(() => setBusy(false));
+  };
+  return (
+    <div className="jp-Hpcctr-actions">
+      {saving ? <Save {...props} say={say} done={() => setSaving(false)} /> : null}
+      <div className="jp-Hpcctr-said" role="status" aria-label={trans.__('Done')}>
+        {said}
+      </div>
+      <div className="jp-Hpcctr-buttons">
+        <Button label={trans.__('Save as environment')} onClick={() => setSaving(true)} />
+        <Button label={trans.__('Copy as kernelspec')} onClick={() => void put(asKernelspec(request, title))} />
+        <Button label={trans.__('Copy as command')} onClick={() => void put(asCommand(request, title))} />
+        <span className="jp-Hpcctr-gap" />
+        <Button label={trans.__('Cancel')} onClick={props.close} />
+        <Button label={trans.__('Start')} accept busy={busy} onClick={start} />
+      </div>
+    </div>
+  );
+}

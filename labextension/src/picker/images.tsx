@@ -1,0 +1,163 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import { shortDigest, size } from '../format';
+import { isReference, matching, moved, unlisted } from '../gallery';
+import { IImage, IImages } from '../types';
+
+const OPTION = 'jp-Hpcctr-image-';
+
+function Facts(props: { image: IImage; trans: TranslationBundle }): JSX.Element {
+  const { image, trans } = props;
+  const facts = [
+    image.size_bytes ? size(image.size_bytes) : '',
+    image.digest ? shortDigest(image.digest) : '',
+    ...image.kernels
+  ];
+  return (
+    <span className="jp-Hpcctr-facts">
+      {image.on_cluster ? (
+        <span className="jp-Hpcctr-badge jp-mod-here">{trans.__('already on the cluster')}</span>
+      ) : null}
+      {image.badges.map(badge => (
+        <span key={badge.kind + badge.text} className="jp-Hpcctr-badge" data-kind={badge.kind}>
+          {badge.text}
+        </span>
+      ))}
+      <span title={image.digest}>{facts.filter(Boolean).join(' · ')}</span>
+    </span>
+  );
+}
+
+interface IOptionProps {
+  image: IImage;
+  number: number;
+  chosen: boolean;
+  onChoose: (image: IImage) => void;
+  trans: TranslationBundle;
+}
+
+const Option = React.memo(function Option(props: IOptionProps): JSX.Element {
+  const { image, trans } = props;
+  const node = React.useRef<HTMLDivElement>(null);
+  React.useEffect(() => {
+    if (props.chosen) {
+      node.current?.scrollIntoView?.({ block: 'nearest' });
+    }
+  }, [props.chosen]);
+  return (
+    <div
+      ref={node}
+      id={OPTION + props.number}
+      className="jp-Hpcctr-image"
+      role="option"
+      aria-selected={props.chosen}
+      onClick={() => props.onChoose(image)}
+    >
+      <span className="jp-Hpcctr-imageTitle">{image.title || image.reference}</span>
+      {image.title ? <span className="jp-Hpcctr-reference">{image.reference}</span> : null}
+      {image.description ? <span>{image.description}</span> : null}
+      <Facts image={image} trans={trans} />
+    </div>
+  );
+});
+
+export interface IImageListProps {
+  /** What is shown: everything known, with what registries have for the text. */
+  found: IImages;
+  text: string;
+  onText: (text: string) => void;
+  chosen: string | undefined;
+  onChoose: (reference: string) => void;
+  /** What is wrong with the choice. */
+  problem: string;
+  trans: TranslationBundle;
+}
+
+/** The images for a text: matching ones, the chosen one if there is no text, and the text itself if it may be a name. */
+function shownFor(props: IImageListProps): IImage[] {
+  const { found, text, chosen } = props;
+  const shown = matching(found.images, text);
+  const typed = text.trim();
+  if (isReference(typed) && !shown.some(image => image.reference === typed)) {
+    shown.push(unlisted(typed));
+  }
+  if (!typed && chosen && !shown.some(image => image.reference === chosen)) {
+    shown.unshift(unlisted(chosen));
+  }
+  return shown;
+}
+
+function Problem(props: { text: string }): JSX.Element | null {
+  return props.text ? (
+    <div className="jp-Hpcctr-problem" role="alert">
+      {props.text}
+    </div>
+  ) : null;
+}
+
+/** A text to search for, and a list that the arrow keys go through from either. */
+export function ImageList(props: IImageListProps): JSX.Element {
+  const { trans, chosen, onChoose } = props;
+  const shown = shownFor(props);
+  const index = shown.findIndex(image => image.reference === chosen);
+  const search = React.useRef<HTMLInputElement>(null);
+  React.useEffect(() => search.current?.focus(), []);
+  const active = index < 0 ? undefined : OPTION + index;
+  const choose = React.useCallback((image: IImage) => onChoose(image.reference), [onChoose]);
+  const onKeyDown = (event: React.KeyboardEvent) => {
+    const next = moved(event.key, index, shown.length);
+    if (next !== null) {
+      event.preventDefault();
+      choose(shown[next]);
+    }
+  };
+  return (
+    <section className="jp-Hpcctr-images" aria-label={trans.__('Image')}>
+      <label htmlFor="jp-Hpcctr-search">{trans.__('Search images')}</label>
+      <input
+        id="jp-Hpcctr-search"
+        ref={search}
+        type="search"
+        autoComplete="off"
+        spellCheck={false}
+        placeholder={trans.__('Words, or a full name')}
+        aria-controls="jp-Hpcctr-images"
+        aria-activedescendant={active}
+        aria-describedby="jp-Hpcctr-found"
+        value={props.text}
+        onChange={event => props.onText(event.target.value)}
+        onKeyDown={onKeyDown}
+      />
+      <Problem text={props.problem} />
+      <div
+        id="jp-Hpcctr-images"
+        className="jp-Hpcctr-imageList"
+        role="listbox"
+        aria-label={trans.__('Images')}
+        aria-activedescendant={active}
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+      >
+        {shown.map((image, number) => (
+          <Option key={image.reference} {...{ image, number, trans }} chosen={number === index} onChoose={choose} />
+        ))}
+      </div>
+      <Found count={shown.length} found={props.found} trans={trans} />
+    </section>
+  );
+}
+
+function Found(props: { count: number; found: IImages; trans: TranslationBundle }): JSX.Element {
+  const { trans, count } = props;
+  return (
+    <div id="jp-Hpcctr-found" className="jp-Hpcctr-found" role="status" aria-label={trans.__('Found')}>
+      {count ? trans._n('%1 image', '%1 images', count) : trans.__('No image matches.')}
+      {props.found.problems.map(each => (
+        <div key={each.registry + each.message} className="jp-Hpcctr-problem">
+          {each.registry && !each.message.includes(each.registry) ? `${each.registry}: ` : ''}
+          {each.message}
+        </div>
+      ))}
+    </div>
+  );
+}

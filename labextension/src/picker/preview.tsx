@@ -1,0 +1,85 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import { amount, moment } from '../format';
+import { IPlan } from '../types';
+
+function Facts(props: { plan: IPlan; trans: TranslationBundle }): JSX.Element {
+  const { plan, trans } = props;
+  const cost = plan.cost;
+  return (
+    <dl className="jp-Hpcctr-summary">
+      <div>
+        <dt>{trans.__('Expected start')}</dt>
+        <dd>{plan.expected_start ? moment(plan.expected_start, new Date()) : trans.__('not known')}</dd>
+      </div>
+      {cost ? (
+        <div>
+          <dt>{trans.__('Costs at most')}</dt>
+          <dd>{amount(cost.amount, cost.unit)}</dd>
+        </div>
+      ) : null}
+      <div>
+        <dt>{trans.__('Image')}</dt>
+        <dd>{plan.image_on_cluster ? trans.__('on the cluster') : trans.__('is fetched to the cluster first')}</dd>
+      </div>
+    </dl>
+  );
+}
+
+export interface IPreviewProps {
+  plan: IPlan | null;
+  /** Why there is no plan. */
+  failure: string;
+  busy: boolean;
+  /** Why the request that came with a notebook was changed. */
+  adapted: string[];
+  trans: TranslationBundle;
+}
+
+function Script(props: { script: string | null | undefined; title: string }): JSX.Element | null {
+  return props.script ? (
+    <details>
+      <summary>{props.title}</summary>
+      <pre tabIndex={0} aria-label={props.title} role="region">
+        {props.script}
+      </pre>
+    </details>
+  ) : null;
+}
+
+function Nothing(props: IPreviewProps): JSX.Element {
+  return <p>{props.busy ? props.trans.__('The scheduler is asked …') : props.trans.__('Nothing yet.')}</p>;
+}
+
+/** What would be submitted, when it would start, what it costs, and what was decided on the way. */
+export function Preview(props: IPreviewProps): JSX.Element {
+  const { plan, trans, adapted } = props;
+  const reasons = [...new Set([...adapted, ...(plan?.reasons ?? [])])];
+  return (
+    <section className="jp-Hpcctr-preview" aria-busy={props.busy}>
+      <h3 id="jp-Hpcctr-preview">{trans.__('What would be submitted')}</h3>
+      {props.failure ? (
+        <div className="jp-Hpcctr-problem" role="alert">
+          {props.failure}
+        </div>
+      ) : null}
+      <div role="status" aria-labelledby="jp-Hpcctr-preview">
+        {plan?.command ? (
+          <>
+            <Facts plan={plan} trans={trans} />
+            <code>{plan.command}</code>
+          </>
+        ) : null}
+        {plan?.command || props.failure ? null : <Nothing {...props} />}
+        {reasons.length ? (
+          <ul>
+            {reasons.map(reason => (
+              <li key={reason}>{reason}</li>
+            ))}
+          </ul>
+        ) : null}
+      </div>
+      <Script script={plan?.script} title={trans.__('Job script')} />
+    </section>
+  );
+}

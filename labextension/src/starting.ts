@@ -1,0 +1,72 @@
+import { Notification } from '@jupyterlab/apputils';
+import { IContext } from './context';
+import { sentence } from './failure';
+import { harmless } from './fields';
+import { INotebook } from './notebooks';
+import { INote } from './notes';
+import { IKept, IRequest } from './types';
+
+/** Where a kernel is started: in a new notebook, in a console, or in a notebook that is open. */
+export type Place = { mode: 'notebook' | 'console'; cwd: string } | { mode: 'current'; notebook: INotebook };
+
+export interface IPick {
+  place: Place;
+  request?: IRequest;
+  note?: INote;
+  notice?: string;
+}
+
+const LAST = 'jupyter-hpcctr:last';
+
+async function startIn(context: IContext, place: Place, name: string): Promise<void> {
+  const { app } = context;
+  if (place.mode === 'current') {
+    await place.notebook.session.changeKernel({ name });
+  } else if (place.mode === 'console') {
+    await app.commands.execute('console:create', { path: `${place.cwd}/console`, kernelPreference: { name } });
+  } else if (app.commands.hasCommand('notebook:create-new')) {
+    await app.commands.execute('notebook:create-new', { cwd: place.cwd, kernelName: name });
+  } else {
+    const made = await app.commands.execute('docmanager:new-untitled', { path: place.cwd, type: 'notebook' });
+    await app.commands.execute('docmanager:open', { path: made.path, factory: 'Notebook', kernel: { name } });
+  }
+}
+
+/** Start a kernel by the name of its kernelspec. The launch answers at once; what follows is seen in the jobs. */
+export async function start(context: IContext, place: Place, kept: IKept): Promise<void> {
+  await context.app.serviceManager.kernelspecs.refreshSpecs();
+  // A kernel that cannot be started is reported by JupyterLab itself; nobody waits for one that can.
+  startIn(context, place, kept.name).catch(error => Notification.error(sentence(error)));
+  await context.state?.save(LAST, harmless(kept.request) as never);
+}
+
+async function lastRequest(context: IContext): Promise<IRequest> {
+  return harmless(await context.state?.fetch(LAST).catch(() => undefined));
+}
+
+/** Show the form; nothing is started before "Start" is pressed in it. */
+export async function pick(context: IContext, options: IPick): Promise<void> {
+  const { trans, api } = context;
+  const { place, note } = options;
+  const kernel = place.mode === 'current' ? place.notebook.session.session?.kernel : null;
+  const notice = kernel ? trans.__('The notebook’s present kernel ends, and its variables are lost.') : '';
+  const { showPicker } = await import('./picker/dialog');
+  await showPicker({
+    api,
+    trans,
+    initial: options.request ?? (await lastRequest(context)),
+    note,
+    notice: options.notice ?? notice,
+    start: kept => start(context, place, kept),
+    saved: context.environmentsChanged
+  });
+}
+
+/** Offer the container that a notebook ran in where its own kernel is not known. */
+export function offerStored(context: IContext, notebook: INotebook, note: INote): Promise<void> {
+  const notice = context.trans.__(
+    'This notebook ran in the image %1, in a kernel that is not known here. Its resources are fitted to this cluster.',
+    note.image.reference
+  );
+  return pick(context, { place: { mode: 'current', notebook }, note, notice });
+}

@@ -1,0 +1,186 @@
+/** What the server says, field for field; openapi.yaml beside the server documents it. */
+
+/** What a user asks for. Values are numbers or short texts; the server reads and checks it. */
+export interface IRequest {
+  image?: string;
+  engine?: string;
+  scheduler?: string;
+  [key: string]: unknown;
+}
+
+export interface IBadge {
+  kind: 'mpi' | 'gpu' | 'cpu';
+  text: string;
+}
+
+export interface IImage {
+  reference: string;
+  title: string;
+  description: string;
+  digest: string;
+  size_bytes: number | null;
+  created: string | null;
+  on_cluster: boolean;
+  sources: string[];
+  kernels: string[];
+  badges: IBadge[];
+}
+
+export interface IImages {
+  images: IImage[];
+  problems: { registry: string; message: string }[];
+}
+
+export interface IGpus {
+  type: string;
+  per_node: number;
+  idle: number | null;
+}
+
+export interface IPartition {
+  name: string;
+  is_default: boolean;
+  is_up: boolean;
+  nodes_total: number;
+  nodes_idle: number;
+  cpus_per_node: number;
+  cpus_idle: number | null;
+  mem_mb_per_node: number;
+  gpus: IGpus[];
+  features: string[];
+  time_limit_minutes: number | null;
+  max_nodes: number | null;
+}
+
+export interface IAccount {
+  name: string;
+  qos: string[];
+  is_default: boolean;
+}
+
+export interface IScheduler {
+  name: string;
+  is_default: boolean;
+  version: string;
+  problem: string | null;
+  partitions: IPartition[];
+  accounts: IAccount[];
+  qos: string[];
+  infiniband: string[];
+}
+
+/** One field of the form, as JSON Schema has it. */
+export interface IField {
+  type: string;
+  title?: string;
+  description?: string;
+  minimum?: number;
+  maximum?: number;
+  enum?: string[];
+  pattern?: string;
+  examples?: string[];
+}
+
+export interface ISchema {
+  type: 'object';
+  properties: { [name: string]: IField };
+  [key: string]: unknown;
+}
+
+export interface IOptions {
+  schedulers: IScheduler[];
+  engines: string[];
+  default_engine: string;
+  limits: { max_nodes: number | null; max_time_minutes: number | null };
+  currency: string;
+  priced: boolean;
+  schema: ISchema;
+  ui: { groups: { title: string; fields: string[] }[] };
+  defaults: IRequest;
+  age_s: number;
+}
+
+export interface IProblem {
+  field: string;
+  message: string;
+  hint: string;
+}
+
+export interface ICost {
+  amount: number;
+  unit: string;
+  billing: number;
+  hours: number;
+}
+
+export interface IPlan {
+  request: IRequest;
+  command: string | null;
+  script: string | null;
+  engine: string | null;
+  scheduler: string | null;
+  resources: { [name: string]: unknown };
+  reasons: string[];
+  problems: IProblem[];
+  expected_start: string | null;
+  expected_start_source: string | null;
+  cost: ICost | null;
+  image_on_cluster: boolean;
+}
+
+/** A request that is kept as a kernelspec. */
+export interface IKept {
+  name: string;
+  display_name: string;
+  saved: boolean;
+  request: IRequest;
+  created: string | null;
+}
+
+export type State = 'fetching' | 'submitting' | 'pending' | 'starting' | 'running' | 'ended' | 'gone';
+
+export interface IJob {
+  id: string;
+  kernel_id: string;
+  kernel_name: string;
+  notebook: string | null;
+  state: State;
+  message: string;
+  reason: string;
+  scheduler: string;
+  engine: string;
+  image: string;
+  digest: string;
+  job: string | null;
+  nodes: string;
+  resources: { [name: string]: unknown };
+  request: IRequest;
+  expected_start: string | null;
+  submitted: string;
+  ends: string | null;
+  time_limit_minutes: number | null;
+  phases: { [name: string]: number };
+  reasons: string[];
+  error: { stage: string; message: string; hint: string } | null;
+  ending: string | null;
+  seq: number;
+}
+
+export interface IJobs {
+  jobs: IJob[];
+  seq: number;
+  now: string;
+}
+
+export interface ILog {
+  text: string;
+  next_offset: number;
+  ended: boolean;
+}
+
+export interface IPull {
+  reference: string;
+  state: 'running' | 'done' | 'failed';
+  step: string;
+  message: string;
+}
