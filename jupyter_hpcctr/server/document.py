@@ -12,7 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from ..core.request import KernelRequest, parse
+from ..core.request import ImageRef, KernelRequest, parse
 from ..errors import RequestError
 
 _PATH = Path(__file__).with_name("openapi.yaml")
@@ -46,7 +46,7 @@ def read(raw: bytes, name: str) -> dict[str, Any]:
         It is no JSON, or not what the schema says; the field is named.
     """
     try:
-        body = json.loads(raw, parse_constant=_no_number)
+        body = json.loads(raw, parse_constant=_no_number, parse_float=_number)
         json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise RequestError(f"the body is not JSON: {error}", hint="send an object as application/json") from error
@@ -57,6 +57,8 @@ def read(raw: bytes, name: str) -> dict[str, Any]:
     if path[:1] == ["request"] and isinstance(body["request"], Mapping):
         asked(body["request"])  # which says it in the words of its field
         path = path[1:]
+    if path == ["reference"] and isinstance(body["reference"], str):
+        ImageRef(body["reference"])  # so does this
     field = path[0] if path else _named(wrong)
     message = wrong.message if len(wrong.message) <= _LONGEST else wrong.message[:_LONGEST] + " …"
     raise RequestError(f"{field or 'the body'}: {message}", hint=f"see {name} in openapi.yaml", field=field)
@@ -68,6 +70,12 @@ def asked(raw: Mapping[str, object]) -> KernelRequest:
         return parse(raw)
     except (ValueError, OverflowError) as error:
         raise RequestError("a number in the request is too long", hint="write fewer digits") from error
+
+
+def _number(text: str) -> float:
+    # JSON has one kind of numbers: 2.0 is as whole as 2.
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def _no_number(word: str) -> None:

@@ -87,12 +87,14 @@ class Handler(APIHandler):
             known = responses.get(status_code, "Unknown HTTP error")
             said = errors.plain(error.log_message or known if isinstance(error, web.HTTPError) else known)
         if status_code == 405:
-            self.set_header("Allow", ", ".join(self._methods()))
+            self.set_header("Allow", ", ".join(self.methods()))
         self.finish(json.dumps(said))
 
-    def _methods(self) -> list[str]:
+    @classmethod
+    def methods(cls) -> list[str]:
+        """Return the methods that there are at this address."""
         missing = web.RequestHandler._unimplemented_method
-        return [m for m in self.SUPPORTED_METHODS if getattr(type(self), m.lower()) is not missing]
+        return [m for m in cls.SUPPORTED_METHODS if getattr(cls, m.lower()) is not missing]
 
 
 class Options(Handler):
@@ -108,8 +110,10 @@ class Options(Handler):
     @authorized
     async def get(self) -> None:
         """Answer from the cache, or 304 where the page has that already."""
-        refresh = self.get_query_argument("refresh", "0") == "1"
-        value, self.etag = await self.service.offers.options(refresh=refresh)
+        refresh = self.get_query_argument("refresh", "0")
+        if refresh not in ("0", "1"):
+            raise RequestError("refresh is 0 or 1", field="refresh")
+        value, self.etag = await self.service.offers.options(refresh=refresh == "1")
         self.say(value)
 
 

@@ -106,6 +106,12 @@ def test_what_is_no_json_is_refused(raw):
         document.read(raw, "RequestBody")
 
 
+def test_a_whole_number_may_be_written_with_a_point():
+    assert document.read(b'{"request": {"nodes": 2.0}}', "RequestBody") == {"request": {"nodes": 2}}
+    with pytest.raises(package.RequestError):
+        document.read(b'{"request": {"nodes": 1e999}}', "RequestBody")
+
+
 def test_a_number_without_end_is_refused():
     with pytest.raises(package.RequestError):
         document.asked({"nodes": "9" * 10_000})
