@@ -1,6 +1,6 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { sentence } from '../failure';
+import { Failure, sentence } from '../failure';
 import { byField, chosenPartition, narrowed, tidy, wrong } from '../fields';
 import { shortName } from '../format';
 import { IKept, IProblem, IRequest } from '../types';
@@ -116,6 +116,9 @@ function Form(props: IPickerProps & { loaded: ILoaded }): JSX.Element {
   latest.current = data;
   const choose = React.useCallback((image: string) => setData({ ...latest.current, image }), []);
   const blocked = () => {
+    if (!data.image && data.engine !== 'bare') {
+      throw new Failure(trans.__('Choose an image.'), 0, '', 'image');
+    }
     const first = wrong(schema, data, trans)[0]?.field ?? planned.problems[0]?.field;
     return first && (problems.has(first) || first === 'image') ? first : '';
   };
@@ -132,7 +135,7 @@ function Form(props: IPickerProps & { loaded: ILoaded }): JSX.Element {
     <div className="jp-Hpcctr-picker">
       {props.notice ? <p className="jp-Hpcctr-notice">{props.notice}</p> : null}
       <Choices {...{ found, text, setText, data, choose, schema, options, problems, setData, trans }} />
-      <Preview {...planned} failure={[planned.failure, elsewhere].filter(Boolean).join(' ')} {...{ trans }} adapted={loaded.adapted} />
+      <Preview {...planned} failure={[planned.failure, elsewhere].filter(Boolean).join(' ')} adapted={loaded.adapted} trans={trans} />
       <Actions
         request={tidy(data)}
         title={titleOf(loaded, data)}

@@ -3,6 +3,13 @@ import * as React from 'react';
 import { amount, moment } from '../format';
 import { IPlan } from '../types';
 
+function imageWords(plan: IPlan, trans: TranslationBundle): string {
+  if (!plan.request.image) {
+    return trans.__('none chosen');
+  }
+  return plan.image_on_cluster ? trans.__('on the cluster') : trans.__('is fetched to the cluster first');
+}
+
 function Facts(props: { plan: IPlan; trans: TranslationBundle }): JSX.Element {
   const { plan, trans } = props;
   const cost = plan.cost;
@@ -20,7 +27,7 @@ function Facts(props: { plan: IPlan; trans: TranslationBundle }): JSX.Element {
       ) : null}
       <div>
         <dt>{trans.__('Image')}</dt>
-        <dd>{plan.image_on_cluster ? trans.__('on the cluster') : trans.__('is fetched to the cluster first')}</dd>
+        <dd>{imageWords(plan, trans)}</dd>
       </div>
     </dl>
   );
