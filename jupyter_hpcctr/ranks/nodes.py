@@ -13,6 +13,8 @@ from .bundle import Item
 from .relay import Relay
 
 BEAT_S, LOST_S = 1.0, 6.0
+AWAY_S = 2.0
+"""A hub looks every second; one that has not looked for so long was stopped itself, as on a machine that was paused."""
 Receive = Callable[[str, str, list[Item]], None]
 """Is told: node, world, items."""
 
@@ -95,6 +97,7 @@ class Switchboard:
         self.chunks: Callable[[str, dict[str, Any], bytes], None] = lambda node, said, data: None
         self._receive = receive
         self._last_beat = 0.0
+        self._looked = time.monotonic()
         from zmq.auth.thread import ThreadAuthenticator  # noqa: PLC0415  (brings in asyncio: for other nodes alone)
 
         public, secret = zmq.curve_keypair()
@@ -150,6 +153,10 @@ class Switchboard:
     def beat(self) -> list[str]:
         """Tell the nodes that we are there; return those that are not heard any more, and forget them."""
         now = time.monotonic()
+        away, self._looked = now - self._looked, now
+        if away > AWAY_S:  # perhaps they were stopped with it, or have spoken and were not heard
+            for node in self.nodes.values():
+                node.heard += away
         if now - self._last_beat > BEAT_S:
             self._last_beat = now
             for node in self.nodes.values():

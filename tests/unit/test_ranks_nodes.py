@@ -1,0 +1,43 @@
+"""When a node that is silent is counted as lost."""
+
+from types import SimpleNamespace
+
+import pytest
+import zmq
+
+from jupyter_hpcctr.ranks import nodes
+from jupyter_hpcctr.ranks.nodes import OtherNode, Switchboard
+
+
+@pytest.fixture
+def board(monkeypatch):
+    """A hub's switchboard with one node, and a clock that ``after`` sets forward."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(nodes, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    with zmq.Context() as context:
+        made = Switchboard(context, zmq.Poller(), lambda *items: None)
+        told = []
+        made.nodes["n2"] = OtherNode("n2", lambda message, data: told.append(message["op"]))
+
+        def after(*seconds):
+            """Who is lost when the hub has looked after each of these times."""
+            gone = []
+            for each in seconds:
+                clock.now += each
+                gone += made.beat()
+            return gone
+
+        yield SimpleNamespace(after=after, told=told, nodes=made.nodes)
+        made.close()
+
+
+def test_a_silent_node_is_lost_once_and_told_no_more(board):
+    assert board.after(*[1.0] * 6) == []
+    assert board.told == ["beat"] * len(board.told) != []
+    assert board.after(1.0, 1.0) == ["n2"]
+    assert board.nodes == {}
+
+
+def test_a_hub_that_was_stopped_itself_gives_the_nodes_their_time(board):
+    assert board.after(1.0, 3600.0, 1.0, 1.0, 1.0, 1.0) == []
+    assert board.after(1.0, 1.0) == ["n2"]
