@@ -19,6 +19,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     up.add_argument("--cpus", type=int, metavar="N", help="CPUs of each node (default: this machine's, at least 4)")
     up.add_argument("--gpus", type=int, default=0, metavar="N", help="declared GPUs of each node (default: 0)")
     up.add_argument("--memory", type=int, metavar="MIB", help="memory of each node (default: this machine's)")
+    up.add_argument(
+        "--features", default="", metavar="NAME,…", help="features of the nodes, for --constraint (default: none)"
+    )
     up.set_defaults(func=_up)
     status = words.add_parser("status", help="say how the cluster is; exit status 1 where it is not up")
     status.set_defaults(func=_status)
@@ -32,7 +35,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _up(args: argparse.Namespace) -> int:
     before = time.monotonic()
-    cluster = Cluster.up(args.dir, nodes=args.nodes, cpus=args.cpus, gpus=args.gpus, memory_mb=args.memory)
+    features = [name for name in args.features.split(",") if name]
+    cluster = Cluster.up(
+        args.dir, nodes=args.nodes, cpus=args.cpus, gpus=args.gpus, memory_mb=args.memory, features=features
+    )
     took = time.monotonic() - before
     print(_describe(cluster.status()))
     print(f"up in {took:.1f} s; to use it:\n\n    export SLURM_CONF={shlex.quote(str(cluster.conf))}\n")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -65,6 +66,7 @@ class Cluster:
         cpus: int | None = None,
         gpus: int = 0,
         memory_mb: int | None = None,
+        features: Sequence[str] = (),
     ) -> Cluster:
         """Start a cluster and return when all of its nodes are idle; one of the same shape is left running.
 
@@ -76,13 +78,15 @@ class Cluster:
             Number of nodes, and each node's declared CPUs (default: this machine's, 4 at least) and GPUs.
         memory_mb : int, optional
             Each node's declared memory in MiB (default: this machine's).
+        features : sequence of str
+            What the nodes are said to have (sbatch(1), ``--constraint``).
 
         Raises
         ------
         ClusterError, UnsafePath
             It cannot be started; nothing of it is left then.
         """
-        cluster, shape = cls.at(directory), _shape(nodes, cpus, gpus, memory_mb)
+        cluster, shape = cls.at(directory), _shape(nodes, cpus, gpus, memory_mb, tuple(features))
         lay.check_directory(cluster.directory)
         found = programs.find()
         lay.user_name()
@@ -179,15 +183,18 @@ class Cluster:
             )
 
 
-def _shape(nodes: int, cpus: int | None, gpus: int, memory_mb: int | None) -> Shape:
+def _shape(nodes: int, cpus: int | None, gpus: int, memory_mb: int | None, features: tuple[str, ...]) -> Shape:
     real_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    shape = Shape(nodes, max(4, os.cpu_count() or 1) if cpus is None else cpus, gpus, memory_mb or real_mb)
+    shape = Shape(nodes, max(4, os.cpu_count() or 1) if cpus is None else cpus, gpus, memory_mb or real_mb, features)
     if not 1 <= shape.nodes <= lay.MAX_NODES or min(shape.cpus, shape.gpus + 1, shape.memory_mb) < 1:
         raise ClusterError(
             f"there is no cluster of {shape.nodes} nodes with {shape.cpus} CPUs, {shape.gpus} GPUs and "
             f"{shape.memory_mb} MiB each",
             hint=f"1 to {lay.MAX_NODES} nodes of at least 1 CPU",
         )
+    for name in features:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name):
+            raise ClusterError(f"{name!r} is no name of a feature", hint="letters, digits and _.- after a letter")
     return shape
 
 

@@ -23,6 +23,9 @@ MPI_Init before another node's are there (seen with 22.05): their first message 
 receiver for it yet, and ends it by SIGSEGV.
 """
 
+BILLING = "CPU=1.0,Mem=0.25G"
+"""What a job is billed for (slurm.conf(5), TRESBillingWeights), only shown. GPUs can be weighed with slurmdbd alone."""
+
 
 def write(layout: Layout, shape: Shape, *, first_port: int, release: tuple[int, int]) -> None:
     """Make the directories and write the key and the configuration.
@@ -67,6 +70,7 @@ def slurm_conf(directory: Path, shape: Shape, first_port: int, user: str, addres
     nodes = f"n[1-{shape.nodes}]" if shape.nodes > 1 else "n1"
     ports = f"[{first_port + 1}-{first_port + shape.nodes}]" if shape.nodes > 1 else str(first_port + 1)
     gres = f" Gres=gpu:{shape.gpus}" if shape.gpus else ""
+    features = f" Features={','.join(shape.features)}" if shape.features else ""
     listen = () if address is None else ("CommunicationParameters=NoCtldInAddrAny,NoInAddrAny",)
     lines = (
         "ClusterName=downscale",
@@ -101,8 +105,8 @@ def slurm_conf(directory: Path, shape: Shape, first_port: int, user: str, addres
         f"KillWait={KILL_WAIT_S}",
         "OverTimeLimit=0",
         f"NodeName={nodes} NodeHostname=localhost NodeAddr={where} Port={ports} "
-        f"CPUs={shape.cpus} RealMemory={shape.memory_mb}{gres} State=UNKNOWN",
-        f"PartitionName=debug Nodes={nodes} Default=YES MaxTime=INFINITE State=UP",
+        f"CPUs={shape.cpus} RealMemory={shape.memory_mb}{gres}{features} State=UNKNOWN",
+        f"PartitionName=debug Nodes={nodes} Default=YES MaxTime=INFINITE State=UP TRESBillingWeights={BILLING}",
     )
     return "\n".join(lines) + "\n"
 

@@ -31,12 +31,13 @@ _PLAIN = re.compile(r"/[A-Za-z0-9._/+~@:=-]*")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How large a cluster is; ``cpus``, ``gpus`` and ``memory_mb`` (MiB) are each node's, as declared."""
+    """How large a cluster is; ``cpus``, ``gpus``, ``memory_mb`` (MiB) and ``features`` are each node's, as declared."""
 
     nodes: int
     cpus: int
     gpus: int
     memory_mb: int
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class Layout:
         """Return what the marker says, None where there is none (that can be read)."""
         try:
             plain = json.loads(self.marker.read_text(encoding="utf-8"))
-            return Mark(Shape(**plain["shape"]), bool(plain["made_directory"]))
+            shape = Shape(**{**plain["shape"], "features": tuple(plain["shape"].get("features", ()))})
+            return Mark(shape, bool(plain["made_directory"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

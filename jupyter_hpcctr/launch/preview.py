@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -89,7 +90,17 @@ async def _asked(hub: Hub, drawn: Preview, plan: LaunchPlan, facts: Facts) -> Pr
         return replace(drawn, problems=(_problem(error, "scheduler"),))
     except HpcctrError as error:
         return replace(drawn, problems=(_problem(error),))
-    return replace(drawn, expected_start=estimate.start)
+    return replace(drawn, expected_start=_within_a_year(estimate.start))
+
+
+def _within_a_year(start: str | None) -> str | None:
+    """Return a start that means something: behind jobs without an end, Slurm names years that nobody waits for."""
+    try:
+        at = None if start is None else datetime.datetime.fromisoformat(start)
+    except ValueError:
+        return None
+    soon = datetime.datetime.now() + datetime.timedelta(days=366)  # noqa: DTZ005  (local, as the scheduler's)
+    return start if at is not None and at < soon else None
 
 
 def _problem(error: HpcctrError, field_name: str = "") -> Problem:

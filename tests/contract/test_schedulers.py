@@ -180,7 +180,33 @@ def test_the_site_describes_itself(jobs):
     assert site.scheduler == scheduler.name
     (partition,) = site.partitions
     assert partition.is_default and partition.is_up
+    again = scheduler.read_site([jobs.run(command) for command in scheduler.site(user="somebody")])
+    assert again.partitions[0].name == partition.name and again.accounts == ()
     assert partition.cpus_per_node >= 1 and partition.mem_mb_per_node >= 1
+
+
+def test_an_estimate_submits_nothing(jobs, tmp_path):
+    spec = JobSpec("x", ("true",), Resources(cpus_per_task=1, time_minutes=5), str(tmp_path), f"{tmp_path}/log")
+    command = jobs.scheduler.estimate(spec)
+    if command is None:  # nobody waits
+        return
+    estimate = jobs.scheduler.estimated(jobs.run(command))
+    assert time.strptime(estimate.start, "%Y-%m-%dT%H:%M:%S") and estimate.nodes
+    assert not (tmp_path / "log").exists()
+
+
+@pytest.mark.parametrize(
+    ("impossible", "field"),
+    [({"nodes": 99}, ""), ({"partition": "nowhere"}, "partition"), ({"constraint": "nowhere"}, "constraint")],
+)
+def test_an_estimate_of_what_can_never_be_is_a_refusal(jobs, tmp_path, impossible, field):
+    spec = JobSpec("x", ("true",), Resources(**impossible), str(tmp_path), f"{tmp_path}/log")
+    command = jobs.scheduler.estimate(spec)
+    if command is None:
+        return
+    with pytest.raises(SubmitRefused) as refusal:
+        jobs.scheduler.estimated(jobs.run(command))
+    assert refusal.value.field == field and refusal.value.hint and "error:" not in refusal.value.message
 
 
 def test_no_answer_is_not_an_answer(jobs, tmp_path):

@@ -40,11 +40,21 @@ REFUSED = {
     "bad-reservation": {"reservation": "nowhere"},
 }
 
+SITE = ("sinfo", "scontrol", "partitions", "sacctmgr")
+ESTIMATED = {
+    "ok": {"cpus_per_task": 1, "mem_mb": 100, "time_minutes": 10},
+    "many-nodes": {"nodes": 5},
+    "bad-partition": {"partition": "nowhere"},
+    "bad-constraint": {"constraint": "nowhere"},
+}
+
 
 def main(target):
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="hx", dir="/tmp") as directory:
-        cluster = Cluster.up(Path(directory) / "c", nodes=2, cpus=4, gpus=2, memory_mb=4000)
+        cluster = Cluster.up(
+            Path(directory) / "c", nodes=2, cpus=4, gpus=2, memory_mb=4000, features=("ib_hdr", "avx512")
+        )
         try:
             Recorder(target, cluster).record()
         finally:
@@ -74,9 +84,17 @@ class Recorder:
         command = SLURM.submit(JobSpec("a name", argv, Resources(**resources), "/tmp", "/dev/null"))
         return self.keep(keep, command) if keep else self.run(command)
 
+    def estimate(self, name, **resources):
+        self.keep(
+            f"estimate-{name}", SLURM.estimate(JobSpec("a name", ("true",), Resources(**resources), "/tmp", "/x"))
+        )
+
     def record(self):
         small = {"cpus_per_task": 1, "mem_mb": 100}
-        jobs = {name: SLURM.submitted(self.submit(argv, **small)) for name, argv in SCRIPTS.items()}
+        jobs = {
+            name: SLURM.submitted(self.submit(argv, gpus_per_node=int(name == "running"), **small))
+            for name, argv in SCRIPTS.items()
+        }
         time.sleep(3)
         now = time.strftime("%Y-%m-%dT%H:%M:%S")
         self.run(Command(("scontrol", "update", f"JobId={jobs['timeout']}", f"EndTime={now}")))
@@ -96,8 +114,14 @@ class Recorder:
         self.keep("scontrol-unknown", SLURM.settle(JobId("4000000")))
         self.keep("sacct-disabled", SLURM.recall(jobs["completed"]))
         self.keep("scancel-unknown", SLURM.cancel([JobId("4000000")]))
-        for command in SLURM.site():
-            self.keep(f"site-{command.argv[0]}", command)
+        me = pwd.getpwuid(os.getuid()).pw_name
+        for name, command in zip(SITE, SLURM.site(user=me), strict=True):
+            self.keep(f"site-{name}", command)
+        self.estimate("behind-endless", cpus_per_task=1)
+        self.run(SLURM.cancel(list(jobs.values())))
+        time.sleep(5)
+        for name, resources in ESTIMATED.items():
+            self.estimate(name, **resources)
         self._record_silence(jobs["completed"])
 
     def _wait_for_timeout(self, job):
@@ -114,6 +138,7 @@ class Recorder:
         nobody.write_text(conf.read_text().replace(port, "SlurmctldPort=1\nMessageTimeout=2"))
         self.env["SLURM_CONF"] = str(nobody)
         self.submit(("true",), "silent-sbatch")
+        self.estimate("silent")
         self.keep("silent-squeue", SLURM.query([job]))
         self.keep("silent-scontrol", SLURM.settle(job))
         self.keep("silent-sinfo", SLURM.site()[0])
@@ -123,6 +148,7 @@ def _hide(text):
     """Leave out what is this machine's: directory, user and host."""
     me = pwd.getpwuid(os.getuid()).pw_name
     text = re.sub(r"/tmp/hx\w+", "/tmp/hx", text)
+    text = re.sub(rf"\bname={me}\b", "name=user", text)
     text = re.sub(rf"\b{me}\({os.getuid()}\)", "user(1000)", text)
     text = re.sub(rf"\b{me}\({os.getgid()}\)", "user(1000)", text)
     return re.sub(rf"\b{re.escape(socket.gethostname())}\b", "login1", text)

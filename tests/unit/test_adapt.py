@@ -1,0 +1,84 @@
+"""Requests from elsewhere are fitted to this site, and every change is said."""
+
+import pytest
+
+from jupyter_hpcctr.core.adapt import adapt
+from jupyter_hpcctr.core.facts import Account, Partition, Policy, Site
+from jupyter_hpcctr.core.limits import problems
+from jupyter_hpcctr.core.request import parse, to_dict
+
+CPU = Partition(
+    "cpu",
+    is_default=True,
+    nodes_total=2,
+    cpus_per_node=8,
+    mem_mb_per_node=4000,
+    gres=("gpu:2",),
+    time_limit_minutes=60,
+    features=("ib_hdr",),
+    qos=("normal",),
+)
+SITE = Site("slurm", partitions=(CPU,), accounts=(Account("mine", ("normal", "high")),))
+LOCAL = Site("local", partitions=(Partition("local", True, True, 1, 1, 4, 8000),))
+POLICY = Policy()
+IMAGE = "registry.example.org/a:1"
+
+
+def adapted(asked, sites=None, policy=POLICY):
+    request, reasons = adapt(parse(asked), {"slurm": SITE, "local": LOCAL} if sites is None else sites, policy)
+    return to_dict(request), list(reasons)
+
+
+def test_what_fits_is_not_touched():
+    asked = {"image": IMAGE, "nodes": 2, "account": "mine", "qos": "normal", "constraint": "ib_hdr", "time_minutes": 60}
+    assert adapted(asked) == (asked, [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "left", "reason"),
+    [
+        ({"partition": "far"}, {}, "partition far left out: this site has none of that name"),
+        ({"account": "far"}, {}, "account far left out: you have none of that name here"),
+        ({"qos": "high"}, {}, "qos high left out: there is none of that name here"),
+        ({"constraint": "ib_ndr"}, {}, "constraint ib_ndr left out: no node here has it"),
+        ({"nodes": 64}, {"nodes": 2}, "nodes 64 → 2: the most here"),
+        ({"cpus_per_task": 9}, {"cpus_per_task": 8}, "cpus_per_task 9 → 8: the most here"),
+        ({"ntasks_per_node": 9}, {"ntasks_per_node": 8}, "ntasks_per_node 9 → 8: the most here"),
+        ({"ntasks": 40}, {"ntasks": 8}, "ntasks 40 → 8: the most here"),
+        ({"mem": "5000M"}, {"mem_mb": 4000}, "mem 5000 → 4000 MiB: the most here"),
+        ({"time": 90}, {"time_minutes": 60}, "time 90 → 60 min: the most here"),
+        ({"gpus_per_node": 4}, {"gpus_per_node": 2}, "gpus_per_node 4 → 2: the most here"),
+        (
+            {"gpus_per_node": "a100:1"},
+            {"gpus_per_node": 1},
+            "gpu_type a100 left out: the partition cpu has none of that type",
+        ),
+        ({"engine": "far", "image": IMAGE}, {"image": IMAGE}, "engine far → charliecloud: this site does not allow it"),
+        ({"scheduler": "far"}, {"scheduler": "slurm"}, "scheduler far → slurm: it is not here"),
+    ],
+)
+def test_what_does_not_is_changed_and_said(asked, left, reason):
+    request, reasons = adapted(asked)
+    assert (request, reasons) == (left, [reason])
+    assert problems(parse(request).resources, SITE) == ()
+
+
+def test_without_a_cluster_it_runs_here():
+    asked = {
+        "image": IMAGE,
+        "scheduler": "slurm",
+        "partition": "cpu",
+        "nodes": 4,
+        "gpus_per_node": 1,
+        "constraint": "x",
+    }
+    request, reasons = adapted(asked, {"local": LOCAL})
+    assert request == {"image": IMAGE, "scheduler": "local"}
+    assert len(reasons) == 5 and reasons[0] == "scheduler slurm → local: it is not here"
+
+
+def test_the_default_scheduler_is_replaced_too():
+    assert adapted({}, {"local": LOCAL})[0] == {"scheduler": "local"}
+    assert adapted({}, {}) == ({}, [])
+    only = Policy(schedulers=("slurm",))
+    assert adapted({"scheduler": "local"}, policy=only)[0] == {"scheduler": "slurm"}
