@@ -13,9 +13,10 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.manager import AsyncKernelManager, KernelManager
 from nbclient import NotebookClient
 from support.fake_hub import WORLD, FakeHub
+from support.kernels import Running
 
 from jupyter_hpcctr.guest.mpirun import magic
 from jupyter_hpcctr.guest.mpirun.errors import MpirunError
@@ -237,3 +238,31 @@ def test_the_panel_of_a_notebook_follows_a_cell_while_it_runs(hub, tmp_path):
         notebook.run("%%mpirun\npass")
         told = [m["content"]["data"]["state"] for m in seen if m["msg_type"] == "comm_msg"]
         assert any("busy in the running cell" in str(state) for state in told)
+
+
+def test_a_click_interrupts_a_cell_that_runs_where_clicks_have_a_subshell(hub, tmp_path):
+    manager = KernelManager()
+    manager._kernel_spec = KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+    hub.scripts["execute"] = lambda hub, request: {"status": "interrupted" if hub.wait_for_interrupt() else "ok"}
+    kernel = Running(manager, cwd=tmp_path)
+    try:
+        client, session = kernel.client, kernel.client.session
+        client.control_channel.send(session.msg("create_subshell_request", {}))
+        subshell = client.get_control_msg(timeout=60)["content"]["subshell_id"]
+        kernel.run(LOAD.format(hub.directory) + "\nfrom jupyter_hpcctr.widgets import RankPanel\npanel = RankPanel()")
+        button = kernel.value("panel.buttons['interrupt'].model_id")
+        hub.world = {**WORLD, "processes": {"0": {"pid": 1, "node": "n1", "busy": True}}}
+        asked = client.execute("%%mpirun\npass")
+        while "execute" not in hub.ops():
+            time.sleep(0.01)
+        click = session.msg(
+            "comm_msg", {"comm_id": button, "data": {"method": "custom", "content": {"event": "click"}}}
+        )
+        click["header"]["subshell_id"] = subshell
+        client.shell_channel.send(click)
+        while (reply := client.get_shell_msg(timeout=60))["parent_header"].get("msg_id") != asked:
+            pass
+        assert reply["content"]["ename"] == "KeyboardInterrupt"
+        assert "told to stop" in kernel.value("panel.message.value")
+    finally:
+        kernel.stop()

@@ -99,6 +99,7 @@ class RankPanel:
         }
         for name, button in self.buttons.items():
             button.on_click(lambda _button, name=name: self.click(name))
+        _heard_at_once(self.buttons["interrupt"])
         self.question = kit.HTML()
         self.yes, self.no = kit.Button(button_style="danger"), kit.Button(description="Keep the ranks")
         self.yes.on_click(lambda _button: self.confirm())
@@ -212,6 +213,16 @@ def _who(world: World) -> str:
 
 def _alert(text: str) -> str:
     return f'<div role="alert">{html.escape(text)}</div>' if text else ""
+
+
+def _heard_at_once(button: Any) -> None:
+    """Have clicks come while a cell runs, where the front end sends them to a subshell of the kernel.
+
+    ipykernel 7.4 hands them to the shell in which the button was changed last instead, which waits for the cell.
+    """
+    comm: Any = getattr(button, "comm", None)
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = None
 
 
 def _kit() -> Any:
