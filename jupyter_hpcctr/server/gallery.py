@@ -40,9 +40,9 @@ def gallery(
     recent : iterable of str
         References that kernels were asked for with, the last one first.
     found : iterable of str
-        References from registries.
+        References that registries have found.
     text : str
-        Words that each must be found in an image's name, title or description; "" shows all.
+        Words that each must be found in the name, title or description of all others; "" shows all.
     """
     problems: list[dict[str, str]] = []
     shown: dict[str, Shown] = {}
@@ -59,7 +59,7 @@ def gallery(
     except HpcctrError as error:
         problems.append({"registry": "", "message": str(error)})
     words = text.casefold().split()
-    chosen = [each for each in shown.values() if all(word in _text(each) for word in words)]
+    chosen = [s for s in shown.values() if "registry" in s.sources or all(word in _text(s) for word in words)]
     order = {image.reference: n for n, image in enumerate(policy.catalogue)}
     chosen.sort(key=lambda s: (s.info is None, order.get(s.reference, len(order)), s.title or s.reference))
     return [_described(each) for each in chosen], problems

@@ -77,11 +77,12 @@ class Offers:
         return (await self._searches[key].get())[0]
 
     async def _found(self, text: str) -> Found:
+        first, *others = text.split()
         try:
-            return await in_own_thread(self._hub.store.search, text), []
+            found = await in_own_thread(self._hub.store.search, first)
         except HpcctrError as error:
-            named = next((host for host in self._policy.registries if host in str(error)), "")
-            return (), [{"registry": named, "message": str(error)}]
+            return (), [{"registry": error.field, "message": str(error)}]
+        return tuple(one for one in found if all(word.casefold() in one for word in others)), []
 
 
 def options(policy: Policy, found: dict[str, Site | HpcctrError]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.events import Events
-from support.rest import BARE, CATALOGUE, keep, start
+from support.rest import BARE, CATALOGUE, NO_REGISTRY, keep, start
 from support.server import RefusedError
 
 FAILING = ["sh", "-c", "echo the reason why; exit 3", "{connection_file}"]
@@ -70,8 +70,9 @@ def test_images_are_the_catalogue_with_what_is_known_of_them(server):
     images = server.hpcctr("GET", "images")[1]["images"]
     assert [image["reference"] for image in images] == [each["reference"] for each in CATALOGUE]
     assert (images[0]["title"], images[0]["on_cluster"], images[0]["sources"]) == ("Solver", False, ["catalogue"])
-    found = server.hpcctr("GET", "images?search=FLOWS%20solver")[1]["images"]
-    assert [image["title"] for image in found] == ["Solver"]
+    found = server.hpcctr("GET", "images?search=FLOWS%20solver")[1]
+    assert [image["title"] for image in found["images"]] == ["Solver"]
+    assert [problem["registry"] for problem in found["problems"]] == [NO_REGISTRY]
     assert refused(server, "GET", "images?search=" + "x" * 300)["field"] == "search"
 
 

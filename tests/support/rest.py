@@ -15,6 +15,8 @@ CATALOGUE = [
     {"reference": "registry.example.org/lab/solver:2", "title": "Solver", "description": "For flows"},
     {"reference": "registry.example.org/lab/python:3.12", "title": "Python"},
 ]
+NO_REGISTRY = "127.0.0.1:9"
+"""Nobody listens there (the port of the discard protocol)."""
 AUTHORIZER = """
 from pathlib import Path
 from jupyter_server.auth import Authorizer
@@ -33,7 +35,9 @@ c.ServerApp.authorizer_class = Denying
 def modules_site(slurm):
     """A site whose servers have the administrator's limits from one file and a server's own from another."""
     with site_of(base_environment() | slurm.env) as site:
-        site.configure(catalogue=CATALOGUE, image_patterns=["registry.example.org/lab/*", "oci:*"])
+        site.configure(
+            catalogue=CATALOGUE, image_patterns=["registry.example.org/lab/*", "oci:*"], registries=[NO_REGISTRY]
+        )
         (site.config / "jupyter_server_config.py").write_text(textwrap.dedent(AUTHORIZER))
         (site.config / "jupyter_server_config.json").write_text(json.dumps({"HpcctrSite": {"max_nodes": 2}}))
         yield site

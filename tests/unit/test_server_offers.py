@@ -67,6 +67,7 @@ def test_an_image_that_the_store_has_by_its_whole_name_is_shown_once():
 def test_every_word_of_a_search_must_be_found():
     assert [each["title"] for each in shown(Store(), text="every PYTHON")[0]] == ["Python"]
     assert shown(Store(), text="every solver")[0] == []
+    assert [each["sources"] for each in shown(Store(), text="pyth:3", found=["far/python:3.1"])[0]] == [["registry"]]
 
 
 def test_what_is_wrong_with_the_store_or_the_catalogue_is_told_and_the_rest_shown():
