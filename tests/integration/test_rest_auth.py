@@ -48,41 +48,41 @@ def test_all_routes_are_in_the_list():
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS + ELSEWHERE)
-def test_without_a_token_there_is_nothing(modules_server, method, path):
-    status, text = ask(modules_server, method, path, token=False)
+def test_without_a_token_there_is_nothing(shared_server, method, path):
+    status, text = ask(shared_server, method, path, token=False)
     assert status == 403
     assert set(json.loads(text)) == {"message", "hint", "stage", "field", "transient"}
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS + ELSEWHERE)
-def test_with_another_token_there_is_nothing(modules_server, method, path):
-    assert ask(modules_server, method, path, token=False, Authorization="token other")[0] == 403
+def test_with_another_token_there_is_nothing(shared_server, method, path):
+    assert ask(shared_server, method, path, token=False, Authorization="token other")[0] == 403
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS + ELSEWHERE)
-def test_whom_the_authorizer_refuses_gets_nothing(modules_server, denied, method, path):
-    assert ask(modules_server, method, path)[0] == 403
+def test_whom_the_authorizer_refuses_gets_nothing(shared_server, denied, method, path):
+    assert ask(shared_server, method, path)[0] == 403
 
 
-def test_the_authorizer_is_asked_about_our_own_resource(modules_server, denied):
-    assert modules_server.ask("GET", "kernels")[0] == 200
+def test_the_authorizer_is_asked_about_our_own_resource(shared_server, denied):
+    assert shared_server.ask("GET", "kernels")[0] == 200
 
 
-def test_an_address_that_is_not_there_is_told_in_json(modules_server):
+def test_an_address_that_is_not_there_is_told_in_json(shared_server):
     for method, path in ELSEWHERE:
-        status, text = ask(modules_server, method, path)
+        status, text = ask(shared_server, method, path)
         assert (status, json.loads(text)["stage"]) == (404, "request")
 
 
-def test_a_page_of_another_site_cannot_use_the_cookie(modules_server):
+def test_a_page_of_another_site_cannot_use_the_cookie(shared_server):
     """The cookie alone is not enough to change anything: without the page's own header it is refused."""
     jar = http.cookiejar.CookieJar()
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-    with opener.open(f"{modules_server.url}/login?token={modules_server.token}") as answer:
+    with opener.open(f"{shared_server.url}/login?token={shared_server.token}") as answer:
         answer.read()
     cookies = {cookie.name: cookie.value for cookie in jar}
-    assert ask(modules_server, "GET", "/jobs", token=False, opener=opener)[0] == 200
-    status, text = ask(modules_server, "POST", "/plan", token=False, opener=opener)
+    assert ask(shared_server, "GET", "/jobs", token=False, opener=opener)[0] == 200
+    status, text = ask(shared_server, "POST", "/plan", token=False, opener=opener)
     assert (status, "_xsrf" in text) == (403, True)
     with_header = {"X-XSRFToken": urllib.parse.unquote(cookies["_xsrf"])}
-    assert ask(modules_server, "POST", "/plan", token=False, opener=opener, **with_header)[0] == 200
+    assert ask(shared_server, "POST", "/plan", token=False, opener=opener, **with_header)[0] == 200

@@ -37,9 +37,9 @@ api.config.generation.allow_extra_parameters = False  # pages add the time to a 
 api.config.checks.negative_data_rejection.expected_statuses = ["400", "403", "404", "413"]
 
 
-def test_the_document_is_served_as_it_is(modules_server):
+def test_the_document_is_served_as_it_is(shared_server):
     asked = urllib.request.Request(
-        f"{modules_server.url}/jupyter-hpcctr/openapi.yaml", headers={"Authorization": f"token {modules_server.token}"}
+        f"{shared_server.url}/jupyter-hpcctr/openapi.yaml", headers={"Authorization": f"token {shared_server.token}"}
     )
     with urllib.request.urlopen(asked) as answer:
         assert answer.headers["Content-Type"] == "application/yaml"
@@ -84,9 +84,9 @@ def test_the_document_has_the_packages_own_grammar_of_references():
     assert pattern.replace(r"\x00", r"\0") == f"^(?:{request._LOCAL.pattern}|{request._REFERENCE.pattern})$"
 
 
-def test_what_is_answered_is_what_the_document_says(modules_server):
+def test_what_is_answered_is_what_the_document_says(shared_server):
     for path in ("options", "images", "requests", "jobs"):
-        answer = modules_server.hpcctr("GET", path)[1]
+        answer = shared_server.hpcctr("GET", path)[1]
         schema = document.document()["paths"][f"/{path}"]["get"]["responses"]["200"]["content"]["application/json"][
             "schema"
         ]
@@ -95,10 +95,10 @@ def test_what_is_answered_is_what_the_document_says(modules_server):
 
 
 @api.parametrize()
-def test_made_data_of_every_operation(case, modules_server):
+def test_made_data_of_every_operation(case, shared_server):
     """Data that fit the document and data that do not: no error of the server, and only what the document says."""
     case.call_and_validate(
-        base_url=f"{modules_server.url}/jupyter-hpcctr",
-        headers={"Authorization": f"token {modules_server.token}"},
+        base_url=f"{shared_server.url}/jupyter-hpcctr",
+        headers={"Authorization": f"token {shared_server.token}"},
         excluded_checks=[missing_required_header],  # it wants 401; Jupyter says 403 (test_rest_auth.py)
     )

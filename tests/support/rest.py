@@ -1,4 +1,4 @@
-"""One server with the extension for the tests of a module, on a site with a catalogue and limits."""
+"""One server with the extension for all tests of it, on a site with a catalogue and limits."""
 
 import json
 import textwrap
@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from .kernels import site_of
+from .kernels import Site
 from .server import Server
-from .slurm import base_environment
+from .slurm import base_environment, short_directory
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 CATALOGUE = [
@@ -31,22 +31,26 @@ c.ServerApp.authorizer_class = Denying
 """
 
 
-@pytest.fixture(scope="module")
-def modules_site(slurm):
+@pytest.fixture(scope="session")
+def shared_site(slurm):
     """A site whose servers have the administrator's limits from one file and a server's own from another."""
-    with site_of(base_environment() | slurm.env) as site:
+    with short_directory() as directory:
+        site = Site(directory, base_environment() | slurm.env)
         site.configure(
             catalogue=CATALOGUE, image_patterns=["registry.example.org/lab/*", "oci:*"], registries=[NO_REGISTRY]
         )
         (site.config / "jupyter_server_config.py").write_text(textwrap.dedent(AUTHORIZER))
         (site.config / "jupyter_server_config.json").write_text(json.dumps({"HpcctrSite": {"max_nodes": 2}}))
         yield site
+        with site.entered():
+            assert site.left_behind() == []
 
 
-@pytest.fixture(scope="module")
-def modules_server(modules_site):
+@pytest.fixture(scope="session")
+def shared_server(shared_site):
     """Its server, which no test may end."""
-    server = Server(modules_site)
+    with shared_site.entered():
+        server = Server(shared_site)
     try:
         yield server
     finally:
@@ -54,16 +58,16 @@ def modules_server(modules_site):
 
 
 @pytest.fixture
-def rest_site(modules_site, clean_environment):
-    """The module's site, entered for a test."""
-    with modules_site.entered():
-        yield modules_site
+def rest_site(shared_site, clean_environment):
+    """The site, entered for a test."""
+    with shared_site.entered():
+        yield shared_site
 
 
 @pytest.fixture
-def rest_server(modules_server, rest_site):
-    """The module's server; afterwards no kernel, no job of one and no kernelspec is left."""
-    server = modules_server
+def rest_server(shared_server, rest_site):
+    """The server; afterwards no kernel, no job of one and no kernelspec is left."""
+    server = shared_server
     logged = len(server.log)
     yield server
     server.tidy()
