@@ -114,8 +114,7 @@ def _picker(browser, server, *, rounds):
     for _ in range(rounds + 1):
         milliseconds, shown = card.evaluate(OPENED)
         took.append(milliseconds)
-        desk.picker().get_by_role("button", name="Cancel", exact=True).click()
-        desk.picker().wait_for(state="detached")
+        desk.leave()
     context.close()
     first, *others = took
     label, note = "from the click to the form with its images", f"{IMAGES} images known, {shown} of them on the page"

@@ -34,7 +34,7 @@ def chromium():
 class Lab(Server):
     """``python -m jupyterlab`` on a free port, with the Jupyter directories of a ``Site``."""
 
-    MODULE, LEFT_OUT = "jupyterlab", ("jupyter_lsp", "notebook", "jupyter_server_terminals")
+    MODULE, LEFT_OUT = "jupyterlab", ("notebook", "jupyter_server_terminals")
     OPTIONS = ("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly")
 
     def __init__(self, site, **env):
@@ -49,9 +49,6 @@ class Lab(Server):
         extensions = site.data / "labextensions"
         extensions.mkdir()
         (extensions / "jupyter-hpcctr").symlink_to(BUILT)
-        (site.config / "labconfig").mkdir()
-        disabled = {"disabledExtensions": {"@jupyterlab/lsp-extension": True}}
-        (site.config / "labconfig" / "page_config.json").write_text(json.dumps(disabled))
         enabled = {"ServerApp": {"jpserver_extensions": {"jupyter_hpcctr": True}}}
         (site.config / "jupyter_server_config.d").mkdir()
         (site.config / "jupyter_server_config.d" / "jupyter_hpcctr.json").write_text(json.dumps(enabled))
@@ -127,19 +124,10 @@ class Desk:
         """The form for a new kernel."""
         return self.page.get_by_role("dialog", name=PICKER)
 
-    def launch(self, image, **fields):
-        """From the launcher: take an image, fill fields by their label, and start."""
-        self.page.locator(".jp-LauncherCard[data-category='HPC']", has_text="Container on cluster…").first.click()
-        form = self.picker()
-        self.choose(form, image, **fields)
-        form.get_by_role("button", name="Start", exact=True).click()
-        form.wait_for(state="detached")
-
-    def choose(self, form, image, **fields):
-        """Take an image in the list, and fill fields; a label's spaces are written as ``_``."""
-        form.get_by_role("listbox", name="Images").get_by_role("option", name=image).click()
-        for label, value in fields.items():
-            self.set(form, label.replace("_", " "), value)
+    def leave(self):
+        """Close the form by its button, not by the cross, which is called the same."""
+        self.picker().get_by_role("button", name="Cancel", exact=True).filter(has_text="Cancel").click()
+        self.picker().wait_for(state="detached")
 
     def set(self, form, label, value):
         """Fill a field, or take an option of it."""
