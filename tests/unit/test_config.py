@@ -4,10 +4,11 @@ import json
 
 import pytest
 from jupyter_core import paths
+from traitlets import TraitError
 from traitlets.config import Config
 
 from jupyter_hpcctr.config import BASENAME, HpcctrSite, load_policy
-from jupyter_hpcctr.core.facts import Policy
+from jupyter_hpcctr.core.facts import CatalogueImage, Policy
 from jupyter_hpcctr.provisioner import HpcctrProvisioner
 
 
@@ -51,3 +52,19 @@ def test_a_kernelspec_can_set_the_request_and_nothing_of_the_site():
     ours = set(HpcctrProvisioner.class_own_traits(config=True))
     assert ours == {"request"}
     assert not set(HpcctrSite.class_own_traits()) & set(HpcctrProvisioner.class_traits())
+
+
+def test_the_catalogue_and_the_prices_are_values(places):
+    image = {"reference": "registry.example.org/a:1", "title": "A"}
+    places(user={"catalogue": [image], "prices": {"gpu": 2, "*": 0.5}, "currency": "EUR"})
+    policy = load_policy()
+    assert policy.catalogue == (CatalogueImage("registry.example.org/a:1", "A"),)
+    assert policy.prices == (("*", 0.5), ("gpu", 2.0)) and policy.currency == "EUR"
+    assert hash(policy)
+
+
+@pytest.mark.parametrize("image", [{"title": "no reference"}, {"reference": "a", "more": "b"}, {"reference": 3}])
+def test_an_image_of_the_catalogue_that_is_none_is_refused(places, image):
+    places(user={"catalogue": [image]})
+    with pytest.raises(TraitError):
+        load_policy()
