@@ -87,7 +87,8 @@ def a_kernels_restart_ends_its_ranks(notebook):
     notebook.running.manager.restart_kernel()
     notebook.running.client.wait_for_ready(timeout=60)
     assert notebook.said(COMM + "print(comm.size)") == each("4")
-    wait_until(lambda: {state_of(pid) for pid in pids} <= {"gone", "Z"}, "the end of the ranks")  # Z: slurmstepd's to reap
+    ended = {"gone", "Z"}  # Z: slurmstepd has yet to reap it
+    wait_until(lambda: {state_of(pid) for pid in pids} <= ended, "the end of the ranks")
 
 
 def test_ranks_of_mpich_run_in_its_image_on_both_nodes(site, start, mpich_image, image_policy):
