@@ -12,7 +12,7 @@ import zmq
 from .bundle import Item
 from .relay import Relay
 
-BEAT_S, LOST_S = 1.0, 6.0
+BEAT_S, LOST_S = 1.0, 10.0
 AWAY_S = 2.0
 """A hub looks every second; one that has not looked for so long was stopped itself, as on a machine that was paused."""
 Receive = Callable[[str, str, list[Item]], None]

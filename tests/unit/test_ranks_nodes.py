@@ -32,12 +32,12 @@ def board(monkeypatch):
 
 
 def test_a_silent_node_is_lost_once_and_told_no_more(board):
-    assert board.after(*[1.0] * 6) == []
+    assert board.after(*[1.0] * int(nodes.LOST_S)) == []
     assert board.told == ["beat"] * len(board.told) != []
     assert board.after(1.0, 1.0) == ["n2"]
     assert board.nodes == {}
 
 
 def test_a_hub_that_was_stopped_itself_gives_the_nodes_their_time(board):
-    assert board.after(1.0, 3600.0, 1.0, 1.0, 1.0, 1.0) == []
+    assert board.after(1.0, 3600.0, *[1.0] * int(nodes.LOST_S - 2)) == []
     assert board.after(1.0, 1.0) == ["n2"]
