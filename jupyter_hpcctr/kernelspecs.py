@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import tempfile
+import threading
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -15,8 +17,11 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from .core.request import KernelRequest, to_dict
 from .errors import RequestError
 
+log = logging.getLogger(__name__)
+
 PROVISIONER = "hpcctr"
 _DAY_S = 86_400
+_keeping = threading.Lock()
 
 
 def content(request: KernelRequest, display_name: str | None = None, *, saved: bool = True) -> dict[str, Any]:
@@ -66,11 +71,29 @@ def write(name: str, content: Mapping[str, object], *, prefix: str | None = None
             f"there is a kernelspec {name!r} already", hint="add --replace, or choose another name", field="name"
         )
     with tempfile.TemporaryDirectory() as directory:
+        if prefix is not None:  # else it is nobody else's to read: a request may hold secrets
+            Path(directory).chmod(0o755)
         (Path(directory) / "kernel.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         try:
             return str(manager.install_kernel_spec(directory, name, user=prefix is None, prefix=prefix))
         except ValueError as error:
             raise RequestError(str(error), field="name") from error
+
+
+def keep(request: KernelRequest, display_name: str | None = None, *, saved: bool) -> tuple[str, dict[str, Any]]:
+    """Write a request's kernelspec by the name of its content; return the name and what stands there now.
+
+    The same request has the same one, and one that was saved is not touched when it is kept for one start only.
+    Raises ``OSError`` where it cannot be written.
+    """
+    name = content_name(request)
+    with _keeping:  # several pages may ask for the same at once
+        known = ours().get(name, {}).get("spec")
+        if known is not None and not saved and is_saved(known) and request_of(known) == to_dict(request):
+            return name, known
+        made = content(request, display_name, saved=saved)
+        write(name, made, replace=True)
+    return name, made
 
 
 def ours() -> dict[str, dict[str, Any]]:
@@ -102,16 +125,49 @@ def collect(in_use: Collection[str], older_than_days: float) -> tuple[str, ...]:
     oldest = time.time() - older_than_days * _DAY_S
     removed = []
     for name, each in ours().items():
-        about = each["spec"]["metadata"].get("hpcctr")
-        if name in in_use or not isinstance(about, dict) or about.get("saved") is not False:
+        made = created(each["spec"])
+        if name in in_use or is_saved(each["spec"]) or made is None or made >= oldest:
             continue
-        created = about.get("created")
-        if isinstance(created, (int, float)) and created < oldest:
+        try:
             remove(name)
             removed.append(name)
+        except (RequestError, OSError) as error:
+            log.warning("the kernelspec %s was not removed: %s", name, error)
     return tuple(removed)
 
 
+# -- what stands in one, however it was written: people may have changed it
+
+
+def is_saved(spec: Mapping[str, Any]) -> bool:
+    """Say whether a kernelspec stays, and was not made for one start only."""
+    return _mapping(spec.get("metadata"), "hpcctr").get("saved") is not False
+
+
+def created(spec: Mapping[str, Any]) -> float | None:
+    """Return when a kernelspec was made, in seconds since 1970, None where it does not say."""
+    made = _mapping(spec.get("metadata"), "hpcctr").get("created")
+    return float(made) if isinstance(made, (int, float)) else None
+
+
+def request_of(spec: Mapping[str, Any]) -> dict[str, object]:
+    """Return the request in a kernelspec as it is written there, which ``parse`` may refuse."""
+    return _mapping(spec.get("metadata"), "kernel_provisioner", "config", "request")
+
+
+def recent_images() -> list[str]:
+    """Return the images that the installed kernelspecs name, the newest first."""
+    made = sorted(ours().values(), key=lambda each: -(created(each["spec"]) or 0))
+    named = (_mapping(each["spec"].get("metadata"), "hpcctr").get("image") for each in made)
+    return list(dict.fromkeys(image for image in named if image and isinstance(image, str)))
+
+
 def _provisioner(found: Mapping[str, Any]) -> str:
-    metadata = found["spec"].get("metadata") or {}
-    return str((metadata.get("kernel_provisioner") or {}).get("provisioner_name", ""))
+    return str(_mapping(found["spec"].get("metadata"), "kernel_provisioner").get("provisioner_name", ""))
+
+
+def _mapping(value: object, *path: str) -> dict[str, Any]:
+    """Return the mapping at a path of nested ones, an empty one where something else stands there."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}

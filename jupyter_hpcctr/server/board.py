@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..launch import Launch, LaunchView
-from .words import form_words, moment
+from ..offers.words import form_words, moment
 
 KEEP_ENDED = 50
 

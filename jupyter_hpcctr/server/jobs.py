@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..launch import Hub, LaunchView
+from ..offers.words import now
 from .board import Board, Row, departed, described
 from .errors import NotHere
 from .pace import Pace
-from .words import now
 
 PACE_S = 0.4
 LOG_BYTES = 65_536

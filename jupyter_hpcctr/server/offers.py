@@ -12,9 +12,8 @@ from ..core.facts import Partition, Policy, Site
 from ..edge.loop import in_own_thread, in_thread
 from ..errors import HpcctrError
 from ..launch import Hub
-from . import form
+from ..offers import form, gallery
 from .caches import Kept
-from .gallery import gallery
 
 FRESH_S, STALE_S = 30.0, 300.0
 FOUND_FRESH_S = 60.0
@@ -64,8 +63,8 @@ class Offers:
         problems: list[dict[str, str]] = []
         if text and self._policy.registries:
             found, problems = await self._search(text)
-        recent = await in_thread(_recent)
-        shown, more = await in_thread(gallery, self._hub.store, self._policy, recent, found, text)
+        recent = await in_thread(kernelspecs.recent_images)
+        shown, more = await in_thread(gallery.gallery, self._hub.store, self._policy, recent, found, text)
         return {"images": shown, "problems": [*problems, *more]}
 
     async def _search(self, text: str) -> Found:
@@ -77,12 +76,10 @@ class Offers:
         return (await self._searches[key].get())[0]
 
     async def _found(self, text: str) -> Found:
-        first, *others = text.split()
         try:
-            found = await in_own_thread(self._hub.store.search, first)
+            return await in_own_thread(gallery.search, self._hub.store, text), []
         except HpcctrError as error:
             return (), [{"registry": error.field, "message": str(error)}]
-        return tuple(one for one in found if all(word.casefold() in one for word in others)), []
 
 
 def options(policy: Policy, found: dict[str, Site | HpcctrError]) -> dict[str, Any]:
@@ -132,9 +129,3 @@ def _partition(partition: Partition) -> dict[str, Any]:
         "time_limit_minutes": partition.time_limit_minutes,
         "max_nodes": partition.max_nodes,
     }
-
-
-def _recent() -> list[str]:
-    about = [each["spec"]["metadata"].get("hpcctr") or {} for each in kernelspecs.ours().values()]
-    made = sorted(about, key=lambda a: -float(a.get("created") or 0))
-    return list(dict.fromkeys(str(a["image"]) for a in made if a.get("image")))

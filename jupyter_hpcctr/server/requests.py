@@ -13,10 +13,10 @@ from ..core.resolve import precheck
 from ..edge.loop import in_thread
 from ..errors import EngineError, HpcctrError, ImageError, PolicyError, RequestError, SubmitRefused
 from ..launch import Hub, Preview
+from ..offers.words import form_words, moment
 from .document import asked
 from .errors import NotHere
 from .offers import Offers
-from .words import form_words, moment
 
 REFUSALS = (RequestError, PolicyError, EngineError, ImageError, SubmitRefused)
 """What a form shows beside its fields; anything else is an error of the answer."""
@@ -83,16 +83,10 @@ class Requests:
 
 
 def _keep(request: KernelRequest, display_name: str | None, saved: bool) -> dict[str, Any]:
-    name = kernelspecs.content_name(request)
-    known = kernelspecs.ours().get(name)
-    if known is not None and not saved and _is_saved(known["spec"]):
-        return _kept(name, known["spec"])
-    content = kernelspecs.content(request, display_name, saved=saved)
     try:
-        kernelspecs.write(name, content, replace=True)
+        return _kept(*kernelspecs.keep(request, display_name, saved=saved))
     except OSError as error:
         raise _unwritable(error) from error
-    return _kept(name, content)
 
 
 def _forget(name: str) -> None:
@@ -113,20 +107,13 @@ def _unwritable(error: OSError) -> HpcctrError:
     )
 
 
-def _is_saved(spec: Mapping[str, Any]) -> bool:
-    return (spec["metadata"].get("hpcctr") or {}).get("saved") is not False
-
-
 def _kept(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = spec["metadata"]
-    raw = (metadata["kernel_provisioner"].get("config") or {}).get("request") or {}
-    created = (metadata.get("hpcctr") or {}).get("created")
     return {
         "name": name,
         "display_name": spec["display_name"],
-        "saved": _is_saved(spec),
-        "request": form_words(raw),
-        "created": moment(float(created)) if isinstance(created, (int, float)) else None,
+        "saved": kernelspecs.is_saved(spec),
+        "request": form_words(kernelspecs.request_of(spec)),
+        "created": moment(kernelspecs.created(spec)),
     }
 
 

@@ -13,8 +13,8 @@ from ..core.limits import Problem
 from ..core.request import KernelRequest, parse, to_dict
 from ..errors import HpcctrError, RequestError
 from ..launch.preview import Preview
-from ..server import form as site_form
-from ..server.words import form_words
+from ..offers import form as site_form
+from ..offers.words import form_words
 from . import words
 from .fields import STYLE, WIDTH, Field
 from .home import Home

@@ -11,7 +11,7 @@ from .. import kernelspecs
 from ..core.request import ImageRef
 from ..edge.loop import in_own_thread, in_thread
 from ..errors import RequestError
-from ..server.gallery import gallery
+from ..offers import gallery
 from . import words
 from .fields import STYLE
 from .home import Home
@@ -74,8 +74,8 @@ class ImageList(ipywidgets.VBox):  # type: ignore[misc]
         store, found = self._home.hub.store, self._registry
 
         async def look() -> tuple[list[Shown], list[dict[str, str]]]:
-            recent = await in_thread(_recent)
-            return await in_thread(gallery, store, self._policy, recent, found, text)
+            recent = await in_thread(kernelspecs.recent_images)
+            return await in_thread(gallery.gallery, store, self._policy, recent, found, text)
 
         return self._home.ask(
             look(), lambda answer: self._fill(*answer) if number == self._number else None, self._failed
@@ -87,7 +87,7 @@ class ImageList(ipywidgets.VBox):  # type: ignore[misc]
         self.message.value = words.status("Searching the registries …")
 
         async def ask() -> tuple[str, ...]:
-            return await in_own_thread(self._home.hub.store.search, text)
+            return await in_own_thread(gallery.search, self._home.hub.store, text)
 
         def answered(found: tuple[str, ...]) -> None:
             self._registry = found
@@ -122,6 +122,7 @@ class ImageList(ipywidgets.VBox):  # type: ignore[misc]
         before = self.list.value
         self.list.options = options
         self.list.value = chosen if chosen in offered else next(iter(offered), None)
+        self._first = None
         if self.list.value == before:
             self._tell()
 
@@ -142,10 +143,3 @@ def _is_reference(text: str) -> bool:
     except RequestError:
         return False
     return True
-
-
-def _recent() -> list[str]:
-    """Return the images of kernelspecs, the newest first."""
-    about = [each["spec"]["metadata"].get("hpcctr") or {} for each in kernelspecs.ours().values()]
-    made = sorted(about, key=lambda each: -float(each.get("created") or 0))
-    return list(dict.fromkeys(str(each["image"]) for each in made if each.get("image")))

@@ -49,8 +49,7 @@ class Kernel:
         self._home = home or Home()
         self._client: BlockingKernelClient | None = None
         self._seen = LaunchView("", state="gone")
-        self.name = kernelspecs.content_name(self.request)
-        kernelspecs.write(self.name, kernelspecs.content(self.request, saved=False), replace=True)
+        self.name, _ = kernelspecs.keep(self.request, saved=False)
         self._manager: Any = KernelManager(kernel_name=self.name)
         self._manager.start_kernel(cwd=cwd or self._home.directory)
 

@@ -1,7 +1,10 @@
 """Kernelspecs: what is in them, and which are collected."""
 
 import json
+import os
+import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -81,3 +84,61 @@ def test_old_ones_of_one_start_are_collected():
     kernelspecs.write("by-hand", by_hand)
     assert kernelspecs.collect({"used"}, 14) == ("old",)
     assert {"saved", "young", "used", "by-hand"} <= set(kernelspecs.ours())
+
+
+def test_what_was_saved_stays_saved_when_a_kernel_of_it_is_started():
+    name, _ = kernelspecs.keep(REQUEST, "Mine", saved=True)
+    again, spec = kernelspecs.keep(REQUEST, saved=False)
+    assert (again, spec["display_name"]) == (name, "Mine")
+    assert kernelspecs.is_saved(kernelspecs.ours()[name]["spec"])
+    assert kernelspecs.keep(REQUEST, "Other", saved=True)[1]["display_name"] == "Other"
+
+
+def test_a_name_of_a_content_is_never_that_of_another():
+    name, spec = kernelspecs.keep(REQUEST, saved=True)
+    spec["metadata"]["kernel_provisioner"]["config"]["request"]["mounts"] = ["/etc:/mnt"]
+    kernelspecs.write(name, spec, replace=True)
+    kernelspecs.keep(REQUEST, saved=False)
+    assert parse(kernelspecs.request_of(kernelspecs.ours()[name]["spec"])) == REQUEST
+
+
+def test_several_may_keep_the_same_at_once():
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(pool.map(lambda _: kernelspecs.keep(REQUEST, saved=False)[0], range(24)))
+    assert set(kept) == {kernelspecs.content_name(REQUEST)}
+
+
+def test_one_that_somebody_has_changed_spoils_nothing(data):
+    write("mine")
+    metadata = (
+        {"kernel_provisioner": "hpcctr"},
+        {"kernel_provisioner": {"provisioner_name": "hpcctr", "config": []}, "hpcctr": "x"},
+        {"kernel_provisioner": {"provisioner_name": "hpcctr"}, "hpcctr": {"created": "today", "image": 7}},
+    )
+    for number, each in enumerate(metadata):
+        kernelspecs.write(f"odd{number}", {"argv": ["x"], "display_name": "x", "language": "x", "metadata": each})
+    assert sorted(name for name in kernelspecs.ours() if name != "mine") == ["odd1", "odd2"]
+    assert [kernelspecs.request_of(kernelspecs.ours()[name]["spec"]) for name in ("odd1", "odd2")] == [{}, {}]
+    assert kernelspecs.recent_images() == ["registry.example.org/g/name:1.0"]
+    assert kernelspecs.collect((), 0) == ()
+
+
+def test_one_that_cannot_be_removed_does_not_keep_the_others(monkeypatch):
+    write("a", saved=False, age_days=99)
+    write("b", saved=False, age_days=99)
+    remove = kernelspecs.remove
+
+    def refuse(name):
+        if name == "a":
+            raise PermissionError(13, "not yours")
+        return remove(name)
+
+    monkeypatch.setattr(kernelspecs, "remove", refuse)
+    assert kernelspecs.collect((), 14) == ("b",)
+
+
+def test_what_is_installed_for_all_can_be_read_by_all_and_ones_own_by_oneself(tmp_path):
+    content = kernelspecs.content(REQUEST)
+    theirs, own = kernelspecs.write("all", content, prefix=str(tmp_path)), kernelspecs.write("own", content)
+    assert stat.S_IMODE(os.stat(theirs).st_mode) == 0o755
+    assert stat.S_IMODE(os.stat(own).st_mode) == 0o700

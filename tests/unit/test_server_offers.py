@@ -6,9 +6,9 @@ import pytest
 
 from jupyter_hpcctr.core.facts import CatalogueImage, ImageInfo, Policy
 from jupyter_hpcctr.errors import ImageError, PolicyError, RequestError
+from jupyter_hpcctr.offers.gallery import badges, gallery
 from jupyter_hpcctr.server import pulls
 from jupyter_hpcctr.server.caches import Kept
-from jupyter_hpcctr.server.gallery import badges, gallery
 from jupyter_hpcctr.server.pulls import Pulls
 
 CATALOGUE = (CatalogueImage("lab/solver:2", "Solver"), CatalogueImage("lab/python", "Python", "For everything"))

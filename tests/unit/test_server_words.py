@@ -9,7 +9,8 @@ import pytest
 
 from jupyter_hpcctr import errors as package
 from jupyter_hpcctr.core.request import parse, to_dict
-from jupyter_hpcctr.server import document, errors, words
+from jupyter_hpcctr.offers import words
+from jupyter_hpcctr.server import document, errors
 
 
 @pytest.fixture

@@ -159,6 +159,14 @@ def test_images_are_listed_with_what_is_known_of_them(site):
     assert made.request.image is None
 
 
+def test_no_image_can_be_chosen_in_the_place_of_one_that_was_given(site):
+    made = ImagePicker({"image": STORED.reference}, hub=site)
+    assert made.request.image.text == STORED.reference
+    made.images.list.value = ""
+    assert made.images.reference is None
+    assert made.request.image is None
+
+
 def test_the_search_narrows_the_list_and_takes_whole_references(site):
     made = ImagePicker(hub=site)
     made.images.search.value = "python"
@@ -170,7 +178,10 @@ def test_the_search_narrows_the_list_and_takes_whole_references(site):
     made.images.search.value = "found"
     made.images.ask_button.click()
     settle(made._home, lambda: "registry.example.org/hpc/found:1" in dict(map(reversed, made.images.list.options)))
-    assert site.store.searched == ["found"]
+    made.images.search.value = "found elsewhere"
+    made.images.ask_button.click()
+    settle(made._home, lambda: "have 0 images" in made.images.message.value)
+    assert site.store.searched == ["found", "found"], "its other words choose among what is found"
     made.images.search.value = "broken"
     made.images.ask_button.click()
     settle(made._home, lambda: "does not answer" in made.images.message.value)

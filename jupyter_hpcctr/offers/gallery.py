@@ -65,6 +65,16 @@ def gallery(
     return [_described(each) for each in chosen], problems
 
 
+def search(store: ImageStore, text: str) -> tuple[str, ...]:
+    """Return what the site's registries have of a text; waits for them, so not for a loop.
+
+    Names at a registry are found by the first word; the others choose among them. Raises ``ImageError``.
+    """
+    words = text.casefold().split()
+    found = store.search(text.split()[0]) if words else ()
+    return tuple(one for one in found if all(word in one.casefold() for word in words[1:]))
+
+
 def _text(each: Shown) -> str:
     return f"{each.reference} {each.title} {each.description}".casefold()
 

@@ -6,7 +6,7 @@ import pytest
 from jupyter_hpcctr.core.facts import Account, Partition, Policy, Site
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.errors import SchedulerUnreachable
-from jupyter_hpcctr.server import form
+from jupyter_hpcctr.offers import form
 from jupyter_hpcctr.server.offers import options
 
 CPU = Partition("cpu", True, True, 4, 2, 64, 256_000, time_limit_minutes=1440, default_time_minutes=30)
