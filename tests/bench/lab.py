@@ -127,8 +127,8 @@ def _picker(browser, server, *, rounds):
 def _answers(server, *, rounds):
     rows = []
     for name, words in (("options", "sinfo"), ("jobs", "squeue"), ("images", "")):
-        answer = server.ours("GET", name)[1]  # what is asked of the scheduler is kept from here on
-        took = _milliseconds(lambda name=name: server.ours("GET", name), rounds)
+        answer = server.hpcctr("GET", name)[1]  # what is asked of the scheduler is kept from here on
+        took = _milliseconds(lambda name=name: server.hpcctr("GET", name), rounds)
         note = f"{len(json.dumps(answer)) / 1000:.1f} kB of JSON"
         rows.append(Row(f"GET {name}", median(took), "ms", None, goal(50), note, took))
         if words:

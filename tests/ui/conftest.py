@@ -9,6 +9,7 @@ import pytest
 from support.images import serving
 from support.kernels import Site
 from support.slurm import base_environment, short_directory
+from support.waiting import wait_until
 
 from .lab import FLAGS, SIZE, Desk, Lab, chromium
 
@@ -138,10 +139,11 @@ def full(command):
             freed.append(command("scancel", "--signal=KILL", "--full", job))
             command("scancel", job)
 
-    while "RUNNING" not in command("squeue", "-h", "-j", job, "-o", "%T"):
-        pass
-    yield free
-    free()
+    try:
+        wait_until(lambda: "RUNNING" in command("squeue", "-h", "-j", job, "-o", "%T"), "the cluster is not to be had")
+        yield free
+    finally:
+        free()
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ FLAGS += ["--disable-component-update", "--disable-sync"]
 PATIENCE_MS = 60_000
 SIZE = {"width": 1280, "height": 800}
 PICKER, JOBS = "New kernel in a container", "Cluster jobs"
-NAMESPACE = "jupyter-hpcctr"
 LIMIT_MINUTES = 6
 """A job with this time limit is warned about when it has run for six seconds."""
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
+    "@jupyterlab/docmanager-extension/plugin": {"renameUntitledFileOnSave": False},
     "jupyter-hpcctr/plugin": {"warnMinutes": [LIMIT_MINUTES - 0.1]},
 }
 
@@ -55,21 +55,16 @@ class Lab(Server):
         self.site = site
         super().__init__(site, **site.env, **own, **env)
 
-    def ours(self, method, path, body=None):
-        """Make a call of the extension's REST interface; return (status, JSON). Raises ``RefusedError``."""
-        return self.ask(method, f"../{NAMESPACE}/{path}", body)
-
     def jobs(self):
         """The extension's jobs as its REST interface lists them."""
-        return self.ours("GET", "jobs")[1]["jobs"]
+        return self.hpcctr("GET", "jobs")[1]["jobs"]
 
     def clear(self):
         """End all kernels and jobs, and forget them, so that the next test begins anew."""
-        for kernel in self.kernels():
-            self.ask("DELETE", f"kernels/{kernel}")
+        self.tidy()
         for job in self.jobs():
             with contextlib.suppress(RefusedError):  # it has gone by itself
-                self.ours("DELETE", f"jobs/{job['id']}")
+                self.hpcctr("DELETE", f"jobs/{job['id']}")
 
     def notebook(self, name, text="", **metadata):
         """Write a notebook with a cell of Markdown into the served directory; return its name."""

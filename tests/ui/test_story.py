@@ -4,9 +4,12 @@ import re
 
 from .lab import LIMIT_MINUTES, picture
 
-PI = """%%mpirun
+RANKS = """%%mpirun
 import os
-print("rank", comm.rank, "of", comm.size, "on", os.environ["SLURMD_NODENAME"])"""
+from mpi4py import MPI
+comm = MPI.COMM_WORLD
+where = os.environ["SLURMD_NODENAME"]
+print("rank", comm.rank, "of", comm.size, "on", where, "and the sum of all is", comm.allreduce(comm.rank))"""
 
 
 def test_a_notebook_in_an_image_from_the_choice_to_the_end(desk, desks, full, lab, mpi_image):
@@ -19,8 +22,8 @@ def test_a_notebook_in_an_image_from_the_choice_to_the_end(desk, desks, full, la
     picture(desk, "lab-pending")
     full()
     job = runs(desk, lab, queued)
-    output = desk.cell(PI)
-    output.get_by_text(re.compile(r"rank 3 of 4 on n2")).wait_for()
+    output = desk.cell(RANKS)
+    output.get_by_text(re.compile("rank 3 of 4 on n2 and the sum of all is 6")).wait_for()
     warned(desk, job)
     picture(desk, "lab-running")
     other = reloaded_and_in_a_second_tab(desk, desks)
@@ -49,7 +52,7 @@ def choose(desk, image):
 
 def waits_with_its_reason(desk):
     row = desk.panel().get_by_role("listitem").first
-    row.get_by_text("Pending").wait_for()
+    row.get_by_text("Pending", exact=True).wait_for()
     row.get_by_text(re.compile("Resources|Priority")).first.wait_for()
     desk.status().get_by_text(re.compile("Pending")).wait_for()
 
@@ -84,13 +87,11 @@ def reloaded_and_in_a_second_tab(desk, desks):
 
 
 def restarted_in_its_job(desk, lab, job):
-    desk.cell("kept = 6").page.wait_for_function("!document.querySelector('.jp-mod-running')")
     desk.panel()
     desk.row("Running").get_by_role("button", name="Restart").click()
-    if (sure := desk.page.get_by_role("dialog").get_by_role("button", name="Restart")).count():
-        sure.click()
-    forgot = desk.cell("print('kept' in globals(), os.environ['SLURM_JOB_ID'] if 'os' in globals() else 'anew')")
-    forgot.get_by_text("False anew").wait_for()
+    desk.page.get_by_role("dialog").get_by_role("button", name="Restart", exact=True).click()
+    desk.page.get_by_role("dialog").wait_for(state="detached")
+    desk.cell("print('forgotten' if 'os' not in globals() else 'kept')").get_by_text("forgotten").wait_for()
     assert [each["job"] for each in lab.jobs() if each["state"] == "running"] == [job]
 
 

@@ -17,13 +17,13 @@ def saved(lab):
     names = []
 
     def save(title, request):
-        status, made = lab.ours("POST", "requests", {"request": request, "display_name": title, "saved": True})
+        status, made = lab.hpcctr("POST", "requests", {"request": request, "display_name": title, "saved": True})
         assert status == 201
         names.append(made["name"])
 
     yield save
     for name in names:
-        lab.ours("DELETE", f"requests/{name}")
+        lab.hpcctr("DELETE", f"requests/{name}")
 
 
 def card(desk, title):
