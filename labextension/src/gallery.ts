@@ -1,13 +1,12 @@
 /** The list of images: what is shown for a text, and where the keys lead. No JupyterLab in here. */
 import { IImage } from './types';
 
-/** The images with all words of a text in their name, title or description. */
+/** The images with a text in their name, title or description; where it is in none, those with all its words. */
 export function matching(images: IImage[], text: string): IImage[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  return images.filter(image => {
-    const all = `${image.reference} ${image.title} ${image.description}`.toLowerCase();
-    return words.every(word => all.includes(word));
-  });
+  const all = images.map(image => `${image.reference} ${image.title} ${image.description}`.toLowerCase());
+  const literal = images.filter((_, n) => all[n].includes(words.join(' ')));
+  return literal.length ? literal : images.filter((_, n) => words.every(word => all[n].includes(word)));
 }
 
 /** Add what registries have to what is known already. */

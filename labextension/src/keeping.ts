@@ -39,31 +39,42 @@ function visible(context: IContext, notebook: INotebook): Promise<void> {
   });
 }
 
+/** Whether a kernel runs for a notebook already, as after a reload of the page. */
+async function hasSession(context: IContext, notebook: INotebook): Promise<boolean> {
+  const { sessions } = context.app.serviceManager;
+  await sessions.refreshRunning();
+  return [...sessions.running()].some(each => each.path === notebook.path);
+}
+
 /**
  * Offer a notebook's container when it is opened where its kernel is not known.
  *
- * JupyterLab would ask for a kernel as soon as the file is read; its preference says then that none is to be started.
+ * JupyterLab would take another kernel of the same language, or ask for one, as soon as the file is read: that waits until
+ * our question is answered, and goes on as usual where the answer is no.
  */
 export function offerNotes(context: IContext): void {
-  const { kernelspecs } = context.app.serviceManager;
-  const foreign = (notebook: INotebook) =>
-    context.settings.offerStored && !isKnown(context, notebook) ? readNote(notebook.model.getMetadata(KEY)) : null;
-  const offer = async (notebook: INotebook) => {
-    const { session, widget } = notebook;
-    await session.ready;
-    await visible(context, notebook);
-    session.kernelPreference = { ...session.kernelPreference, shouldStart: true };
-    const note = foreign(notebook);
-    if (note && !session.session?.kernel && !widget.isDisposed) {
-      await offerStored(context, notebook, note);
+  const { serviceManager } = context.app;
+  const foreign = async (notebook: INotebook) => {
+    const note = context.settings.offerStored ? readNote(notebook.model.getMetadata(KEY)) : null;
+    if (note === null) {
+      return null;
     }
+    await Promise.all([serviceManager.kernelspecs.ready, serviceManager.sessions.ready]);
+    return isKnown(context, notebook) || (await hasSession(context, notebook)) ? null : note;
   };
-  context.notebooks.added.connect(async (_, notebook) => {
-    await Promise.all([notebook.ready, kernelspecs.ready]).catch(() => undefined);
+  context.notebooks.added.connect((_, notebook) => {
     const { session } = notebook;
-    if (session.kernelPreference.shouldStart !== false && foreign(notebook)) {
-      session.kernelPreference = { ...session.kernelPreference, shouldStart: false };
-      await offer(notebook);
-    }
+    const initialize = session.initialize.bind(session);
+    session.initialize = async () => {
+      session.initialize = initialize;
+      const note = await foreign(notebook).catch(() => null);
+      if (note) {
+        await visible(context, notebook);
+        await offerStored(context, note, name => {
+          session.kernelPreference = { ...session.kernelPreference, name, shouldStart: true };
+        });
+      }
+      return initialize();
+    };
   });
 }

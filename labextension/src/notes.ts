@@ -40,7 +40,7 @@ export function sameImage(note: INote, images: IImage[]): string {
     return reference;
   }
   const name = reference.replace(/:[^/:]*$/, '');
-  return /^[\w.:-]+(\/[\w.-]+)+$/.test(name) ? `${name}@${digest}` : reference;
+  return /^[\w.-]+(:\d+)?(\/[\w.-]+)+$/.test(name) ? `${name}@${digest}` : reference;
 }
 
 export interface IWarning {

@@ -6,8 +6,11 @@ import { INotebook } from './notebooks';
 import { INote } from './notes';
 import { IKept, IRequest } from './types';
 
-/** Where a kernel is started: in a new notebook, in a console, or in a notebook that is open. */
-export type Place = { mode: 'notebook' | 'console'; cwd: string } | { mode: 'current'; notebook: INotebook };
+/** Where a kernel is started: in a new notebook, in a console, in a notebook that is open, or in one that is being opened. */
+export type Place =
+  | { mode: 'notebook' | 'console'; cwd: string }
+  | { mode: 'current'; notebook: INotebook }
+  | { mode: 'opening'; begin: (name: string) => void };
 
 export interface IPick {
   place: Place;
@@ -22,6 +25,8 @@ async function startIn(context: IContext, place: Place, name: string): Promise<v
   const { app } = context;
   if (place.mode === 'current') {
     await place.notebook.session.changeKernel({ name });
+  } else if (place.mode === 'opening') {
+    place.begin(name);
   } else if (place.mode === 'console') {
     await app.commands.execute('console:create', { path: `${place.cwd}/console`, kernelPreference: { name } });
   } else if (app.commands.hasCommand('notebook:create-new')) {
@@ -62,11 +67,11 @@ export async function pick(context: IContext, options: IPick): Promise<void> {
   });
 }
 
-/** Offer the container that a notebook ran in where its own kernel is not known. */
-export function offerStored(context: IContext, notebook: INotebook, note: INote): Promise<void> {
+/** Offer the container that a notebook ran in; `begin` gets the name of the kernel if it is to be started. */
+export function offerStored(context: IContext, note: INote, begin: (name: string) => void): Promise<void> {
   const notice = context.trans.__(
     'This notebook ran in the image %1, in a kernel that is not known here. Its resources are fitted to this cluster.',
     note.image.reference
   );
-  return pick(context, { place: { mode: 'current', notebook }, note, notice });
+  return pick(context, { place: { mode: 'opening', begin }, note, notice });
 }

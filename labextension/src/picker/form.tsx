@@ -30,7 +30,7 @@ function Problems(props: { problems: IProblem[]; id: string }): JSX.Element | nu
       {props.problems.map(each => (
         <div key={each.message}>
           {each.message}
-          {each.hint ? <span className="jp-Hpcctr-hint"> {each.hint}</span> : null}
+          {each.hint ? <div className="jp-Hpcctr-hint">{each.hint}</div> : null}
         </div>
       ))}
     </div>

@@ -1,0 +1,137 @@
+import { ReactWidget } from '@jupyterlab/ui-components';
+import { Widget } from '@lumino/widgets';
+import * as React from 'react';
+import { Failure } from '../failure';
+import { Picker } from '../picker/picker';
+import { IPickerProps } from '../picker/state';
+import { image, options, plan, trans } from './samples';
+
+async function until<T>(look: () => T | null | undefined | false): Promise<T> {
+  for (let turn = 0; turn < 400; turn++) {
+    const found = look();
+    if (found) {
+      return found;
+    }
+    await new Promise(resolve => setTimeout(resolve, 10));
+  }
+  throw new Error(`not there:\n${document.body.innerHTML.slice(0, 4000)}`);
+}
+
+const api = {
+  options: jest.fn(async () => options),
+  images: jest.fn(async () => ({
+    images: [image(), image({ reference: 'r.example.org/far:1', title: 'Far', on_cluster: false, badges: [] })],
+    problems: [{ registry: 'down.example.org', message: 'no answer' }]
+  })),
+  plan: jest.fn(async () => plan()),
+  keep: jest.fn(async () => ({ name: 'hpcctr-1', display_name: 'Pi', saved: true, request: {}, created: null }))
+};
+let shown: ReactWidget;
+const props = { initial: {}, notice: '', start: jest.fn(), saved: jest.fn(), close: jest.fn(), trans };
+
+function show(changes: Partial<IPickerProps> = {}): void {
+  const all = { ...props, api: api as unknown as IPickerProps['api'], ...changes };
+  shown = ReactWidget.create(<Picker {...all} />);
+  Widget.attach(shown, document.body);
+}
+
+const one = <T extends Element>(selector: string) => document.querySelector<T>(selector);
+const button = (name: string) =>
+  [...document.querySelectorAll('button')].find(each => each.textContent === name) as HTMLButtonElement;
+const option = (words: string) =>
+  [...document.querySelectorAll<HTMLElement>('[role=option]')].find(each => each.textContent?.includes(words));
+const labelled = (name: string) => {
+  const label = [...document.querySelectorAll('label')].find(each => each.textContent === name);
+  return label && (document.getElementById(label.htmlFor) as HTMLInputElement);
+};
+
+function fill(field: HTMLInputElement, value: string): void {
+  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')?.set?.call(field, value);
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+}
+
+afterEach(() => {
+  shown.dispose();
+  jest.clearAllMocks();
+});
+
+describe('the picker', () => {
+  it('has a label for each field, the images, and what is wrong with a registry', async () => {
+    show();
+    await until(() => option('Pi'));
+    expect(['Partition', 'Nodes', 'Time limit', 'Account'].filter(name => !labelled(name))).toEqual([]);
+    expect(option('Pi')?.textContent).toContain('Open MPI 4.1.4');
+    expect(option('Pi')?.textContent).toContain('already on the cluster');
+    expect(one('.jp-Hpcctr-found')?.textContent).toContain('down.example.org');
+  });
+
+  it('shows what would be submitted, and starts it', async () => {
+    show();
+    (await until(() => option('Pi'))).click();
+    await until(() => one('[aria-labelledby=jp-Hpcctr-preview] code')?.textContent?.includes('sbatch'));
+    expect(one('[aria-labelledby=jp-Hpcctr-preview]')?.textContent).toContain('2.40 EUR');
+    await until(() => one('.jp-Hpcctr-preview[aria-busy=false]'));
+    button('Start').click();
+    await until(() => props.start.mock.calls.length);
+    expect(api.keep.mock.calls[0]).toEqual([{ ...options.defaults, image: image().reference }]);
+  });
+
+  it('says what is wrong beside the field, and does not start it', async () => {
+    show({ initial: { image: image().reference } });
+    fill((await until(() => labelled('Nodes'))) as HTMLInputElement, '9');
+    const alert = await until(() => one('.jp-Hpcctr-field [role=alert]'));
+    expect(alert.textContent).toContain('At most 3.');
+    await until(() => one('.jp-Hpcctr-preview[aria-busy=false]'));
+    button('Start').click();
+    await until(() => document.activeElement === labelled('Nodes'));
+    expect(api.keep).not.toHaveBeenCalled();
+  });
+
+  it('asks for an image first', async () => {
+    show();
+    await until(() => one('.jp-Hpcctr-preview[aria-busy=false]'));
+    expect(one('.jp-Hpcctr-images [role=alert]')).toBeNull();
+    button('Start').click();
+    await until(() => one('.jp-Hpcctr-images [role=alert]')?.textContent?.includes('Choose an image'));
+    expect(api.keep).not.toHaveBeenCalled();
+  });
+
+  it('says why there is no plan, and why the server refuses', async () => {
+    api.plan.mockRejectedValueOnce(new Failure('The scheduler does not answer', 503));
+    api.keep.mockRejectedValueOnce(new Failure('No such partition', 403, '', 'partition'));
+    show({ initial: { image: image().reference } });
+    await until(() => one('.jp-Hpcctr-preview [role=alert]')?.textContent?.includes('does not answer'));
+    button('Start').click();
+    await until(() => one('.jp-Hpcctr-field [role=alert]')?.textContent?.includes('No such partition'));
+    expect(props.start).not.toHaveBeenCalled();
+  });
+
+  it('fits what a notebook brings, and says how', async () => {
+    api.plan.mockResolvedValueOnce(
+      plan({ request: { image: image().reference, nodes: 2, partition: 'slow' }, reasons: ['64 nodes became 2'] })
+    );
+    const reference = image().reference;
+    show({ note: { version: 1, image: { reference, digest: image().digest }, request: { nodes: 64 } } });
+    const nodes = await until(() => labelled('Nodes'));
+    expect(nodes?.value).toBe('2');
+    expect(api.plan.mock.calls[0]).toEqual([{ nodes: 64, image: reference }, true]);
+    expect(option('Pi')?.getAttribute('aria-selected')).toBe('true');
+    expect(one('[aria-labelledby=jp-Hpcctr-preview]')?.textContent).toContain('64 nodes became 2');
+  });
+
+  it('saves an environment under a name', async () => {
+    show({ initial: { image: image().reference } });
+    (await until(() => button('Save as environment'))).click();
+    fill((await until(() => labelled('Name of the environment'))) as HTMLInputElement, 'Mine');
+    button('Save').click();
+    await until(() => props.saved.mock.calls.length);
+    expect((api.keep.mock.calls as unknown[][])[0][1]).toBe('Mine');
+  });
+
+  it('can be tried again when the server did not answer', async () => {
+    api.options.mockRejectedValueOnce(new Failure('Not now', 503));
+    show();
+    (await until(() => button('Try again'))).click();
+    await until(() => option('Pi'));
+  });
+});
