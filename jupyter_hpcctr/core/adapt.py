@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from .facts import Account, Partition, Policy, Site
-from .limits import features, gpus, partition_of
+from .limits import gpus, missing_feature, partition_of
 from .request import KernelRequest, Resources
 
 
@@ -69,11 +69,10 @@ def _chargeable(
 
 
 def _featured(resources: Resources, site: Site, partition: Partition, reasons: list[str]) -> Resources:
-    if resources.constraint and (partition.features or site.scheduler == "local"):
-        missing = [name for name in features(resources.constraint) if name not in partition.features]
-        if missing:
-            resources = _without(resources, "constraint", reasons, "no node here has it")
-    return resources
+    asked, is_known = resources.constraint, bool(partition.features) or site.scheduler == "local"
+    if asked is None or not is_known or missing_feature(asked, partition) is None:
+        return resources
+    return _without(resources, "constraint", reasons, "no node here has it")
 
 
 def _sized(resources: Resources, partition: Partition, reasons: list[str]) -> Resources:

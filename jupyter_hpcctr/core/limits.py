@@ -45,13 +45,28 @@ def partition_of(resources: Resources, site: Site) -> Partition | None:
 
 def gpus(partition: Partition) -> dict[str, int]:
     """Return how many GPUs a node has at most, by type; "" is a type without a name."""
+    return gpus_of(partition.gres)
+
+
+def gpus_of(gres: Iterable[str]) -> dict[str, int]:
+    """Return the GPUs among generic resources (``gpu:4``, ``gpu:a100:4(S:0-1)``), the greatest count of each type."""
     found: dict[str, int] = {}
-    for one in partition.gres:
-        name, *rest = one.split(":")
-        if name == "gpu" and rest and rest[-1].isdecimal():
-            kind = rest[0] if len(rest) > 1 else ""
-            found[kind] = max(found.get(kind, 0), int(rest[-1]))
+    for one in gres:
+        name, _, rest = one.partition("(")[0].partition(":")
+        kind, _, count = rest.rpartition(":")
+        if name == "gpu" and count.isdecimal() and int(count):
+            found[kind] = max(found.get(kind, 0), int(count))
     return found
+
+
+def missing_feature(constraint: str, partition: Partition) -> str | None:
+    """Return a feature that no node has although the constraint needs it, None where there may be such nodes.
+
+    Of alternatives one is enough; which belong together is left to the scheduler.
+    """
+    asked = features(constraint)
+    missing = [name for name in asked if name not in partition.features]
+    return missing[0] if missing and ("|" not in constraint or len(missing) == len(asked)) else None
 
 
 def features(constraint: str) -> tuple[str, ...]:
@@ -78,7 +93,7 @@ def _nodes(resources: Resources, partition: Partition) -> Iterator[Problem]:
 def _ranks(resources: Resources, partition: Partition) -> Iterator[Problem]:
     cpus, each = partition.cpus_per_node or 1, resources.cpus_per_task or 1
     nodes, per_node, total = resources.nodes, resources.ntasks_per_node or 1, resources.ntasks
-    has = f"has {cpus} CPUs on each node"
+    has = f"has {_count(cpus, 'CPU')} on each node"
     if each > cpus:
         yield _too_much("cpus_per_task", f"{each} CPUs for each rank", f"{cpus}", has, partition)
     elif per_node * each > cpus:
@@ -122,11 +137,9 @@ def _gpus(resources: Resources, partition: Partition) -> Iterator[Problem]:
 def _features(resources: Resources, partition: Partition) -> Iterator[Problem]:
     if not resources.constraint or not partition.features:
         return
-    asked = features(resources.constraint)
-    missing = [name for name in asked if name not in partition.features]
-    # Of alternatives one is enough; which belong together is left to the scheduler.
-    if missing and ("|" not in resources.constraint or len(missing) == len(asked)):
-        message = f"no node of the partition {partition.name} has the feature {missing[0]}"
+    missing = missing_feature(resources.constraint, partition)
+    if missing is not None:
+        message = f"no node of the partition {partition.name} has the feature {missing}"
         yield Problem("constraint", message, _one_of(partition.features))
 
 

@@ -67,7 +67,7 @@ def _at(host: str, text: str, policy: Policy) -> list[str]:
     found = [
         f"{host}/{name}:{each}"
         for name in names[:REPOSITORIES]
-        for each in [one for one in registry.tags(name) if tag in one][:TAGS]
+        for each in [one for one in registry.tags(name) if tag.lower() in one.lower()][:TAGS]
     ]
     return [one for one in found if _is_reference(one) and _is_allowed(one, policy)]
 
@@ -124,7 +124,8 @@ class _Registry:
         answer, link = _load(self._base + path, token)
         found = _NEXT.search(link)
         following = urllib.parse.urlsplit(urllib.parse.urljoin(path, found[1])) if found else None
-        return answer, "" if following is None else f"{following.path}?{following.query}"
+        # Wherever it points to, the next page is asked of this registry.
+        return answer, "" if following is None else f"/{following.path.lstrip('/')}?{following.query}"
 
 
 def _load(url: str, token: str) -> tuple[Mapping[str, object], str]:

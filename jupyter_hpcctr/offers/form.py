@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..core import limits
 from ..core.facts import Partition, Policy, Site
 from .words import duration, memory
 
@@ -60,12 +61,9 @@ def defaults(site: Site, policy: Policy) -> dict[str, Any]:
 
 def gpus(partition: Partition) -> list[tuple[str, int, int | None]]:
     """Return a partition's GPUs: type ("" where none is said), how many a node has, how many are idle in all."""
-    idle = None if partition.gres_idle is None else dict(map(_gpu, partition.gres_idle))
-    found = []
-    for kind, count in map(_gpu, partition.gres):
-        if count:
-            found.append((kind, count, None if idle is None else idle.get(kind, 0)))
-    return found
+    idle = None if partition.gres_idle is None else limits.gpus_of(partition.gres_idle)
+    has = limits.gpus(partition).items()
+    return [(kind, count, None if idle is None else idle.get(kind, 0)) for kind, count in has]
 
 
 def infiniband(site: Site, policy: Policy) -> list[str]:
@@ -77,13 +75,6 @@ def infiniband(site: Site, policy: Policy) -> list[str]:
 def services(site: Site) -> list[str]:
     """Return the qualities of service that any of the user's accounts has."""
     return sorted({name for account in site.accounts for name in account.qos})
-
-
-def _gpu(gres: str) -> tuple[str, int]:
-    # gpu:4, gpu:a100:4, each perhaps with "(S:0-1)" behind it; any other resource counts nothing
-    name, _, rest = gres.partition("(")[0].partition(":")
-    kind, _, count = rest.rpartition(":")
-    return (kind, int(count)) if name == "gpu" and count.isdecimal() else ("", 0)
 
 
 def _open(site: Site) -> list[Partition]:
@@ -127,8 +118,12 @@ def _partition(site: Site, policy: Policy) -> Field | None:
     if not _has_partitions(site):
         return None
     idle = [(p.name, f"{p.nodes_idle} of {p.nodes_total} nodes idle") for p in _open(site)]
-    text = idle[0][1] if len(idle) == 1 else "; ".join(f"{name}: {words}" for name, words in idle)
-    return _choice("Partition", [name for name, _ in idle], text)
+    return _choice("Partition", [name for name, _ in idle], _by_partition(idle))
+
+
+def _by_partition(said: list[tuple[str, str]]) -> str:
+    said = [(name, text) for name, text in said if text]
+    return said[0][1] if len(said) == 1 else "; ".join(f"{name}: {text}" for name, text in said)
 
 
 def _nodes(site: Site, policy: Policy) -> Field:
@@ -159,12 +154,15 @@ def _mem(site: Site, policy: Policy) -> Field:
 
 
 def _gpus(site: Site, policy: Policy) -> Field | None:
-    found = [each for p in _open(site) for each in gpus(p)]
+    found = [(p.name, gpus(p)) for p in _open(site) if gpus(p)]
     if not found:
         return None
-    counted = [(kind, idle) for kind, _, idle in found if idle is not None]
-    text = ", ".join(f"{idle} {kind or 'GPU'} idle" for kind, idle in counted)
-    return _number("GPUs per node", 0, max(count for _, count, _ in found), text)
+    idle = [
+        (name, ", ".join(f"{idle} {kind or 'GPU'} idle" for kind, _, idle in has if idle is not None))
+        for name, has in found
+    ]
+    most = max(count for _, has in found for _, count, _ in has)
+    return _number("GPUs per node", 0, most, _by_partition(idle))
 
 
 def _gpu_type(site: Site, policy: Policy) -> Field | None:

@@ -15,7 +15,8 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from schemathesis.specs.openapi.checks import missing_required_header
 
 from jupyter_hpcctr.core import request
-from jupyter_hpcctr.server import document, handlers, words
+from jupyter_hpcctr.offers import words
+from jupyter_hpcctr.server import document, handlers
 from jupyter_hpcctr.server.handlers import ROUTES, Nothing
 
 PATH = Path(document.__file__).with_name("openapi.yaml")

@@ -34,6 +34,11 @@ def test_what_fits_is_not_touched():
     assert adapted(asked) == (asked, [])
 
 
+def test_one_of_the_alternatives_is_enough():
+    assert adapted({"constraint": "ib_ndr|ib_hdr"}) == ({"constraint": "ib_ndr|ib_hdr"}, [])
+    assert adapted({"constraint": "ib_ndr|ib_edr"})[0] == {}
+
+
 @pytest.mark.parametrize(
     ("asked", "left", "reason"),
     [

@@ -59,6 +59,7 @@ def test_names_and_tags_are_found_in_order(host):
     names = [f"{host}/group/python:{tag}" for tag in ("latest", "3.12", "3.9")] + [f"{host}/group/python-gpu:12"]
     assert search("python", policy) == tuple(names)
     assert search(" Python:3.1", policy) == (f"{host}/group/python:3.12",)
+    assert search("python:LATEST", policy) == (f"{host}/group/python:latest",)
     assert search(f"{host}/other", policy) == (f"{host}/other:python",)
     assert search("nothing", policy) == search("no/tags", policy) == ()
 
@@ -79,3 +80,16 @@ def test_a_registry_that_does_not_answer_is_named(host):
 
 def test_without_registries_nobody_is_asked():
     assert search("python", Policy()) == ()
+
+
+@pytest.mark.parametrize("link", ["http:@127.0.0.1:1/v2/_catalog", "//127.0.0.1:1/v2/_catalog", "http://127.0.0.1:1/"])
+def test_nobody_else_is_asked_for_the_next_page(monkeypatch, link):
+    asked = []
+
+    def load(url, token):
+        asked.append(urllib.parse.urlsplit(url).netloc)
+        return {"repositories": []}, f'<{link}>; rel="next"' if len(asked) == 1 else ""
+
+    monkeypatch.setattr("jupyter_hpcctr.images.search._load", load)
+    assert search("x", Policy(registries=("registry.example.org",))) == ()
+    assert asked == ["registry.example.org"] * 2

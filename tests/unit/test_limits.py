@@ -66,6 +66,7 @@ def test_what_can_be_had_is_no_problem(asked):
         ({"partition": "gpu", "account": "art"}, ["account"], "choose one of: physics"),
         ({"qos": "none"}, ["qos"], "choose one of: normal, high"),
         ({"partition": "gpu", "qos": "high"}, ["qos"], "choose one of: normal"),
+        ({"partition": "gpu", "constraint": "[ib_ndr|ib_edr]"}, ["constraint"], "choose one of: ib_hdr, a100"),
         ({"nodes": 99, "mem_mb": 10**6}, ["nodes", "mem"], "ask for at most 10"),
     ],
 )
@@ -83,7 +84,13 @@ def test_nothing_is_said_of_what_is_not_known():
 
 def test_gpus_by_type():
     assert gpus(GPU) == {"a100": 4, "h100": 2}
-    assert gpus(Partition("x", gres=("gpu:2", "gpu:3"))) == {"": 3}
+    assert gpus(Partition("x", gres=("gpu:2(S:0-1)", "gpu:3", "gpu:k80:0"))) == {"": 3}
+
+
+def test_one_is_one():
+    small = Partition("small", is_default=True, nodes_total=2, cpus_per_node=1, mem_mb_per_node=1000)
+    (found,) = problems(Resources(cpus_per_task=2), Site("slurm", partitions=(small,)))
+    assert found.message == "2 CPUs for each rank: the partition small has 1 CPU on each node"
 
 
 def test_features_of_a_constraint():

@@ -55,6 +55,15 @@ def test_each_field_has_its_title_and_the_limits_of_the_site():
     assert "500G" in made["mem"]["description"]
 
 
+def test_nodes_that_are_not_alike_have_each_type_of_gpu_once():
+    mixed = Partition(
+        "mixed", True, True, 4, 4, 8, 1000, ("gpu:a100:4", "gpu:a100:8", "gpu:l4:1"), gres_idle=("gpu:a100:9",)
+    )
+    assert form.gpus(mixed) == [("a100", 8, 9), ("l4", 1, 0)]
+    text = fields(Site("slurm", partitions=(mixed, GPU)))["gpus_per_node"]["description"]
+    assert text == "mixed: 9 a100 idle, 0 l4 idle; gpu: 5 a100 idle"
+
+
 def test_what_a_site_has_not_is_not_asked_for():
     assert not {"gpus_per_node", "gpu_type", "constraint"} & set(fields(PLAIN))
     assert not {"partition", "account", "qos", "gpus_per_node"} & set(fields(LOCAL))
