@@ -41,6 +41,7 @@ class Launch(Following):
         super().__init__(hub.observers, self._directory, self._key, self.id, request)
         self._stopped = False
         self._changing = asyncio.Lock()
+        self._told_to_end: set[asyncio.Task[None]] = set()
         self._log = JobLog()
         hub.launches.add(self)
 
@@ -251,9 +252,14 @@ class Launch(Following):
         self._progress.tell(state="gone", end_time=None)
 
     async def _end_tasks(self) -> None:
-        for task in tuple(self._tasks):
+        # Each is told once, whoever else ends them: one that still has to cancel what it has submitted must get to it.
+        tasks = tuple(self._tasks)
+        for task in self._tasks - self._told_to_end:
+            self._told_to_end.add(task)
+            task.add_done_callback(self._told_to_end.discard)
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _drop(self) -> None:
         allocation, self.allocation = self.allocation, None

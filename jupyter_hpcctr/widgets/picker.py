@@ -89,9 +89,11 @@ class ImagePicker(ipywidgets.VBox):  # type: ignore[misc]
             self.message.value = words.alert(words.problem(error))
             raise
         self.message.value = ""
-        for status in self.jobs.children:
-            status.close()
-        self.jobs.children = [JobStatus(self.kernel, home=self._home)]
+        before = self.jobs.children
+        self.jobs.children = [JobStatus(self.kernel, home=self._home), *(each for each in before if not each.is_over)]
+        for status in before:
+            if status.is_over:
+                status.close()
         return self.kernel
 
     # -- what clicks do

@@ -45,7 +45,7 @@ class JobStatus(ipywidgets.VBox):  # type: ignore[misc]
         self._follows_last = job is None
         self.view: LaunchView | None = None
         self._offset, self._text = 0, ""
-        self._shows_log = False
+        self._shows_log, self._reading = False, 0  # the number of the reader whose answers count
         self._tick: Callable[[], None] = lambda: None
         self._forget: Callable[[], None] = lambda: None
         self.state = ipywidgets.HTML()
@@ -65,9 +65,14 @@ class JobStatus(ipywidgets.VBox):  # type: ignore[misc]
 
     def close(self) -> None:
         """Take the widget away; the job stays."""
-        self._forget()
-        self._tick()
+        self._rest()
+        self._reading += 1
         super().close()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no job, or none any more."""
+        return self.view is None or self.view.state in ("ended", "gone")
 
     def cancel(self) -> None:
         """End the job, in whatever state it is; the kernel's notebook says so."""
@@ -81,9 +86,10 @@ class JobStatus(ipywidgets.VBox):  # type: ignore[misc]
     def show_log(self, shown: bool = True) -> None:
         """Show the job's log from now on, or no more."""
         self._shows_log = shown
+        self._reading += 1
         self.log_button.description = "Hide log" if shown else "Show log"
         if shown:
-            self._read_log()
+            self._read_log(self._reading)
         else:
             self.log_text.value = ""
 
@@ -91,7 +97,7 @@ class JobStatus(ipywidgets.VBox):  # type: ignore[misc]
 
     def _ask(self) -> None:
         view = self.view
-        if view is None or view.state in ("ended", "gone"):
+        if view is None or self.is_over:
             return
         what = f"job {view.job}" if view.job else "this launch"
         question = f"Cancel {what}? What its kernel holds in memory is lost."
@@ -106,17 +112,25 @@ class JobStatus(ipywidgets.VBox):  # type: ignore[misc]
                 return
             self._launch, self._offset, self._text = view.launch, 0, ""
             self.confirmation.dismiss()
+            self.show_log(self._shows_log)
         elif view.launch != self._launch or (known is not None and view.seq < known.seq):
             return
         self.view = view
         self._show()
+        if view.state == "gone" and not self._follows_last:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Follow nothing any more."""
+        self._forget()
+        self._forget = lambda: None
+        self._tick()
 
     def _show(self) -> None:
         view = self.view
-        over = view is None or view.state in ("ended", "gone")
-        self.cancel_button.disabled = over
+        self.cancel_button.disabled = self.is_over
         self.log_button.disabled = view is None
-        if over:
+        if self.is_over:
             self.confirmation.dismiss()
         self.state.value = words.status(NONE) if view is None else words.job(view)
 
@@ -132,21 +146,26 @@ class JobStatus(ipywidgets.VBox):  # type: ignore[misc]
     def _found(self) -> Launch | None:
         return self._home.hub.launch(self._launch)
 
-    def _read_log(self) -> None:
+    def _read_log(self, reading: int) -> None:
+        if reading != self._reading:
+            return  # it was hidden meanwhile, or is read by another
         launch = self._found()
         if launch is None:
             self._show_text()
-        elif self._shows_log:
-            self._home.ask(launch.log(self._offset, LOG_MOST), self._have_read, self._failed)
+            return
+        work = launch.log(self._offset, LOG_MOST)
+        self._home.ask(work, lambda answer: self._have_read(reading, *answer), self._failed)
 
-    def _have_read(self, answer: tuple[str, int]) -> None:
-        text, offset = answer
-        if offset != self._offset:
-            self._text, self._offset = (self._text + text)[-LOG_MOST:], offset
-        if self._shows_log:
-            self._show_text()
-            if self.view is not None and self.view.state not in ("ended", "gone"):
-                self._home.later(LOG_S, self._read_log)
+    def _have_read(self, reading: int, text: str, offset: int) -> None:
+        if reading != self._reading:
+            return
+        more = offset != self._offset
+        self._text, self._offset = (self._text + text)[-LOG_MOST:], offset
+        self._show_text()
+        if not self.is_over:
+            self._home.later(LOG_S, lambda: self._read_log(reading))
+        elif more:  # what was written last
+            self._read_log(reading)
 
     def _show_text(self) -> None:
         name = f"Log of job {self.view.job}" if self.view is not None and self.view.job else "Log of the job"

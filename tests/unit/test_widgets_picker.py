@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from dataclasses import replace
 
 import ipywidgets
 import pytest
@@ -35,7 +36,9 @@ class FakeKernel:
         if FakeKernel.refuses:
             raise PolicyError("not <here>", hint="ask")
         self.request, self.cwd = request, cwd
-        self.status = home.hub.begin("l1", state="pending", kernel_id="k", job="12") and home.hub.known["l1"]
+        name = f"l{len(FakeKernel.made) + 1}"
+        home.hub.begin(name, state="pending", kernel_id=f"k{name}", job=f"1{len(FakeKernel.made) + 2}")
+        self.status = home.hub.known[name]
         FakeKernel.made = (*FakeKernel.made, self)
 
 
@@ -244,6 +247,18 @@ def test_the_users_own_call_needs_no_confirmation(site, kernels):
     made.request = {"image": "x/y:2", "nodes": 2}
     assert made.request.image.text == "x/y:2"
     assert made.preview().command.startswith("sbatch --nodes=2")
+
+
+def test_every_job_that_goes_on_keeps_its_button(site, kernels):
+    made = ImagePicker({"image": STORED.reference}, hub=site)
+    made.start()
+    made.start()
+    assert [status.view.job for status in made.jobs.children] == ["13", "12"]
+    site.tell(replace(site.known["l1"], state="ended"))
+    made._home.drain()
+    made.start()
+    assert [status.view.job for status in made.jobs.children] == ["14", "13"]
+    assert len(site.listeners) == 2, "nobody listens for what is not shown"
 
 
 def test_every_control_has_a_label(site, kernels):

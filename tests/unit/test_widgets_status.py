@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import datetime
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -104,6 +105,66 @@ def test_the_log_is_shown_on_demand(site):
     assert status.log_button.description == "Hide log"
     status.log_button.click()
     assert status.log_text.value == ""
+    status.close()
+
+
+def settle(home, wanted):
+    until = time.monotonic() + 20
+    while not wanted():
+        assert time.monotonic() < until
+        home.drain()
+        time.sleep(0.005)
+
+
+def test_a_log_that_is_shown_twice_is_read_once(site):
+    launch = site.begin("l1", state="running", job="12", log="one\n")
+    status = JobStatus("l1", home=Home(site))
+    asked = []
+    status._home.ask = lambda work, then, failed: (work.close(), asked.append(then))
+    for shown in (True, False, True):
+        status.show_log(shown)
+    launch.text += "two\n"
+    first, second = asked
+    second((launch.text, len(launch.text)))
+    first(("one\n", 4))
+    assert status._text == "one\ntwo\n"
+    status.close()
+    second(("more", 99))
+    assert status._text == "one\ntwo\n"
+
+
+def test_a_log_is_read_to_its_end(site):
+    launch = site.begin("l1", state="ended", job="12", log="first\n")
+    status = JobStatus("l1", home=Home(site))
+    read = launch.log
+
+    async def in_pieces(offset, limit):
+        text, _ = await read(offset, 4)
+        return text, offset + len(text)
+
+    launch.log = in_pieces
+    status.show_log()
+    settle(status._home, lambda: status._text == "first\n")
+    status.close()
+
+
+def test_another_job_has_another_log(site):
+    site.begin("l1", state="ended", job="1", log="old")
+    status = JobStatus(home=Home(site))
+    status.show_log()
+    settle(status._home, lambda: status._text == "old")
+    site.begin("l2", state="ended", job="2", log="new")
+    settle(status._home, lambda: status._text == "new")
+    status.close()
+
+
+def test_a_job_whose_kernel_is_shut_down_is_followed_no_more(site):
+    site.begin("l1", state="running", job="12")
+    status = JobStatus("l1", home=Home(site))
+    site.tell(replace(site.known["l1"], state="gone"))
+    status._home.drain()
+    assert "Shut down" in status.state.value
+    assert site.listeners == []
     status.close()
 
 
