@@ -10,6 +10,7 @@ export default tseslint.config(
       complexity: ['error', 12],
       curly: 'error',
       eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'max-len': ['error', { code: 120, ignoreTemplateLiterals: true }],
       'max-lines': ['error', 300],
       'max-lines-per-function': ['error', { max: 50, IIFEs: true }],
       'no-console': 'error',

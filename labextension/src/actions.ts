@@ -76,7 +76,7 @@ export async function continueAnew(context: IContext, job: IJob): Promise<void> 
   const question = {
     title: trans.__('Continue in a new job?'),
     body: trans.__(
-      'A job with the same image and resources is submitted for this notebook. Its present kernel ends, and all variables are lost.'
+      'A job with the same image and resources is submitted. The notebook’s present kernel ends, with all variables.'
     ),
     yes: trans.__('Continue in a new job'),
     no: trans.__('Back')

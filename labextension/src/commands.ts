@@ -27,7 +27,8 @@ function described(properties: { [name: string]: { type: string; description: st
 function addForm(context: IContext): void {
   const { trans, app } = context;
   app.commands.addCommand(NEW, {
-    label: args => (args.isPalette ? trans.__('New Kernel in a Container on the Cluster…') : trans.__('Container on cluster…')),
+    label: args =>
+      args.isPalette ? trans.__('New Kernel in a Container on the Cluster…') : trans.__('Container on cluster…'),
     caption: trans.__('Choose an image and resources for a kernel on the cluster'),
     icon: containerIcon,
     describedBy: described({

@@ -156,7 +156,7 @@ export function tidy(data: IRequest): IRequest {
   ) as IRequest;
 }
 
-/** What may come from a notebook or from a command's arguments: image and resources, and nothing that runs or mounts. */
+/** What may come from a notebook or a command's arguments: image and resources, and nothing that runs or mounts. */
 export function harmless(raw: unknown): IRequest {
   const known = ['image', 'scheduler', 'nodes', 'ntasks', 'ntasks_per_node', 'cpus_per_task', 'mem', 'gpus_per_node'];
   known.push('gpu_type', 'time', 'partition', 'account', 'qos', 'constraint');

@@ -21,7 +21,6 @@ export class Jobs implements IDisposable {
     this.events.stream.connect(this.onEvent, this);
     document.addEventListener('visibilitychange', this.onVisible);
     this.poll = new Poll({
-      auto: false,
       factory: () => this.load(),
       frequency: { interval: POLL_MS, backoff: true, max: POLL_MAX_MS },
       name: 'jupyter-hpcctr:jobs',
@@ -67,10 +66,13 @@ export class Jobs implements IDisposable {
     return ofKernel(this.list, kernelId);
   }
 
-  /** Read the list; also a promise of the first reading. */
-  async refresh(): Promise<void> {
-    await this.poll.refresh();
-    await this.poll.tick.catch(() => undefined);
+  /** Read the list now; why it cannot be read is in `problem`. */
+  refresh(): Promise<void> {
+    // Not by the poll, which would wait while nothing can change.
+    this.loading ??= this.load()
+      .catch(() => undefined)
+      .finally(() => (this.loading = null));
+    return this.loading;
   }
 
   dispose(): void {
@@ -104,9 +106,6 @@ export class Jobs implements IDisposable {
       this.list = withEvent(this.list, event.job as unknown as IJob);
       if (this.list !== known) {
         this._changed.emit();
-        if (this.active && this.poll.state.phase === 'standby') {
-          void this.poll.schedule();
-        }
       }
     } else if (event.schema_id === `${SCHEMAS}pull/v1`) {
       this._pulled.emit(event as unknown as IPull);
@@ -121,6 +120,7 @@ export class Jobs implements IDisposable {
   };
 
   private list: IJobList = EMPTY;
+  private loading: Promise<void> | null = null;
   private poll: Poll;
   private _changed = new Signal<this, void>(this);
   private _pulled = new Signal<this, IPull>(this);

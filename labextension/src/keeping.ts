@@ -49,8 +49,8 @@ async function hasSession(context: IContext, notebook: INotebook): Promise<boole
 /**
  * Offer a notebook's container when it is opened where its kernel is not known.
  *
- * JupyterLab would take another kernel of the same language, or ask for one, as soon as the file is read: that waits until
- * our question is answered, and goes on as usual where the answer is no.
+ * JupyterLab would take another kernel of the same language, or ask for one, as soon as the file is read: that waits
+ * until our question is answered, and goes on as usual where the answer is no.
  */
 export function offerNotes(context: IContext): void {
   const { serviceManager } = context.app;

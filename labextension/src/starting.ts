@@ -6,7 +6,7 @@ import { INotebook } from './notebooks';
 import { INote } from './notes';
 import { IKept, IRequest } from './types';
 
-/** Where a kernel is started: in a new notebook, in a console, in a notebook that is open, or in one that is being opened. */
+/** Where a kernel is started: in a new notebook or console, in an open notebook, or in one that is being opened. */
 export type Place =
   | { mode: 'notebook' | 'console'; cwd: string }
   | { mode: 'current'; notebook: INotebook }

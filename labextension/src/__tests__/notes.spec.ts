@@ -15,7 +15,8 @@ describe('what a notebook keeps', () => {
 
   it('is read with care', () => {
     expect([null, 3, {}, { version: 2 }, { version: 1, image: 'x' }].map(readNote)).toEqual(Array(5).fill(null));
-    const read = readNote({ version: 1, image: { reference: 'a/b:1' }, request: { argv: ['sh'], nodes: 3, image: 'x' } });
+    const request = { argv: ['sh'], nodes: 3, image: 'x' };
+    const read = readNote({ version: 1, image: { reference: 'a/b:1' }, request });
     expect(read?.request).toEqual({ nodes: 3, image: 'a/b:1' });
   });
 
@@ -32,7 +33,8 @@ describe('what a notebook keeps', () => {
 describe('warnings before the time limit', () => {
   const now = Date.parse('2026-03-02T10:00:00Z');
   const ends = (minutes: number) => new Date(now + minutes * 60000).toISOString();
-  const running = (minutes: number, limit = 60) => job({ state: 'running', ends: ends(minutes), time_limit_minutes: limit });
+  const running = (minutes: number, limit = 60) =>
+    job({ state: 'running', ends: ends(minutes), time_limit_minutes: limit });
 
   it('come once each', () => {
     const limits = new Limits();

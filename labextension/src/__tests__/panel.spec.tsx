@@ -10,7 +10,8 @@ const execute = jest.fn();
 const remove = jest.fn(async () => undefined);
 const owner = {};
 const changed = new Signal<object, void>(owner);
-const jobs = { all: [] as IJob[], changed, loaded: true, problem: '', now: () => 0, refresh: jest.fn(async () => undefined) };
+const refresh = jest.fn(async () => undefined);
+const jobs = { all: [] as IJob[], changed, loaded: true, problem: '', now: () => 0, refresh };
 const context = { jobs, trans, app: { commands: { execute } }, api: { remove } } as unknown as IContext;
 let shown: ReactWidget;
 

@@ -84,7 +84,16 @@ export const options: IOptions = {
       qos: ['long', 'short'],
       infiniband: ['ib_hdr']
     },
-    { name: 'local', is_default: false, version: '', problem: null, partitions: [], accounts: [], qos: [], infiniband: [] }
+    {
+      name: 'local',
+      is_default: false,
+      version: '',
+      problem: null,
+      partitions: [],
+      accounts: [],
+      qos: [],
+      infiniband: []
+    }
   ],
   engines: ['charliecloud'],
   default_engine: 'charliecloud',

@@ -73,7 +73,7 @@ export interface IImageListProps {
   trans: TranslationBundle;
 }
 
-/** The images for a text: matching ones, the chosen one if there is no text, and the text itself if it may be a name. */
+/** The images for a text: matching ones, the chosen one if there is no text, the text itself if it may be a name. */
 function shownFor(props: IImageListProps): IImage[] {
   const { found, text, chosen } = props;
   const shown = matching(found.images, text);

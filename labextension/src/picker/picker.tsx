@@ -135,7 +135,11 @@ function Form(props: IPickerProps & { loaded: ILoaded }): JSX.Element {
     <div className="jp-Hpcctr-picker">
       {props.notice ? <p className="jp-Hpcctr-notice">{props.notice}</p> : null}
       <Choices {...{ found, text, setText, data, choose, schema, options, problems, setData, trans }} />
-      <Preview {...planned} failure={[planned.failure, elsewhere].filter(Boolean).join(' ')} adapted={loaded.adapted} trans={trans} />
+      <Preview
+        {...planned}
+        {...{ trans, adapted: loaded.adapted }}
+        failure={[planned.failure, elsewhere].filter(Boolean).join(' ')}
+      />
       <Actions
         request={tidy(data)}
         title={titleOf(loaded, data)}
