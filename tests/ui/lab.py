@@ -17,6 +17,8 @@ FLAGS += ["--disable-component-update", "--disable-sync"]
 PATIENCE_MS = 60_000
 SIZE = {"width": 1280, "height": 800}
 PICKER, JOBS = "New kernel in a container", "Cluster jobs"
+WIDGETS = "@jupyter-widgets/jupyterlab-manager"
+"""Complains of every notebook that has no kernel (ipywidgets 8.1)."""
 LIMIT_MINUTES = 6
 """A job with this time limit is warned about when it has run for six seconds."""
 SETTINGS = {
@@ -81,7 +83,7 @@ class Desk:
         self.page, self.lab = page, lab
         self.errors, self.foreign, self.expected = [], [], []
         page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
+        page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error.stack}"))
         page.on("console", self._said)
         page.on("request", self._asked)
 

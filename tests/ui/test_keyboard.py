@@ -7,6 +7,7 @@ import pytest
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
+ENVIRONMENT = "Flow solver"
 PALETTE = "apputils:activate-command-palette"
 
 
@@ -55,6 +56,7 @@ def test_keys_alone_start_a_kernel(desk, lab):
     options.nth(1).wait_for(state="detached")
     press(desk, "ArrowDown")
     form.get_by_role("option", name=re.compile("Python with Open MPI"), selected=True).wait_for()
+    save_by_keys(desk, form)
     tab_to(desk, form.get_by_role("button", name="Start", exact=True))
     press(desk, "Enter")
     form.wait_for(state="detached")
@@ -68,6 +70,22 @@ def test_keys_alone_start_a_kernel(desk, lab):
     press(desk, "Enter")
     desk.page.get_by_role("log", name=re.compile("Log of job")).wait_for()
     accessible_in_both_themes(desk)
+    starts_from_its_card(desk)
+
+
+def save_by_keys(desk, form):
+    tab_to(desk, form.get_by_role("button", name="Save as environment"))
+    press(desk, "Enter", "Control+A")
+    desk.page.keyboard.type(ENVIRONMENT)
+    press(desk, "Enter")
+    form.get_by_role("status", name="Done").get_by_text(f"“{ENVIRONMENT}” is saved").wait_for()
+
+
+def starts_from_its_card(desk):
+    desk.leave()
+    desk.command("launcher:create")
+    desk.page.locator(".jp-LauncherCard[data-category='HPC']:visible", has_text=ENVIRONMENT).click()
+    desk.row("Running").nth(1).wait_for()
 
 
 def accessible_in_both_themes(desk):

@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from .lab import picture
+from .lab import WIDGETS, picture
 
 WORDS = "the program says why it ends"
 FAILING = {"engine": "bare", "scheduler": "slurm", "argv": ["sh", "-c", f"echo {WORDS}; exit 3", "{connection_file}"]}
+COMMANDS = ("sinfo", "squeue", "sbatch", "scontrol", "sacctmgr")
 REFUSED = {"engine": "bare", "scheduler": "slurm", "constraint": "nonesuch"}
 
 
@@ -38,24 +39,31 @@ def test_a_start_that_fails_says_why_and_shows_its_log(desks, saved, lab):
     card(desk, "Ends at once").click()
     desk.panel()
     row = desk.row("Ended")
-    row.wait_for()
     row.get_by_role("button", name="Log").click()
-    (number,) = [each["job"] for each in lab.jobs() if each["state"] == "ended"]
+    (number,) = [each["job"] for each in lab.jobs()]
     desk.page.get_by_role("log", name=f"Log of job {number}").get_by_text(WORDS).first.wait_for()
     picture(desk, "lab-log")
     row.get_by_role("button", name="Remove").click()
     row.wait_for(state="detached")
+    desk.command("launcher:create")
+    card(desk, "Asks for what is not there").click()
+    desk.expected += [r"status of 500 .*/api/sessions", WIDGETS]
+    refused = desk.page.get_by_role("dialog").filter(has_text="Error Starting Kernel")
+    refused.get_by_text("Slurm refused the job: Invalid feature specification").wait_for()
+    refused.get_by_role("button", name="Ok", exact=True).click()
 
 
-def test_daemons_that_are_down_are_named(desks, broken, second_registry, saved):
+def test_daemons_that_are_down_are_named(desks, broken, second_registry):
     registry, process = second_registry
     desk = desks().open()
-    process.terminate()
-    process.wait(timeout=30)
     desk.command("hpcctr:new")
     form = desk.picker()
-    form.get_by_label("Search images").fill("mpi")
-    form.get_by_text(re.compile(re.escape(registry.host))).first.wait_for()
-    with broken("sinfo", "squeue", "sbatch", "scontrol", words="Unable to contact slurm controller (connect failure)"):
+    process.terminate()
+    process.wait(timeout=30)
+    form.get_by_label("Search images").fill("nobody-has-this")
+    form.get_by_role("status", name="Found").get_by_text(registry.host).wait_for()
+    with broken(*COMMANDS, words="Unable to contact slurm controller (connect failure)"):
         desk.set(form, "Nodes", "2")
         form.get_by_role("alert").filter(has_text=re.compile("controller|scheduler", re.IGNORECASE)).first.wait_for()
+    desk.set(form, "Nodes", "1")
+    form.get_by_role("status", name="What would be submitted").get_by_text("sbatch").wait_for()
