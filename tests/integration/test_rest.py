@@ -10,6 +10,13 @@ import pytest
 from support.events import Events
 from support.rest import BARE, CATALOGUE, NO_REGISTRY, keep, start
 from support.server import RefusedError
+from support.small_images import make, plain
+
+from jupyter_hpcctr.core.facts import Policy
+from jupyter_hpcctr.core.request import ImageRef
+from jupyter_hpcctr.images.store import SquashStore
+
+__all__ = ["make"]  # a fixture
 
 FAILING = ["sh", "-c", "echo the reason why; exit 3", "{connection_file}"]
 
@@ -89,6 +96,25 @@ def test_a_fetch_tells_how_it_ends(server, site):
         failed = events.until("pull", lambda said: said["state"] != "running")
     assert (failed["reference"], failed["state"]) == (reference, "failed")
     assert failed["message"]
+
+
+def test_a_fetched_image_is_on_the_cluster(server, site, make):
+    reference = make(plain)
+    with Events(server) as events:
+        assert server.hpcctr("POST", "images", {"reference": reference}) == (202, {"reference": reference})
+        done = events.until("pull", lambda said: said["state"] != "running")
+    assert {name: done[name] for name in ("reference", "state", "message")} == {
+        "reference": reference,
+        "state": "done",
+        "message": "",
+    }
+    first = server.hpcctr("GET", "images")[1]["images"][0]
+    assert (first["reference"], first["on_cluster"], first["sources"]) == (reference, True, ["store"])
+    assert (first["kernels"], first["digest"][:7], first["size_bytes"] > 0) == (["ipykernel 7.4.0"], "sha256:", True)
+    plan = server.hpcctr("POST", "plan", {"request": {"image": reference, "time": "10:00"}})[1]
+    assert (plan["image_on_cluster"], plan["problems"]) == (True, [])
+    SquashStore(Policy(store=site.settings["store"])).remove(ImageRef(reference))
+    assert reference not in json.dumps(server.hpcctr("GET", "images")[1])
 
 
 def test_an_image_that_the_site_does_not_allow_is_not_fetched(server):

@@ -37,7 +37,10 @@ def shared_site(slurm):
     with short_directory() as directory:
         site = Site(directory, base_environment() | slurm.env)
         site.configure(
-            catalogue=CATALOGUE, image_patterns=["registry.example.org/lab/*", "oci:*"], registries=[NO_REGISTRY]
+            catalogue=CATALOGUE,
+            image_patterns=["registry.example.org/lab/*", "127.0.0.1:*/test/*", "oci:*"],
+            registries=[NO_REGISTRY],
+            store=str(directory / "images"),
         )
         (site.config / "jupyter_server_config.py").write_text(textwrap.dedent(AUTHORIZER))
         (site.config / "jupyter_server_config.json").write_text(json.dumps({"HpcctrSite": {"max_nodes": 2}}))
