@@ -22,7 +22,8 @@ class PickerDialog extends Dialog<void> {
     if (event.type === 'focus') {
       if (!this.node.contains(event.target as Node)) {
         event.stopPropagation();
-        this.focusable()[0]?.focus();
+        const all = this.focusable();
+        (all.find(node => node instanceof HTMLInputElement) ?? all[0])?.focus();
       }
     } else if (event.type !== 'keydown') {
       super.handleEvent(event);
