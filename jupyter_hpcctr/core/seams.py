@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
+from ..errors import ImageError
 from .facts import ImageInfo, ImageKind, Site
 from .job import Command, Estimate, JobId, JobStatus, Output
 from .plan import Container, EngineCommand, JobSpec
@@ -156,10 +157,10 @@ class ImageStore(Protocol):
         """
         ...
 
-    def search(self, text: str) -> tuple[str, ...]:
+    def search(self, text: str) -> tuple[tuple[str, ...], tuple[ImageError, ...]]:
         """Return references with a text in them that the site's registries (``policy.registries``) have.
 
-        May take seconds. Raises ``ImageError``, with the registry as its ``field``.
+        May take seconds. Behind them is an error for each registry that did not answer, which is its ``field``.
         """
         ...
 

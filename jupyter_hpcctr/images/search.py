@@ -32,30 +32,24 @@ _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 _NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 
 
-def search(text: str, policy: Policy) -> tuple[str, ...]:
+def search(text: str, policy: Policy) -> tuple[tuple[str, ...], tuple[ImageError, ...]]:
     """Return references that hold a text, registry by registry in the policy's order.
 
-    What is before a colon is looked for in names of repositories, what is behind it in tags.
-
-    Raises
-    ------
-    ImageError
-        A registry did not answer, and no other had anything.
+    What is before a colon is looked for in names of repositories, what is behind it in tags. Behind the references
+    is an error for each registry that did not answer.
     """
     if not policy.registries:
-        return ()
+        return (), ()
     found: list[str] = []
-    failed: ImageError | None = None
+    failed: list[ImageError] = []
     with concurrent.futures.ThreadPoolExecutor(len(policy.registries)) as pool:
         asked = [pool.submit(_at, host, text.strip(), policy) for host in policy.registries]
         for each in asked:
             try:
                 found += each.result()
             except ImageError as error:
-                failed = failed or error
-    if failed is not None and not found:
-        raise failed
-    return tuple(found)
+                failed.append(error)
+    return tuple(found), tuple(failed)
 
 
 def _at(host: str, text: str, policy: Policy) -> list[str]:

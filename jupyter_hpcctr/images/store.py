@@ -80,13 +80,10 @@ class SquashStore:
         report(f"done: {found.digest}, {found.size_bytes / 1e6:.0f} MB")
         return found
 
-    def search(self, text: str) -> tuple[str, ...]:
+    def search(self, text: str) -> tuple[tuple[str, ...], tuple[ImageError, ...]]:
         """Return references at the site's registries that hold a text; asks them all, at once.
 
-        Raises
-        ------
-        ImageError
-            One of them did not answer and none of the others has any; its ``field`` is the registry.
+        Behind them is an error for each registry that did not answer, which is its ``field``.
         """
         return search.search(text, self._policy)
 

@@ -65,14 +65,15 @@ def gallery(
     return [_described(each) for each in chosen], problems
 
 
-def search(store: ImageStore, text: str) -> tuple[str, ...]:
-    """Return what the site's registries have of a text; waits for them, so not for a loop.
+def search(store: ImageStore, text: str) -> tuple[tuple[str, ...], list[dict[str, str]]]:
+    """Return what the site's registries have of a text, and which did not answer; waits for them, so not for a loop.
 
-    Names at a registry are found by the first word; the others choose among them. Raises ``ImageError``.
+    Names at a registry are found by the first word; the others choose among them.
     """
-    words = text.casefold().split()
-    found = store.search(text.split()[0]) if words else ()
-    return tuple(one for one in found if all(word in one.casefold() for word in words[1:]))
+    first, *words = text.split() or [""]
+    found, failed = store.search(first) if first else ((), ())
+    chosen = tuple(one for one in found if all(word.casefold() in one.casefold() for word in words))
+    return chosen, [{"registry": error.field, "message": str(error)} for error in failed]
 
 
 def _text(each: Shown) -> str:

@@ -73,13 +73,13 @@ class Offers:
             while len(self._searches) >= SEARCHES:
                 del self._searches[next(iter(self._searches))]
             self._searches[key] = Kept(lambda: self._found(text), fresh_s=FOUND_FRESH_S, stale_s=FOUND_FRESH_S)
-        return (await self._searches[key].get())[0]
+        (found, problems), _ = await self._searches[key].get()
+        if problems:  # may be over in a moment
+            self._searches.pop(key, None)
+        return found, problems
 
     async def _found(self, text: str) -> Found:
-        try:
-            return await in_own_thread(gallery.search, self._hub.store, text), []
-        except HpcctrError as error:
-            return (), [{"registry": error.field, "message": str(error)}]
+        return await in_own_thread(gallery.search, self._hub.store, text)
 
 
 def options(policy: Policy, found: dict[str, Site | HpcctrError]) -> dict[str, Any]:

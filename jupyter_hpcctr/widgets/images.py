@@ -86,15 +86,15 @@ class ImageList(ipywidgets.VBox):  # type: ignore[misc]
         text = self.search.value.strip()
         self.message.value = words.status("Searching the registries …")
 
-        async def ask() -> tuple[str, ...]:
-            return await in_own_thread(gallery.search, self._home.hub.store, text)
-
-        def answered(found: tuple[str, ...]) -> None:
-            self._registry = found
-            self.message.value = words.status(f"The registries have {len(found)} images of that name.")
+        def answered(answer: tuple[tuple[str, ...], list[dict[str, str]]]) -> None:
+            self._registry, problems = answer
+            number = f"{len(self._registry)} image{'' if len(self._registry) == 1 else 's'}"
+            said = words.status(f"The registries have {number} of that name.")
+            self.message.value = said if not problems else words.alert("\n".join(each["message"] for each in problems))
             self.refresh()
 
-        return self._home.ask(ask(), answered, self._failed)
+        work = in_own_thread(gallery.search, self._home.hub.store, text)
+        return self._home.ask(work, answered, self._failed)
 
     def _typed(self) -> None:
         self._unplan()

@@ -45,8 +45,8 @@ class Store:
     def search(self, text):
         self.searched.append(text)
         if text == "broken":
-            raise ImageError("registry.example.org does not answer")
-        return ("registry.example.org/hpc/found:1",)
+            return (), (ImageError("registry.example.org does not answer"),)
+        return ("registry.example.org/hpc/found:1",), ()
 
 
 class FakeLaunch:

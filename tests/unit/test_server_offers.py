@@ -1,6 +1,7 @@
 """Images to choose from, fetching them, and answers that are kept."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from jupyter_hpcctr.errors import ImageError, PolicyError, RequestError
 from jupyter_hpcctr.offers.gallery import badges, gallery
 from jupyter_hpcctr.server import pulls
 from jupyter_hpcctr.server.caches import Kept
+from jupyter_hpcctr.server.offers import Offers
 from jupyter_hpcctr.server.pulls import Pulls
 
 CATALOGUE = (CatalogueImage("lab/solver:2", "Solver"), CatalogueImage("lab/python", "Python", "For everything"))
@@ -75,6 +77,34 @@ def test_what_is_wrong_with_the_store_or_the_catalogue_is_told_and_the_rest_show
     images, problems = shown(Store(fails=ImageError("damaged")), policy=slip)
     assert len(images) == 2
     assert [("damaged" in p["message"], "passwd" in p["message"]) for p in problems] == [(False, True), (True, False)]
+
+
+class Registries(Store):
+    """A store that asks registries, of which one answers from the second question on."""
+
+    asked = ()
+
+    def search(self, text):
+        self.asked = (*self.asked, text)
+        failed = (ImageError("down", field="far"),) if len(self.asked) == 1 else ()
+        return ("near/python:GPU-1", "near/python:2"), failed
+
+
+def test_a_registry_that_does_not_answer_hides_nothing_and_is_asked_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    store = Registries()
+    offers = Offers(SimpleNamespace(policy=Policy(registries=("near", "far")), store=store))
+
+    async def main():
+        return [await offers.images(text) for text in ("Python gpu", "Python gpu", "python GPU")]
+
+    first, second, third = asyncio.run(main())
+    assert [[each["reference"] for each in answer["images"]] for answer in (first, second)] == [
+        ["near/python:GPU-1"]
+    ] * 2
+    assert (first["problems"], second["problems"]) == ([{"registry": "far", "message": "down"}], [])
+    assert third == second
+    assert store.asked == ("Python", "Python"), "a whole answer is kept for a while"
 
 
 def test_badges_say_what_an_image_is_made_for():
