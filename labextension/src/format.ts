@@ -42,16 +42,18 @@ export function shortName(reference: string): string {
   return reference.split('@')[0].split('/').pop() || reference;
 }
 
-/** A time of today as "14:05", any other with its day. */
+/** A time of today as "14:05", any other with its day, and with the year where that is another. */
 export function moment(iso: string, now: Date): string {
   const then = new Date(iso);
   if (isNaN(then.getTime())) {
     return iso;
   }
   const time = then.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-  return then.toDateString() === now.toDateString()
-    ? time
-    : `${then.toLocaleDateString([], { day: 'numeric', month: 'short' })} ${time}`;
+  if (then.toDateString() === now.toDateString()) {
+    return time;
+  }
+  const year = then.getFullYear() === now.getFullYear() ? undefined : 'numeric';
+  return `${then.toLocaleDateString([], { day: 'numeric', month: 'short', year })} ${time}`;
 }
 
 /** Minutes until a job's time limit, or null when it has none or does not run. */

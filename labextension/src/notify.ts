@@ -25,6 +25,7 @@ export class Notifier {
     for (const job of jobs.all) {
       next = Math.min(next, this.waiting(job, now));
     }
+    this.takeBack();
     this.limits.due(jobs.all, settings.warnMinutes, now).forEach(each => this.warn(each.job, each.minutes));
     if (next < Infinity) {
       this.timer = window.setTimeout(() => this.look(), Math.min(Math.max(next, 0) + 100, 0x7fffffff));
@@ -38,10 +39,16 @@ export class Notifier {
       this.follow(job, shown);
       return Infinity;
     }
+    if (!waits(job)) {
+      this.since.set(job.id, null);
+    } else if (this.since.get(job.id) === null) {
+      this.since.set(job.id, now); // its kernel was restarted
+    }
     if (!waits(job) || !this.context.notebooks.ofKernel(job.kernel_id)) {
       return Infinity;
     }
-    const left = Date.parse(job.submitted) + this.context.settings.notifyAfterSeconds * 1000 - now;
+    const since = this.since.get(job.id) ?? Date.parse(job.submitted);
+    const left = since + this.context.settings.notifyAfterSeconds * 1000 - now;
     if (left <= 0) {
       const options = { autoClose: false as const, actions: [this.showJobs()] };
       this.shown.set(job.id, Notification.emit(this.words(job), 'in-progress', options));
@@ -84,10 +91,30 @@ export class Notifier {
     const { trans, app } = this.context;
     const label = trans.__('Continue in a new job');
     const callback = () => void app.commands.execute(CONTINUE, { id: job.id });
-    Notification.warning(trans.__('%1 ends in %2', this.named(job), this.left(minutes)), {
+    const id = Notification.warning(trans.__('%1 ends in %2', this.named(job), this.left(minutes)), {
       autoClose: false,
       actions: [{ label, callback, caption: trans.__('Its variables are lost; you are asked first') }]
     });
+    this.forget(job.id);
+    this.warned.set(job.id, { id, job: job.job });
+  }
+
+  // A warning of a job that has ended, or begun anew, helps nobody.
+  private takeBack(): void {
+    for (const [launch, { job }] of this.warned) {
+      const now = this.context.jobs.get(launch);
+      if (!now || isFinal(now) || now.job !== job) {
+        this.forget(launch);
+      }
+    }
+  }
+
+  private forget(launch: string): void {
+    const warning = this.warned.get(launch);
+    if (warning) {
+      this.warned.delete(launch);
+      Notification.dismiss(warning.id);
+    }
   }
 
   private left(minutes: number): string {
@@ -107,5 +134,8 @@ export class Notifier {
 
   private limits = new Limits();
   private shown = new Map<string, string>();
+  private warned = new Map<string, { id: string; job: string | null }>();
+  // When a job that had run before began to wait; null while it does not.
+  private since = new Map<string, number | null>();
   private timer = 0;
 }

@@ -68,7 +68,7 @@ _HINTS: tuple[tuple[str, str, str], ...] = (
     ("account", "account", "choose an account that you may use: sacctmgr show associations user=$USER"),
     ("qos", "qos", "choose a quality of service that you may use: sacctmgr show associations user=$USER"),
     ("reservation", "reservation", "choose a reservation that you may use: scontrol show reservation"),
-    ("feature", "constraint", "choose features that nodes have: sinfo -o '%N %f'"),
+    ("feature", "constraint", "choose features that nodes have: scontrol show node"),
     ("time limit", "time", "ask for less time"),
     ("node count", "nodes", "ask for fewer nodes"),
     ("generic resource", "gpus_per_node", "choose GPUs that nodes have: sinfo -o '%N %G'"),

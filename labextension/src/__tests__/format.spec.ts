@@ -18,6 +18,8 @@ describe('words for numbers', () => {
     const now = new Date('2026-03-02T10:00:00');
     expect(moment('2026-03-02T11:30:00', now)).not.toMatch(/Mar/);
     expect(moment('2026-03-03T11:30:00', now)).toMatch(/Mar/);
+    expect(moment('2026-03-03T11:30:00', now)).not.toMatch(/2026/);
+    expect(moment('2027-03-02T11:30:00', now)).toMatch(/2027/);
     expect(moment('soon', now)).toBe('soon');
   });
 

@@ -26,6 +26,7 @@ export class LogView extends Widget {
     this.text.setAttribute('role', 'log');
     this.text.setAttribute('aria-label', title);
     this.text.tabIndex = 0;
+    this.text.dataset.empty = context.trans.__('Nothing was written yet.');
     this.poll = new Poll({
       factory: () => this.load(),
       frequency: { interval: POLL_MS, backoff: true, max: 10 * POLL_MS },

@@ -33,6 +33,20 @@ function Facts(props: { plan: IPlan; trans: TranslationBundle }): JSX.Element {
   );
 }
 
+/** The command's words; a line ends between two of them, not at a hyphen. */
+function Command(props: { words: string[] }): JSX.Element {
+  return (
+    <code>
+      {props.words.map((word, number) => (
+        <React.Fragment key={number}>
+          {number ? ' ' : ''}
+          <span>{word}</span>
+        </React.Fragment>
+      ))}
+    </code>
+  );
+}
+
 export interface IPreviewProps {
   plan: IPlan | null;
   /** Why there is no plan. */
@@ -74,7 +88,7 @@ export function Preview(props: IPreviewProps): JSX.Element {
         {plan?.command ? (
           <>
             <Facts plan={plan} trans={trans} />
-            <code>{plan.command}</code>
+            <Command words={plan.command.split(' ')} />
           </>
         ) : null}
         {plan?.command || props.failure ? null : <Nothing {...props} />}
