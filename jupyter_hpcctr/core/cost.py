@@ -28,11 +28,11 @@ def cost(resources: Resources, site: Site, policy: Policy) -> Cost | None:
     """Return what the resources cost at most; None where no time limit or no partition can be known.
 
     Without prices it is in billing hours, and without weights a billing unit is a CPU (slurm.conf(5),
-    TRESBillingWeights).
+    TRESBillingWeights). What runs on this machine, without a scheduler, costs nothing unless it has a price by name.
     """
     partition = partition_of(resources, site)
     limit = _minutes(resources, partition, policy)
-    if partition is None or limit is None:
+    if partition is None or limit is None or (site.scheduler == "local" and partition.name not in dict(policy.prices)):
         return None
     billing, hours = _billing(resources, partition, site.billing_max), limit / 60
     prices = dict(policy.prices)

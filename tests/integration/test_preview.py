@@ -93,7 +93,7 @@ def test_an_image_that_is_still_to_be_fetched_is_no_problem(site, hub):
 
 def test_the_local_scheduler_starts_at_once_and_says_nothing_of_it(site, hub):
     found = preview(hub, site, engine="bare", scheduler="local", time=60)
-    assert found.problems == () and found.expected_start is None and found.cost.hours == 1
+    assert found.problems == () and found.expected_start is None and found.cost is None
 
 
 def test_a_scheduler_that_does_not_answer_is_a_problem_and_no_error(site, hub, monkeypatch):
@@ -135,11 +135,9 @@ def test_a_kernel_is_followed_from_its_start_to_its_end(site, start, hub, heard)
     assert view.kernel_id == kernel.manager.kernel_id and view.time_limit_minutes == 10
     assert {"submitted", "node up", "kernel ready"} <= set(view.phases)
     assert hub.views()[0].launch == view.launch and hub.launch(view.launch) is kernel.launch
-    launch = kernel.launch
     kernel.stop()
     assert heard.wait(lambda view: view.state == "gone").launch == view.launch
     assert hub.views() == () and hub.launch(view.launch) is None
-    assert hub.edge.wait(launch.log(0))[1] >= 0
 
 
 def test_a_running_job_is_cancelled_and_can_be_started_again(start, hub, heard):
@@ -152,7 +150,6 @@ def test_a_running_job_is_cancelled_and_can_be_started_again(start, hub, heard):
     reply = kernel.run("x")[0]
     assert reply["status"] == "error" and "cancelled by you" in reply["evalue"]
     hub.edge.wait(launch.cancel())  # again: nothing
-    assert hub.edge.wait(launch.log(0))[0] is not None
     kernel.manager.restart_kernel()
     kernel.client.wait_for_ready(timeout=READY_S)
     heard.wait(lambda view: view.state == "running" and view.job != first)

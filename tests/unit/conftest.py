@@ -21,7 +21,7 @@ def hub(tmp_path, monkeypatch):
 @pytest.fixture
 def shell(hub):
     InteractiveShell.clear_instance()
-    shell = InteractiveShell()
+    shell = InteractiveShell.instance()
     shell.colors = "nocolor"
     shell.history_manager.enabled = False
     magic.load(shell, hub.find)
@@ -29,3 +29,4 @@ def shell(hub):
     magic.unload(shell)
     atexit.unregister(shell.atexit_operations)
     shell.atexit_operations()
+    InteractiveShell.clear_instance()

@@ -60,3 +60,9 @@ def test_the_time_is_what_is_asked_for_or_the_limit_that_holds():
     assert at(anyhow, Policy(max_time_minutes=60)).hours == 1
     assert at(anyhow) is None
     assert cost(Resources(partition="none", time_minutes=60), Site("slurm"), Policy()) is None
+
+
+def test_nobody_bills_ones_own_machine():
+    site = Site("local", partitions=(Partition("local", is_default=True, nodes_total=1, mem_mb_per_node=1000),))
+    assert cost(HOUR, site, Policy()) is cost(HOUR, site, Policy(prices=(("*", 2.0),))) is None
+    assert cost(HOUR, site, Policy(prices=(("local", 2.0),), currency="EUR")) == Cost(2.0, "EUR", 1.0, 1.0)

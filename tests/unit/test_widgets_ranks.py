@@ -1,6 +1,5 @@
 """The panel of the ranks: with a hub that has none, in a shell of this process and in a real kernel."""
 
-import atexit
 import builtins
 import os
 import re
@@ -10,7 +9,6 @@ import time
 import ipywidgets
 import nbformat
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager, KernelManager
@@ -18,7 +16,6 @@ from nbclient import NotebookClient
 from support.fake_hub import WORLD, FakeHub
 from support.kernels import Running
 
-from jupyter_hpcctr.guest.mpirun import magic
 from jupyter_hpcctr.guest.mpirun.errors import MpirunError
 from jupyter_hpcctr.guest.mpirun.panel import RankPanel
 from jupyter_hpcctr.guest.mpirun.world import page
@@ -38,19 +35,6 @@ def hub(tmp_path, monkeypatch):
 def stopped(hub, _request):
     hub.world = {"state": "none", "ranks": 0, "nodes": [], "processes": {}, "reasons": [], "checked": None}
     return {"world": hub.world}
-
-
-@pytest.fixture
-def shell(hub):
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.history_manager.enabled = False
-    magic.load(shell, hub.find)
-    yield shell
-    magic.unload(shell)
-    atexit.unregister(shell.atexit_operations)
-    shell.atexit_operations()
-    InteractiveShell.clear_instance()
 
 
 @pytest.fixture
