@@ -35,7 +35,8 @@ def _scheduler(asked: str | None, sites: Mapping[str, Site], policy: Policy, rea
         return asked
     default = policy.default_scheduler
     chosen = default if default in usable else "local" if "local" in usable else usable[0]
-    reasons.append(f"scheduler {name} → {chosen}: it is not here")
+    why = "it does not answer" if name in policy.schedulers else "it is not here"
+    reasons.append(f"scheduler {name} → {chosen}: {why}")
     return chosen
 
 

@@ -1,6 +1,7 @@
 """What a request would come to, what becomes of it, and who hears of it: with a real Slurm."""
 
 import asyncio
+import socket
 import threading
 import time
 
@@ -154,6 +155,23 @@ def test_a_running_job_is_cancelled_and_can_be_started_again(start, hub, heard):
     kernel.client.wait_for_ready(timeout=READY_S)
     heard.wait(lambda view: view.state == "running" and view.job != first)
     assert kernel.value("1 + 1") == 2
+
+
+def test_a_launch_that_still_fetches_its_image_is_cancelled_at_once(site):
+    site.configure(store=str(site.directory / "images"))
+    hub = compose.hub(load_policy())
+    heard = Heard(hub)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        manager = site.manager(image=f"127.0.0.1:{silent.getsockname()[1]}/x:1", scheduler="slurm", time=10)
+        manager.start_kernel(cwd=str(site.cwd))
+        view = heard.wait(lambda view: view.state == "fetching")
+        hub.edge.wait(hub.launch(view.launch).cancel())
+        ended = heard.wait(lambda view: view.state == "ended")
+    assert ended.ending == "CANCELLED" and "The start of the kernel was cancelled by you" in ended.message
+    assert manager.has_kernel and site.queue() == []
+    manager.shutdown_kernel(now=True)
+    heard.end()
+    assert heard.states() == ["submitting", "fetching", "ended", "gone"]
 
 
 def test_a_pending_job_is_cancelled_at_once(site, full, hub, heard):

@@ -170,8 +170,10 @@ def test_a_request_is_kept_once_and_stays_saved(server, site):
     assert refused(server, "DELETE", f"requests/{kept['name']}")["status"] == 404
 
 
-def test_a_kernelspec_that_is_not_ours_is_not_removed(server):
-    assert refused(server, "DELETE", "requests/python3")["status"] == 404
+@pytest.mark.parametrize("name", ["python3", "..", "%2e%2e", "..%2fkernels", "x%2f..%2fpython3", "%00"])
+def test_what_is_no_kernelspec_of_ours_is_not_removed(server, site, name):
+    assert refused(server, "DELETE", f"requests/{name}")["status"] == 404
+    assert site.data.is_dir()
 
 
 @pytest.mark.parametrize(

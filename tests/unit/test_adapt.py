@@ -79,7 +79,7 @@ def test_without_a_cluster_it_runs_here():
     }
     request, reasons = adapted(asked, {"local": LOCAL})
     assert request == {"image": IMAGE, "scheduler": "local"}
-    assert len(reasons) == 5 and reasons[0] == "scheduler slurm → local: it is not here"
+    assert len(reasons) == 5 and reasons[0] == "scheduler slurm → local: it does not answer"
 
 
 def test_the_default_scheduler_is_replaced_too():
