@@ -22,7 +22,8 @@ _REFERENCE = re.compile(
 )
 _LOCAL = re.compile(r"(?:oci|oci-archive|docker-archive):[^\0\n]+")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WORD = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.,:@+|&*()\[\]=%/-]*")
+# sbatch(1) --constraint may begin with a bracket: "[rack1|rack2]", "(a&b)|c".
+_WORD = re.compile(r"[A-Za-z0-9_.(\[][A-Za-z0-9_.,:@+|&*()\[\]=%/-]*")
 _MEMORY = re.compile(r"([0-9]+)([KMGT]?)B?", re.IGNORECASE)
 # sbatch(1) --time: minutes, minutes:seconds, hours:minutes:seconds, days-hours[:minutes[:seconds]]
 _TIME = re.compile(

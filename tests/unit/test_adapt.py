@@ -35,7 +35,8 @@ def test_what_fits_is_not_touched():
 
 
 def test_one_of_the_alternatives_is_enough():
-    assert adapted({"constraint": "ib_ndr|ib_hdr"}) == ({"constraint": "ib_ndr|ib_hdr"}, [])
+    for asked in ("ib_ndr|ib_hdr", "[ib_ndr|ib_hdr]", "(ib_ndr&x)|ib_hdr"):
+        assert adapted({"constraint": asked}) == ({"constraint": asked}, [])
     assert adapted({"constraint": "ib_ndr|ib_edr"})[0] == {}
 
 
