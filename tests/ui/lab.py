@@ -19,6 +19,11 @@ SIZE = {"width": 1280, "height": 800}
 PICKER, JOBS = "New kernel in a container", "Cluster jobs"
 WIDGETS = "@jupyter-widgets/jupyterlab-manager"
 """Complains of every notebook that has no kernel (ipywidgets 8.1)."""
+LAST_CELL = """async () => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  await panel.context.ready;
+  return panel.content.widgets.length - 1;
+}"""
 LIMIT_MINUTES = 6
 """A job with this time limit is warned about when it has run for six seconds."""
 SETTINGS = {
@@ -149,9 +154,8 @@ class Desk:
 
     def cell(self, code):
         """Write code into the notebook's last cell and run it; return the cell's output area."""
-        panel = self.page.locator(".jp-NotebookPanel:visible")
-        cells = panel.locator(".jp-CodeCell")
-        number = cells.count() - 1
+        cells = self.page.locator(".jp-NotebookPanel:visible .jp-CodeCell")
+        number = self.page.evaluate(LAST_CELL)
         cells.nth(number).locator(".cm-content").click()
         self.page.keyboard.insert_text(code)
         self.page.keyboard.press("Shift+Enter")
