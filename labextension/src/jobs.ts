@@ -3,7 +3,7 @@ import { IDisposable } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 import { Api } from './api';
-import { sentence } from './failure';
+import { Failure, sentence } from './failure';
 import { EMPTY, IJobList, isFinal, ofKernel, sorted, withEvent, withSnapshot } from './model';
 import { IJob, IPull } from './types';
 
@@ -19,12 +19,13 @@ export class Jobs implements IDisposable {
     private kernels: ServiceManager.IManager['kernels']
   ) {
     this.events.stream.connect(this.onEvent, this);
+    this.kernels.runningChanged.connect(this.onKernels, this);
     document.addEventListener('visibilitychange', this.onVisible);
     this.poll = new Poll({
       factory: () => this.load(),
       frequency: { interval: POLL_MS, backoff: true, max: POLL_MAX_MS },
       name: 'jupyter-hpcctr:jobs',
-      standby: () => (this.active ? 'when-hidden' : true)
+      standby: () => (this.active || this.again ? 'when-hidden' : true)
     });
   }
 
@@ -79,6 +80,7 @@ export class Jobs implements IDisposable {
     if (!this.isDisposed) {
       this.isDisposed = true;
       this.events.stream.disconnect(this.onEvent, this);
+      this.kernels.runningChanged.disconnect(this.onKernels, this);
       document.removeEventListener('visibilitychange', this.onVisible);
       this.poll.dispose();
       Signal.clearData(this);
@@ -88,12 +90,16 @@ export class Jobs implements IDisposable {
   isDisposed = false;
 
   private async load(): Promise<void> {
+    const asked = this.list;
     try {
-      this.list = withSnapshot(this.list, await this.api.jobs(), Date.now());
+      const answer = await this.api.jobs();
+      this.list = withSnapshot(this.list, answer, Date.now(), asked);
       this.problem = '';
+      this.again = false;
       this.loaded = true;
     } catch (error) {
       this.problem = sentence(error);
+      this.again = !(error instanceof Failure && error.status === 404); // a server without our part stays that
       this._changed.emit();
       throw error; // the poll waits longer then
     }
@@ -112,14 +118,31 @@ export class Jobs implements IDisposable {
     }
   }
 
+  // Where events were missed, as while the server was away, the kernels tell that there is something to ask for.
+  private onKernels(_: unknown, models: { id: string }[]): void {
+    const names = models
+      .map(model => model.id)
+      .sort()
+      .join();
+    if (names !== this.names) {
+      this.names = names;
+      if (this.loaded || this.problem) {
+        void this.refresh();
+      }
+    }
+  }
+
   private onVisible = (): void => {
-    if (document.visibilityState === 'visible' && this.active) {
+    if (document.visibilityState === 'visible' && (this.active || this.again)) {
       void this.refresh();
       void this.kernels.refreshRunning().catch(() => undefined);
     }
   };
 
   private list: IJobList = EMPTY;
+  // Whether the list could not be read, and may be later.
+  private again = false;
+  private names = '';
   private loading: Promise<void> | null = null;
   private poll: Poll;
   private _changed = new Signal<this, void>(this);

@@ -33,6 +33,21 @@ describe('the list of jobs', () => {
     expect(withEvent(gone, job({ seq: 8 })).jobs.size).toBe(1);
   });
 
+  it('forgets what a server said that was started anew since', () => {
+    const before = withEvent(withSnapshot(EMPTY, answer([job({ seq: 40 })], 41), now), job({ id: 'b', seq: 42 }));
+    const after = withEvent(before, job({ id: 'c', seq: 3 }));
+    const list = withSnapshot(after, answer([job({ id: 'd', seq: 2 })], 2), now, before);
+    expect([...list.jobs.keys()]).toEqual(['d', 'c']);
+    expect(withEvent(list, job({ id: 'd', seq: 4, state: 'running' })).jobs.get('d')?.state).toBe('running');
+    expect([...withSnapshot(list, answer([job({ id: 'd', seq: 2 })], 5), now, list).jobs.keys()]).toEqual(['d']);
+  });
+
+  it('takes no answer that was overtaken by a later one', () => {
+    const first = withSnapshot(EMPTY, answer([job({ seq: 3 })], 5), now);
+    const second = withSnapshot(first, answer([], 8), now, first);
+    expect(withSnapshot(second, answer([job({ seq: 3 })], 7), now, first)).toBe(second);
+  });
+
   it('puts what is not over first, and the youngest on top', () => {
     const jobs = [
       job({ id: 'old', submitted: '2026-03-01T00:00:00Z' }),
@@ -41,6 +56,11 @@ describe('the list of jobs', () => {
     ];
     const list = withSnapshot(EMPTY, answer(jobs, 1), now);
     expect(sorted(list).map(each => each.id)).toEqual(['new', 'old', 'over']);
+    const autumn = [
+      job({ id: 'summer time', submitted: '2026-10-25T02:50:00+02:00' }),
+      job({ id: 'winter time', submitted: '2026-10-25T02:10:00+01:00' })
+    ];
+    expect(sorted(withSnapshot(EMPTY, answer(autumn, 1), now))[0].id).toBe('winter time');
     expect(ofKernel(list, 'k')?.id).toBe('new');
     expect(ofKernel(list, undefined)).toBeUndefined();
   });
