@@ -38,6 +38,8 @@ def measure(place, *, quick):
     site = Site(_made(Path(place["directory"]) / "lab"), base_environment() | {"SLURM_CONF": os.environ["SLURM_CONF"]})
     known = [{"reference": f"registry.example.org/tools/tool-{n:03}:1", "title": f"Tool {n}"} for n in range(IMAGES)]
     site.configure(catalogue=known, store=str(site.directory / "store"))
+    # No other extension, and none that is installed for all: what is linked there is all that there is.
+    Lab.OPTIONS += (f"--LabApp.labextensions_path={site.data / 'labextensions'}",)
     server = Lab(site)
     try:
         with sync_playwright() as playwright:

@@ -130,8 +130,8 @@ def command(lab):
 @pytest.fixture
 def full(command):
     """Fill the cluster, so that whatever is submitted waits; ``full()`` makes room again."""
-    line = ("sbatch", "--parsable", "--nodes=2", "--exclusive", "--job-name=full", "--output=/dev/null")
-    job = command(*line, "--wrap=sleep 600").strip()
+    line = ("sbatch", "--parsable", "--nodes=2", "--exclusive", "--time=10", "--job-name=full")
+    job = command(*line, "--output=/dev/null", "--wrap=sleep 600").strip()
     freed = []
 
     def free():
