@@ -152,8 +152,10 @@ class Hub:
         self.edge.stop()
 
     async def _close(self) -> None:
-        for launch in tuple(self.launches):
-            await launch.stop()
+        stops = (launch.stop() for launch in tuple(self.launches))
+        for failed in await asyncio.gather(*stops, return_exceptions=True):
+            if failed is not None:
+                log.error("a launch could not be ended: %r", failed)
         for task in self._cancelling:
             task.cancel()
         for watch in self._watches.values():

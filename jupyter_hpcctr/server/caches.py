@@ -31,6 +31,8 @@ class Kept(Generic[T]):
                 self._renew().add_done_callback(_heard)
             if age <= self._stale:
                 return value, age
+        if anew and self._making is not None and not self._making.done():
+            await asyncio.wait([self._making])  # that was begun before, and may know less
         return await asyncio.shield(self._renew()), 0.0
 
     def _renew(self) -> asyncio.Task[T]:

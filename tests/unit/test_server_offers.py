@@ -186,6 +186,20 @@ def test_an_answer_is_made_once_for_all_who_ask():
     asyncio.run(main())
 
 
+def test_what_is_asked_for_anew_was_not_begun_before():
+    async def main():
+        cache, made = kept(60, 60, 1, 2, 3)
+        first = asyncio.create_task(cache.get())
+        while not made:
+            await asyncio.sleep(0)
+        assert made == [1]
+        answers = await asyncio.gather(cache.get(anew=True), cache.get())
+        assert [value for value, _ in answers] == [2, 1]
+        assert (await first)[0] == 1
+
+    asyncio.run(main())
+
+
 def test_an_answer_that_is_no_longer_fresh_is_given_at_once_and_made_anew_meanwhile():
     async def main():
         cache, made = kept(0, 60, 1, 2)
