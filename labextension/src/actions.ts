@@ -4,6 +4,7 @@ import { IContext } from './context';
 import { sentence } from './failure';
 import { jobName } from './format';
 import { isFinal } from './model';
+import { INotebook } from './notebooks';
 import { start } from './starting';
 import { IJob } from './types';
 
@@ -41,13 +42,16 @@ export async function cancel(context: IContext, job: IJob): Promise<void> {
     no: trans.__('Keep it')
   };
   if (!isFinal(job) && (await sure(question))) {
-    await tell(context.api.remove(job.id));
+    const now = context.jobs.get(job.id); // one that has ended meanwhile would leave the list
+    await tell(now && isFinal(now) ? Promise.resolve() : context.api.remove(job.id));
   }
 }
 
 /** Take a job that has ended out of the list. */
 export async function remove(context: IContext, job: IJob): Promise<void> {
-  if (isFinal(job)) {
+  await context.jobs.refresh();
+  const now = context.jobs.get(job.id); // one that was restarted meanwhile would be cancelled
+  if (now && isFinal(now)) {
     await tell(context.api.remove(job.id).then(() => context.jobs.refresh()));
   }
 }
@@ -55,6 +59,11 @@ export async function remove(context: IContext, job: IJob): Promise<void> {
 /** Restart a job's kernel: in its job while that runs, else in a new one. */
 export async function restart(context: IContext, job: IJob): Promise<void> {
   const { trans, app } = context;
+  const kernel = context.notebooks.ofKernel(job.kernel_id)?.session.session?.kernel;
+  const { kernels, serverSettings } = app.serviceManager;
+  if (!kernel && ![...kernels.running()].some(each => each.id === job.kernel_id)) {
+    return continueAnew(context, job); // it was shut down, and its id with it
+  }
   const question = {
     title: trans.__('Restart the kernel of %1?', jobName(job, trans)),
     body: isFinal(job)
@@ -64,9 +73,7 @@ export async function restart(context: IContext, job: IJob): Promise<void> {
     no: trans.__('Back')
   };
   if (await sure(question)) {
-    const kernel = context.notebooks.ofKernel(job.kernel_id)?.session.session?.kernel;
-    const settings = app.serviceManager.serverSettings;
-    await tell(kernel ? kernel.restart() : KernelAPI.restartKernel(job.kernel_id, settings));
+    await tell(kernel ? kernel.restart() : KernelAPI.restartKernel(job.kernel_id, serverSettings));
   }
 }
 
@@ -86,21 +93,42 @@ export async function continueAnew(context: IContext, job: IJob): Promise<void> 
   }
   await tell(
     (async () => {
-      const kept = await context.api.keep(job.request);
-      if (!context.notebooks.ofKernel(job.kernel_id) && job.notebook) {
-        await open(context, job);
-      }
-      const notebook = context.notebooks.ofKernel(job.kernel_id) ?? context.notebooks.current;
+      const name = await kernelspecFor(context, job);
+      const notebook = await notebookOf(context, job);
       if (!notebook) {
         throw new Error(trans.__('The job has no notebook that is open.'));
       }
-      await start(context, { mode: 'current', notebook }, kept);
+      await start(context, { mode: 'current', notebook }, { name, request: job.request });
     })()
   );
 }
 
+// The one that it was started by, which has the environment variables too; the list of jobs tells nobody of those.
+async function kernelspecFor(context: IContext, job: IJob): Promise<string> {
+  const { kernelspecs } = context.app.serviceManager;
+  await kernelspecs.refreshSpecs();
+  return job.kernel_name in (kernelspecs.specs?.kernelspecs ?? {})
+    ? job.kernel_name
+    : (await context.api.keep(job.request)).name;
+}
+
+// The job's own, opened if it is not; never another one, whose kernel would end.
+async function notebookOf(context: IContext, job: IJob): Promise<INotebook | undefined> {
+  const find = () =>
+    context.notebooks.ofKernel(job.kernel_id) ??
+    context.notebooks.all.find(each => job.notebook !== null && each.path === job.notebook);
+  if (!find()) {
+    await show(context, job);
+  }
+  return find();
+}
+
 /** Open a job's notebook. */
-export async function open(context: IContext, job: IJob): Promise<void> {
+export function open(context: IContext, job: IJob): Promise<void> {
+  return tell(show(context, job));
+}
+
+async function show(context: IContext, job: IJob): Promise<void> {
   const known = context.notebooks.ofKernel(job.kernel_id);
   if (known) {
     context.app.shell.activateById(known.widget.id);

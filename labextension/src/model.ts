@@ -38,7 +38,13 @@ export function withSnapshot(list: IJobList, answer: IJobs, now: number, asked: 
   if (!anew && answer.seq < list.read) {
     return list; // a later question was answered first
   }
-  const heard = anew ? since(list, asked) : list;
+  const { jobs, gone } = joined(anew ? since(list, asked) : list, answer);
+  const server = Date.parse(answer.now);
+  const seq = Math.max(answer.seq, ...[...jobs.values()].map(job => job.seq), ...gone.values());
+  return { jobs, gone, ahead: isNaN(server) ? 0 : server - now, seq, read: answer.seq };
+}
+
+function joined(heard: IJobList, answer: IJobs): Pick<IJobList, 'jobs' | 'gone'> {
   const jobs = new Map<string, IJob>();
   for (const job of answer.jobs) {
     const known = heard.jobs.get(job.id);
@@ -51,10 +57,7 @@ export function withSnapshot(list: IJobList, answer: IJobs, now: number, asked: 
       jobs.set(id, job);
     }
   }
-  const gone = new Map([...heard.gone].filter(([, seq]) => seq >= answer.seq));
-  const server = Date.parse(answer.now);
-  const seq = Math.max(answer.seq, ...[...jobs.values()].map(job => job.seq), ...gone.values());
-  return { jobs, gone, ahead: isNaN(server) ? 0 : server - now, seq, read: answer.seq };
+  return { jobs, gone: new Map([...heard.gone].filter(([, seq]) => seq >= answer.seq)) };
 }
 
 /** Take one job as an event tells of it; older news than what is known changes nothing. */

@@ -38,11 +38,16 @@ async function startIn(context: IContext, place: Place, name: string): Promise<v
 }
 
 /** Start a kernel by the name of its kernelspec. The launch answers at once; what follows is seen in the jobs. */
-export async function start(context: IContext, place: Place, kept: IKept): Promise<void> {
+export async function start(
+  context: IContext,
+  place: Place,
+  kept: Pick<IKept, 'name' | 'request'>
+): Promise<void> {
   await context.app.serviceManager.kernelspecs.refreshSpecs();
   // A kernel that cannot be started is reported by JupyterLab itself; nobody waits for one that can.
   startIn(context, place, kept.name).catch(error => Notification.error(sentence(error)));
-  await context.state?.save(LAST, harmless(kept.request) as never);
+  // The kernel starts, whether or not that can be remembered.
+  await context.state?.save(LAST, harmless(kept.request) as never).catch(() => undefined);
 }
 
 async function lastRequest(context: IContext): Promise<IRequest> {

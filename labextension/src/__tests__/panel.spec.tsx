@@ -11,7 +11,11 @@ const remove = jest.fn(async () => undefined);
 const owner = {};
 const changed = new Signal<object, void>(owner);
 const refresh = jest.fn(async () => undefined);
-const jobs = { all: [] as IJob[], changed, loaded: true, problem: '', now: () => 0, refresh };
+const jobs = {
+  all: [] as IJob[],
+  get: (id: string) => jobs.all.find(each => each.id === id),
+  ...{ changed, loaded: true, problem: '', now: () => 0, refresh }
+};
 const context = { jobs, trans, app: { commands: { execute } }, api: { remove } } as unknown as IContext;
 let shown: ReactWidget;
 
@@ -78,6 +82,7 @@ describe('the list of jobs', () => {
     log.click();
     expect(execute).toHaveBeenCalledWith('hpcctr:log', { id: 'a' });
     gone.click();
+    await Promise.resolve();
     expect(remove.mock.calls).toEqual([['a']]);
   });
 });
