@@ -47,7 +47,7 @@ const main: JupyterFrontEndPlugin<IContext> = {
       trans,
       state,
       settings: { ...DEFAULTS },
-      environmentsChanged: () => void app.serviceManager.kernelspecs.refreshSpecs()
+      environmentsChanged: () => void app.serviceManager.kernelspecs.refreshSpecs().catch(() => undefined)
     };
     addCommands(context);
     keepNotes(context);
@@ -57,14 +57,16 @@ const main: JupyterFrontEndPlugin<IContext> = {
     for (const command of [NEW, CHANGE, JOBS, CANCEL, RESTART, LOG, CONTINUE]) {
       palette?.addItem({ command, category, args: { isPalette: true } });
     }
-    void registry?.load(main.id).then(settings => {
+    const configure = (settings: ISettingRegistry.ISettings) => {
       const take = () => {
         Object.assign(context.settings, settings.composite);
         context.notebooks.look();
       };
       settings.changed.connect(take);
       take();
-    });
+    };
+    // The defaults stay where the settings cannot be read.
+    registry?.load(main.id).then(configure, () => undefined);
     // Nothing is asked of the server before the page is there.
     void app.restored.then(() => context.jobs.refresh());
     return context;

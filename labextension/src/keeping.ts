@@ -1,6 +1,8 @@
+import { Notification } from '@jupyterlab/apputils';
 import { IContext } from './context';
+import { sentence } from './failure';
 import { INotebook } from './notebooks';
-import { KEY, noteOf, readNote } from './notes';
+import { isNoted, KEY, noteOf, readNote } from './notes';
 import { offerStored } from './starting';
 
 /** Write into each notebook in which container its kernel runs. */
@@ -10,7 +12,7 @@ export function keepNotes(context: IContext): void {
     for (const { model, session } of notebooks.all) {
       const job = jobs.ofKernel(session.session?.kernel?.id);
       const note = job ? noteOf(job) : null;
-      if (note?.image.digest && !model.readOnly && JSON.stringify(note) !== JSON.stringify(model.getMetadata(KEY))) {
+      if (note?.image.digest && !model.readOnly && !isNoted(note, model.getMetadata(KEY))) {
         model.setMetadata(KEY, note);
       }
     }
@@ -26,12 +28,13 @@ function isKnown(context: IContext, notebook: INotebook): boolean {
   return spec?.name !== undefined && spec.name in known;
 }
 
-function visible(context: IContext, notebook: INotebook): Promise<void> {
+/** Wait until somebody looks at a notebook; false when it was closed before. */
+function visible(context: IContext, notebook: INotebook): Promise<boolean> {
   return new Promise(resolve => {
     const look = () => {
-      if (notebook.widget.isVisible && !notebook.widget.isDisposed) {
+      if (notebook.widget.isVisible || notebook.widget.isDisposed) {
         context.notebooks.changed.disconnect(look);
-        resolve();
+        resolve(!notebook.widget.isDisposed);
       }
     };
     context.notebooks.changed.connect(look);
@@ -68,13 +71,12 @@ export function offerNotes(context: IContext): void {
     session.initialize = async () => {
       session.initialize = initialize;
       const note = await foreign(notebook).catch(() => null);
-      if (note) {
-        await visible(context, notebook);
+      if (note && (await visible(context, notebook))) {
         await offerStored(context, note, name => {
           session.kernelPreference = { ...session.kernelPreference, name, shouldStart: true };
-        });
+        }).catch(error => void Notification.error(sentence(error)));
       }
-      return initialize();
+      return session.isDisposed ? false : initialize();
     };
   });
 }

@@ -1,4 +1,5 @@
 /** What a notebook keeps of its container, and when its job's end is near. No JupyterLab in here. */
+import { JSONExt, ReadonlyPartialJSONValue } from '@lumino/coreutils';
 import { harmless } from './fields';
 import { minutesLeft } from './format';
 import { IImage, IJob, IRequest } from './types';
@@ -18,6 +19,12 @@ export function noteOf(job: IJob): INote | null {
     return null;
   }
   return { version: 1, image: { reference: job.image, digest: job.digest }, request: harmless(job.request) };
+}
+
+/** Whether a notebook has a note already; what was saved has its keys in another order. */
+export function isNoted(note: INote, raw: unknown): boolean {
+  const json = (value: unknown) => (value ?? null) as ReadonlyPartialJSONValue;
+  return JSONExt.deepEqual(json(note), json(raw));
 }
 
 /** Read what a notebook brings; null for anything that is not ours. */

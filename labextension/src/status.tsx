@@ -18,6 +18,11 @@ class StatusItem extends ReactWidget {
     context.notebooks.changed.connect(this.refresh, this);
   }
 
+  dispose(): void {
+    window.clearInterval(this.ticking);
+    super.dispose();
+  }
+
   readonly activeStateChanged = new Signal<this, void>(this);
 
   get job(): IJob | undefined {

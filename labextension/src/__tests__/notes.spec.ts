@@ -1,5 +1,5 @@
 import { isReference, matching, moved } from '../gallery';
-import { Limits, noteOf, readNote, sameImage } from '../notes';
+import { isNoted, Limits, noteOf, readNote, sameImage } from '../notes';
 import { asCommand, asKernelspec } from '../picker/copying';
 import { image, job } from './samples';
 
@@ -18,6 +18,14 @@ describe('what a notebook keeps', () => {
     const request = { argv: ['sh'], nodes: 3, image: 'x' };
     const read = readNote({ version: 1, image: { reference: 'a/b:1' }, request });
     expect(read?.request).toEqual({ nodes: 3, image: 'a/b:1' });
+  });
+
+  it('is not written again when it comes back from a file with its keys sorted', () => {
+    const note = noteOf(job())!;
+    const { version, image, request } = note;
+    expect(isNoted(note, { image, request: { nodes: request.nodes, image: request.image }, version })).toBe(true);
+    expect(isNoted(note, { image, request: { nodes: 3 }, version })).toBe(false);
+    expect(isNoted(note, undefined)).toBe(false);
   });
 
   it('means the same image: by tag where that is the same, else by digest', () => {
