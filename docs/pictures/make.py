@@ -7,6 +7,9 @@
 ``notebook.png`` is the beginning of the demo's notebook after its last cell, ``ranks.png`` its cell with a halo
 exchange, ``waiting.png`` a cell whose kernel waits in the queue. A picture is written only when the page shows what it
 is to show.
+
+The pictures ``lab-….png`` of the extension are taken by its tests, at the states that they check:
+``HPCCTR_TEST_PICTURES=$PWD/docs/pictures pytest tests/ui``.
 """
 
 import argparse
