@@ -1,6 +1,7 @@
 """One JupyterLab, one Slurm cluster, one registry and one browser for all tests of the page."""
 
 import contextlib
+import importlib.util
 import os
 import subprocess
 from pathlib import Path
@@ -17,11 +18,21 @@ MANY = 200
 HERE = Path(__file__).parent
 
 
+def missing():
+    """What there is to install before these tests can run, or ""."""
+    if importlib.util.find_spec("playwright") is None:
+        return "Playwright is not installed: pip install playwright"
+    return "" if chromium() else "there is no Chromium: apt-get install chromium"
+
+
 def pytest_collection_modifyitems(items):
-    """The first test starts everything: that time is not its own."""
+    """Skip before anything is started; and the first test starts everything: that time is not its own."""
+    why = missing()
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.timeout(180, func_only=True))
+            if why:
+                item.add_marker(pytest.mark.skip(reason=why))
 
 
 def catalogue(registry, image):
@@ -38,12 +49,11 @@ def catalogue(registry, image):
 
 @pytest.fixture(scope="package")
 def chrome():
-    """A browser; no test of the page runs without one."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
-    if (program := chromium()) is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+    """A browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield browser
         browser.close()
 
