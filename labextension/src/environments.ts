@@ -5,12 +5,27 @@ import { IKept } from './types';
 
 const CATEGORY = 'HPC';
 
+/** JupyterLab has a card for each kernelspec; those that the form has made for one start would be in the way. */
+export function withoutOneOffs(launcher: ILauncher): void {
+  const model = launcher as Partial<ILauncher.IModel>;
+  const items = model.items?.bind(launcher);
+  if (items) {
+    model.items = () => [...items()].filter(isShown)[Symbol.iterator]();
+  }
+}
+
+function isShown(item: ILauncher.IItemOptions): boolean {
+  const kernel = item.metadata?.kernel as { hpcctr?: { saved?: boolean } } | undefined;
+  return kernel?.hpcctr?.saved !== false;
+}
+
 /** Cards of the launcher: one that opens the form, and one for each saved environment. */
 export class Environments {
   constructor(
     private context: IContext,
     private launcher: ILauncher
   ) {
+    withoutOneOffs(launcher);
     launcher.add({ command: NEW, args: { isLauncher: true }, category: CATEGORY, rank: 0 });
   }
 
