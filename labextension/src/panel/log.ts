@@ -1,10 +1,11 @@
 import { Poll } from '@lumino/polling';
 import { Widget } from '@lumino/widgets';
 import { IContext } from '../context';
-import { sentence } from '../failure';
+import { Failure, sentence } from '../failure';
 import { jobName } from '../format';
 import { containerIcon } from '../icons';
-import { IJob } from '../types';
+import { isFinal } from '../model';
+import { IJob, ILog } from '../types';
 
 const POLL_MS = 2000;
 const KEPT = 1_000_000;
@@ -16,22 +17,20 @@ export class LogView extends Widget {
     readonly job: IJob
   ) {
     super();
-    const title = context.trans.__('Log of %1', jobName(job, context.trans));
     this.id = `hpcctr-log-${job.id}`;
-    this.title.label = title;
     this.title.icon = containerIcon;
     this.title.closable = true;
     this.addClass('jp-Hpcctr-log');
     this.text = this.node.appendChild(document.createElement('pre'));
     this.text.setAttribute('role', 'log');
-    this.text.setAttribute('aria-label', title);
     this.text.tabIndex = 0;
     this.text.dataset.empty = context.trans.__('Nothing was written yet.');
+    this.nameOf(job);
     this.poll = new Poll({
       factory: () => this.load(),
       frequency: { interval: POLL_MS, backoff: true, max: 10 * POLL_MS },
       name: `jupyter-hpcctr:log-${job.id}`,
-      standby: () => (this.over ? true : this.isVisible ? 'when-hidden' : true)
+      standby: () => (this.isVisible && !(this.over && this.isEnded) ? 'when-hidden' : true)
     });
   }
 
@@ -44,10 +43,23 @@ export class LogView extends Widget {
     void this.poll.refresh();
   }
 
+  // A kernel that is restarted in a new job goes on in the same log.
+  private get isEnded(): boolean {
+    const job = this.context.jobs.get(this.job.id);
+    return !job || isFinal(job);
+  }
+
+  private nameOf(job: IJob): void {
+    const { trans } = this.context;
+    this.title.label = trans.__('Log of %1', jobName(job, trans));
+    this.text.setAttribute('aria-label', this.title.label);
+  }
+
   private async load(): Promise<void> {
+    this.nameOf(this.context.jobs.get(this.job.id) ?? this.job);
     for (;;) {
-      const piece = await this.context.api.log(this.job.id, this.offset);
-      if (this.isDisposed) {
+      const piece = await this.ask();
+      if (this.isDisposed || !piece) {
         return;
       }
       this.offset = piece.next_offset;
@@ -59,9 +71,19 @@ export class LogView extends Widget {
     }
   }
 
-  /** Show why a log cannot be read. */
-  fail(error: unknown): void {
-    this.append(sentence(error));
+  private async ask(): Promise<ILog | null> {
+    try {
+      return await this.context.api.log(this.job.id, this.offset);
+    } catch (error) {
+      if (!(error instanceof Failure && error.status === 404)) {
+        throw error; // the poll waits longer, and asks again
+      }
+      if (!this.over) {
+        this.append(sentence(error) + '\n'); // it has left the list
+      }
+      this.over = true;
+      return null;
+    }
   }
 
   private append(text: string): void {
