@@ -4,6 +4,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { Api } from './api';
 import { Jobs } from './jobs';
 import { Notebooks } from './notebooks';
+import { Pulls } from './pulls';
 
 /** What a user has set. */
 export interface ISettings {
@@ -26,6 +27,7 @@ export interface IContext {
   api: Api;
   jobs: Jobs;
   notebooks: Notebooks;
+  pulls: Pulls;
   trans: TranslationBundle;
   state: IStateDB | null;
   settings: ISettings;

@@ -15,6 +15,7 @@ import { Jobs } from './jobs';
 import { keepNotes, offerNotes } from './keeping';
 import { Notebooks } from './notebooks';
 import { Notifier } from './notify';
+import { Pulls } from './pulls';
 import { addToRunning } from './running';
 import { JobsPanel } from './sidepanel';
 import { addToStatusBar } from './status';
@@ -39,10 +40,12 @@ const main: JupyterFrontEndPlugin<IContext> = {
     const trans = (translator ?? nullTranslator).load('jupyter_hpcctr');
     const { serverSettings, events, kernels } = app.serviceManager;
     const api = new Api(serverSettings);
+    const jobs = new Jobs(api, events, kernels);
     const context: IContext = {
       app,
       api,
-      jobs: new Jobs(api, events, kernels),
+      jobs,
+      pulls: new Pulls(api, jobs.pulled, trans),
       notebooks: new Notebooks(app),
       trans,
       state,

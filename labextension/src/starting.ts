@@ -56,13 +56,14 @@ async function lastRequest(context: IContext): Promise<IRequest> {
 
 /** Show the form; nothing is started before "Start" is pressed in it. */
 export async function pick(context: IContext, options: IPick): Promise<void> {
-  const { trans, api } = context;
+  const { trans, api, pulls } = context;
   const { place, note } = options;
   const kernel = place.mode === 'current' ? place.notebook.session.session?.kernel : null;
   const notice = kernel ? trans.__('The notebook’s present kernel ends, and its variables are lost.') : '';
   const { showPicker } = await import('./picker/dialog');
   await showPicker({
     api,
+    pulls,
     trans,
     initial: options.request ?? (await lastRequest(context)),
     note,

@@ -2,8 +2,11 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 import { Failure } from '../failure';
+import { Signal } from '@lumino/signaling';
 import { Picker } from '../picker/picker';
 import { IPickerProps } from '../picker/state';
+import { Pulls } from '../pulls';
+import { IPull } from '../types';
 import { image, options, plan, trans } from './samples';
 
 async function until<T>(look: () => T | null | undefined | false): Promise<T> {
@@ -24,10 +27,13 @@ const api = {
     problems: [{ registry: 'down.example.org', message: 'no answer' }]
   })),
   plan: jest.fn(async () => plan()),
+  fetchImage: jest.fn(async () => undefined),
   keep: jest.fn(async () => ({ name: 'hpcctr-1', display_name: 'Pi', saved: true, request: {}, created: null }))
 };
+const told = new Signal<object, IPull>(api);
 let shown: ReactWidget;
-const props = { initial: {}, notice: '', start: jest.fn(), saved: jest.fn(), close: jest.fn(), trans };
+const pulls = new Pulls(api, told, trans);
+const props = { pulls, initial: {}, notice: '', start: jest.fn(), saved: jest.fn(), close: jest.fn(), trans };
 
 function show(changes: Partial<IPickerProps> = {}): void {
   const all = { ...props, api: api as unknown as IPickerProps['api'], ...changes };
@@ -126,6 +132,24 @@ describe('the picker', () => {
     button('Save').click();
     await until(() => props.saved.mock.calls.length);
     expect((api.keep.mock.calls as unknown[][])[0][1]).toBe('Mine');
+  });
+
+  it('fetches an image that is not on the cluster, and shows how far that is', async () => {
+    const reference = 'r.example.org/far:1';
+    show({ initial: { image: reference } });
+    (await until(() => button('Fetch to the cluster'))).click();
+    expect(api.fetchImage.mock.calls).toEqual([[reference]]);
+    told.emit({ reference, state: 'running', step: 'layer 2 of 5', message: '' });
+    await until(() => one('.jp-Hpcctr-fetch')?.textContent?.includes('layer 2 of 5'));
+    button('Fetch to the cluster').click();
+    told.emit({ reference, state: 'failed', step: '', message: 'disk full' });
+    await until(() => one('.jp-Hpcctr-fetch .jp-Hpcctr-problem')?.textContent?.includes('disk full'));
+    expect(api.fetchImage).toHaveBeenCalledTimes(1);
+    api.images.mockResolvedValueOnce({ images: [image({ reference, title: 'Far' })], problems: [] });
+    const plans = api.plan.mock.calls.length;
+    told.emit({ reference, state: 'done', step: '', message: '' });
+    await until(() => !one('.jp-Hpcctr-fetch') && api.plan.mock.calls.length > plans);
+    expect(option('Far')?.textContent).toContain('already on the cluster');
   });
 
   it('can be tried again when the server did not answer', async () => {

@@ -70,6 +70,8 @@ export interface IImageListProps {
   onChoose: (reference: string) => void;
   /** What is wrong with the choice. */
   problem: string;
+  /** What is said of the choice below the list. */
+  children?: React.ReactNode;
   trans: TranslationBundle;
 }
 
@@ -95,13 +97,19 @@ function Problem(props: { text: string }): JSX.Element | null {
   ) : null;
 }
 
+/** An input that has the focus when it is first shown. */
+function useFocused(): React.RefObject<HTMLInputElement> {
+  const input = React.useRef<HTMLInputElement>(null);
+  React.useEffect(() => input.current?.focus(), []);
+  return input;
+}
+
 /** A text to search for, and a list that the arrow keys go through from either. */
 export function ImageList(props: IImageListProps): JSX.Element {
   const { trans, chosen, onChoose } = props;
   const shown = shownFor(props);
   const index = shown.findIndex(image => image.reference === chosen);
-  const search = React.useRef<HTMLInputElement>(null);
-  React.useEffect(() => search.current?.focus(), []);
+  const search = useFocused();
   const active = index < 0 ? undefined : OPTION + index;
   const choose = React.useCallback((image: IImage) => onChoose(image.reference), [onChoose]);
   const onKeyDown = (event: React.KeyboardEvent) => {
@@ -142,6 +150,7 @@ export function ImageList(props: IImageListProps): JSX.Element {
           <Option key={image.reference} {...{ image, number, trans }} chosen={number === index} onChoose={choose} />
         ))}
       </div>
+      {props.children}
       <Found count={shown.length} found={props.found} trans={trans} />
     </section>
   );

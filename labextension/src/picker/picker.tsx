@@ -3,12 +3,13 @@ import * as React from 'react';
 import { Failure, sentence } from '../failure';
 import { byField, chosenPartition, narrowed, tidy, wrong } from '../fields';
 import { shortName } from '../format';
-import { IKept, IProblem, IRequest } from '../types';
+import { IImages, IKept, IPlan, IProblem, IRequest } from '../types';
 import { Actions } from './actions';
+import { Fetch, useArrived } from './fetch';
 import { ResourceForm } from './form';
 import { ImageList } from './images';
 import { Preview } from './preview';
-import { ILoaded, IPickerProps, useFound, useLoaded, usePlan } from './state';
+import { ILoaded, IPickerProps, IPlanned, useFound, useKnown, useLoaded, usePlan } from './state';
 
 /** The dialog's content: images, resources, and what comes of them. */
 export function Picker(props: IPickerProps): JSX.Element {
@@ -99,14 +100,21 @@ function useProblems(choice: IChoice, schema: ReturnType<typeof narrowed>, said:
   return { problems, elsewhere: elsewhere.map(([, each]) => problemText(each)).join(' ') };
 }
 
+/** What is found for a text and planned for a request; both are asked for again when an image has arrived. */
+function useAnswers(props: IPickerProps & { loaded: ILoaded }, text: string, data: IRequest) {
+  const { api, pulls, loaded } = props;
+  const arrived = useArrived(pulls);
+  const found = useFound(api, useKnown(api, loaded.images, arrived), text);
+  return { found, planned: usePlan(api, data, arrived) };
+}
+
 function Form(props: IPickerProps & { loaded: ILoaded }): JSX.Element {
   const { api, trans, loaded } = props;
   const { options } = loaded;
   const [text, setText] = React.useState('');
   const choice = useChoice(loaded);
   const { data, setData } = choice;
-  const found = useFound(api, loaded.images, text);
-  const planned = usePlan(api, data);
+  const { found, planned } = useAnswers(props, text, data);
   const schema = React.useMemo(
     () => narrowed(options, data, trans),
     [options, chosenPartition(options, data), data.gpu_type, data.account, data.qos, data.gpus_per_node]
@@ -134,7 +142,7 @@ function Form(props: IPickerProps & { loaded: ILoaded }): JSX.Element {
   return (
     <div className="jp-Hpcctr-picker">
       {props.notice ? <p className="jp-Hpcctr-notice">{props.notice}</p> : null}
-      <Choices {...{ found, text, setText, data, choose, schema, options, problems, setData, trans }} />
+      <Choices {...props} {...{ found, planned, text, setText, data, choose, schema, options, problems, setData }} />
       <Preview
         {...planned}
         {...{ trans, adapted: loaded.adapted }}
@@ -150,7 +158,13 @@ function Form(props: IPickerProps & { loaded: ILoaded }): JSX.Element {
   );
 }
 
-interface IChoicesProps {
+/** Whether an image is on the cluster; one that is in no list is known to the plan alone. */
+function isHere(found: IImages, plan: IPlan | null, reference: string): boolean {
+  const listed = found.images.find(each => each.reference === reference);
+  return listed?.on_cluster ?? (plan?.command && plan.request.image === reference ? plan.image_on_cluster : true);
+}
+
+interface IChoicesProps extends Pick<IPickerProps, 'pulls' | 'trans'> {
   found: ILoaded['images'];
   text: string;
   setText: (text: string) => void;
@@ -160,7 +174,7 @@ interface IChoicesProps {
   options: ILoaded['options'];
   problems: Map<string, IProblem[]>;
   setData: (data: IRequest) => void;
-  trans: TranslationBundle;
+  planned: IPlanned;
 }
 
 function Choices(props: IChoicesProps): JSX.Element {
@@ -175,7 +189,11 @@ function Choices(props: IChoicesProps): JSX.Element {
         onChoose={props.choose}
         problem={problemText(problems.get('image'))}
         trans={trans}
-      />
+      >
+        {data.image && !isHere(props.found, props.planned.plan, data.image) ? (
+          <Fetch reference={data.image} pulls={props.pulls} trans={trans} />
+        ) : null}
+      </ImageList>
       <ResourceForm
         schema={props.schema}
         options={props.options}

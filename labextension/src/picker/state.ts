@@ -5,6 +5,7 @@ import { Failure, sentence } from '../failure';
 import { tidy } from '../fields';
 import { merged } from '../gallery';
 import { INote, sameImage } from '../notes';
+import { Pulls } from '../pulls';
 import { IImages, IKept, IOptions, IPlan, IProblem, IRequest } from '../types';
 
 const PLAN_MS = 250;
@@ -13,6 +14,7 @@ const SEARCH_MS = 400;
 /** What the picker is opened with. */
 export interface IPickerProps {
   api: Api;
+  pulls: Pulls;
   trans: TranslationBundle;
   /** The request that the form begins with. */
   initial: IRequest;
@@ -72,8 +74,30 @@ export interface IPlanned {
   busy: boolean;
 }
 
-/** The plan for a request, asked for when it has not changed for a moment; an answer that comes late is dropped. */
-export function usePlan(api: Api, request: IRequest): IPlanned {
+/** The images that are known; read again when one has come to the cluster. */
+export function useKnown(api: Api, known: IImages, arrived: number): IImages {
+  const [images, setImages] = React.useState(known);
+  React.useEffect(() => {
+    let live = true;
+    if (arrived) {
+      api.images().then(
+        found => live && setImages(found),
+        () => undefined // the list stays as it was
+      );
+    }
+    return () => {
+      live = false;
+    };
+  }, [arrived]);
+  return images;
+}
+
+/**
+ * The plan for a request, asked for when it has not changed for a moment; an answer that comes late is dropped.
+ *
+ * `arrived` changes when an image has come to the cluster: the plan is another one then.
+ */
+export function usePlan(api: Api, request: IRequest, arrived: number): IPlanned {
   const [planned, setPlanned] = React.useState<IPlanned>({ plan: null, problems: [], failure: '', busy: true });
   const words = JSON.stringify(tidy(request));
   React.useEffect(() => {
@@ -94,7 +118,7 @@ export function usePlan(api: Api, request: IRequest): IPlanned {
       live = false;
       window.clearTimeout(timer);
     };
-  }, [words]);
+  }, [words, arrived]);
   return planned;
 }
 

@@ -1,0 +1,57 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import { Pulls, pullWords } from '../pulls';
+import { IPull } from '../types';
+
+/** What was told last of an image that is fetched. */
+function usePull(pulls: Pulls, reference: string): IPull | undefined {
+  const [, setTurn] = React.useState(0);
+  React.useEffect(() => {
+    const look = () => setTurn(turn => turn + 1);
+    pulls.changed.connect(look);
+    return () => void pulls.changed.disconnect(look);
+  }, [pulls]);
+  return pulls.get(reference);
+}
+
+/** How many images have come to the cluster since this was first shown. */
+export function useArrived(pulls: Pulls): number {
+  const [count, setCount] = React.useState(0);
+  React.useEffect(() => {
+    const look = (_: Pulls, pull: IPull) => (pull.state === 'done' ? setCount(known => known + 1) : undefined);
+    pulls.changed.connect(look);
+    return () => void pulls.changed.disconnect(look);
+  }, [pulls]);
+  return count;
+}
+
+interface IFetchProps {
+  reference: string;
+  pulls: Pulls;
+  trans: TranslationBundle;
+}
+
+/** The offer to fetch an image that is not on the cluster, and how far that is. */
+export function Fetch(props: IFetchProps): JSX.Element {
+  const { reference, pulls, trans } = props;
+  const pull = usePull(pulls, reference);
+  const runs = pull?.state === 'running';
+  const words = pull && pull.state !== 'done' ? pullWords(pull, trans) : trans.__('Not on the cluster yet.');
+  return (
+    <div className="jp-Hpcctr-fetch">
+      <span role="status" aria-label={trans.__('Fetching')} className={pull?.state === 'failed' ? PROBLEM : ''}>
+        {words}
+      </span>
+      <button
+        type="button"
+        className="jp-Hpcctr-button"
+        aria-disabled={runs || undefined}
+        onClick={() => (runs ? undefined : void pulls.fetch(reference))}
+      >
+        {trans.__('Fetch to the cluster')}
+      </button>
+    </div>
+  );
+}
+
+const PROBLEM = 'jp-Hpcctr-problem';
