@@ -34,7 +34,7 @@ def waiting(scheduler: str, status: JobStatus) -> str:
     meaning = _REASONS.get(status.reason.split(",")[0])
     reason = f" ({status.reason}{': ' + meaning if meaning else ''})" if status.reason not in ("", "None") else ""
     start = f", expected start {status.expected_start.replace('T', ' ')}" if status.expected_start else ""
-    return f"{job} is pending{reason}{start}. This cell runs when the kernel is there."
+    return f"{job} is pending{reason}{start}. Cells run when the kernel is there."
 
 
 def running(scheduler: str, job: str, nodes: str) -> str:

@@ -177,7 +177,7 @@ def _constraint(site: Site, policy: Policy) -> Field | None:
 
 def _time(site: Site, policy: Policy) -> Field:
     most = _least(_most_minutes(site), policy.max_time_minutes)
-    text = "1:00:00 or 2-00:00:00" + (f"; at most {duration(most)}" if most else "")
+    text = "Minutes, 1:00:00 or 2-00:00:00" + (f"; at most {duration(most)}" if most else "")
     return {
         "type": "string",
         "title": "Time limit",

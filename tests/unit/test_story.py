@@ -14,13 +14,13 @@ JOB = JobId("7")
         (
             JobStatus(JOB, JobState.PENDING, "Priority", expected_start="2026-11-22T10:32:00"),
             "Slurm job 7 is pending (Priority: jobs with a higher priority are ahead), expected start "
-            "2026-11-22 10:32:00. This cell runs when the kernel is there.",
+            "2026-11-22 10:32:00. Cells run when the kernel is there.",
         ),
         (
             JobStatus(JOB, JobState.PENDING, "SomethingNew"),
-            "Slurm job 7 is pending (SomethingNew). This cell runs when the kernel is there.",
+            "Slurm job 7 is pending (SomethingNew). Cells run when the kernel is there.",
         ),
-        (JobStatus(JOB, JobState.PENDING, "None"), "Slurm job 7 is pending. This cell runs when the kernel is there."),
+        (JobStatus(JOB, JobState.PENDING, "None"), "Slurm job 7 is pending. Cells run when the kernel is there."),
         (JobStatus(JOB, JobState.RUNNING, nodes="n[1-2]"), "Slurm job 7 runs on n[1-2]; the kernel is starting …"),
     ],
 )
