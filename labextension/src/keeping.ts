@@ -42,6 +42,31 @@ function visible(context: IContext, notebook: INotebook): Promise<boolean> {
   });
 }
 
+const PATIENCE_MS = 10_000;
+
+/**
+ * Have a notebook of ours start one kernel only.
+ *
+ * JupyterLab starts another when a cell is run before it has found the one that runs, as soon after a reload of the
+ * page, and ends the first; or two at once. Each would be a job.
+ */
+export function startOnce(context: IContext, notebook: INotebook): void {
+  const { session, model } = notebook;
+  const begin = session.startKernel.bind(session);
+  const start = async () => {
+    const ours = !session.session && readNote(model.getMetadata(KEY)) !== null;
+    if (ours && (await hasSession(context, notebook).catch(() => false))) {
+      await Promise.race([session.ready, new Promise(resolve => setTimeout(resolve, PATIENCE_MS))]);
+      if (session.session?.kernel) {
+        return false;
+      }
+    }
+    return begin();
+  };
+  let begun: Promise<boolean> | null = null;
+  session.startKernel = () => (begun ??= start().finally(() => (begun = null)));
+}
+
 /** Whether a kernel runs for a notebook already, as after a reload of the page. */
 async function hasSession(context: IContext, notebook: INotebook): Promise<boolean> {
   const { sessions } = context.app.serviceManager;
@@ -67,6 +92,7 @@ export function offerNotes(context: IContext): void {
   };
   context.notebooks.added.connect((_, notebook) => {
     const { session } = notebook;
+    startOnce(context, notebook);
     const initialize = session.initialize.bind(session);
     session.initialize = async () => {
       session.initialize = initialize;
