@@ -7,6 +7,7 @@ for the length of a blocking call. What must go on between those calls goes on h
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine
@@ -40,11 +41,20 @@ class EdgeLoop:
         self.loop.call_soon_threadsafe(function)
 
     def stop(self) -> None:
-        """End the loop and its thread."""
+        """Cancel what still goes on, and end the loop and its thread."""
         if not self.loop.is_closed():
+            with contextlib.suppress(concurrent.futures.TimeoutError):
+                self.wait(_cancel_others(), timeout_s=1)
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(5)
             self.loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def in_thread(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:

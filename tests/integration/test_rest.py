@@ -11,6 +11,7 @@ from support.events import Events
 from support.rest import BARE, CATALOGUE, NO_REGISTRY, keep, start
 from support.server import RefusedError
 from support.small_images import make, plain
+from support.waiting import wait_until
 
 from jupyter_hpcctr.core.facts import Policy
 from jupyter_hpcctr.core.request import ImageRef
@@ -271,7 +272,10 @@ def test_old_requests_of_single_starts_are_collected_when_a_server_starts(site, 
         spec["metadata"]["hpcctr"] = {"saved": name == saved, "created": 1}
         path.write_text(json.dumps(spec))
     server = serve()
-    names = {kept["name"] for kept in server.hpcctr("GET", "requests")[1]["requests"]}
-    assert saved in names
-    assert old not in names
+
+    def names():
+        return {kept["name"] for kept in server.hpcctr("GET", "requests")[1]["requests"]}
+
+    wait_until(lambda: old not in names(), "the removal of the old one")
+    assert saved in names()
     server.hpcctr("DELETE", f"requests/{saved}")
