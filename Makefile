@@ -35,7 +35,7 @@ else
 
 export PATH := $(BIN):$(PATH):/usr/sbin:/sbin
 
-demo: $(STAMP)
+demo: setup
 	python kernels/demo/demo.py $(ARGS)
 
 # The last line is pytest's. The extension's own tests come first, and are left out where ARGS choose among the others.
@@ -57,7 +57,7 @@ lint: setup
 	lint-imports
 	cd labextension && jlpm lint
 
-bench: $(STAMP) $(BENCH_STAMP)
+bench: setup $(BENCH_STAMP)
 	python tests/bench/run.py $(ARGS)
 
 setup: packages $(STAMP) $(LAB_STAMP)
