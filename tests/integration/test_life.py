@@ -138,8 +138,9 @@ def until_message(kernel, kind, *, seconds=20):
 def test_interrupt_while_pending_aborts_the_waiting_cells_and_keeps_the_job(full, site, start):
     kernel = start(**BARE)
     kernel.client.execute("1")
-    kernel.client.execute("2")
-    until_message(kernel, "display_data")
+    second = kernel.client.execute("2")
+    while until_message(kernel, "status")["parent_header"].get("msg_id") != second:
+        pass  # it has arrived when it is said to be busy with it
     kernel.manager.interrupt_kernel()
     replies = [kernel.client.get_shell_msg(timeout=5)["content"] for _ in range(2)]
     assert [r["status"] for r in replies] == ["error", "aborted"]
