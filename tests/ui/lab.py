@@ -41,12 +41,8 @@ def chromium():
 class Lab(Server):
     """``python -m jupyterlab`` on a free port, with the Jupyter directories of a ``Site``."""
 
-    MODULE, LEFT_OUT = "jupyterlab", ("jupyter_server_terminals",)
-    OPTIONS = (
-        "--LabApp.expose_app_in_browser=True",
-        "--LabApp.extension_manager=readonly",
-        "--JupyterNotebookApp.expose_app_in_browser=True",
-    )
+    MODULE, LEFT_OUT = "jupyterlab", ("notebook", "jupyter_server_terminals")
+    OPTIONS = ("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly")
 
     def __init__(self, site, **env):
         assert (BUILT / "package.json").exists(), f"{BUILT} is not built: make setup"
