@@ -61,8 +61,8 @@ def _chargeable(
 ) -> Resources:
     mine = {each.name: each.qos for each in accounts}
     account, qos = resources.account, resources.qos
-    if account is not None and account not in (mine or partition.accounts or (account,)):
-        resources = _without(resources, "account", reasons, "you have none of that name here")
+    if account is not None and account not in (mine or partition.accounts):  # another site's is of no use here
+        resources = _without(resources, "account", reasons, "none of that name is known to be yours here")
     known = {name for each in mine.values() for name in each} & set(partition.qos or (qos,)) if mine else partition.qos
     if qos is not None and known and qos not in known:
         resources = _without(resources, "qos", reasons, "there is none of that name here")

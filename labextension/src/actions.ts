@@ -47,6 +47,11 @@ export async function cancel(context: IContext, job: IJob): Promise<void> {
   }
 }
 
+/** Cancel all jobs, after a question that somebody else has asked; those that have ended leave the list. */
+export async function cancelAll(context: IContext): Promise<void> {
+  await tell(Promise.all(context.jobs.all.map(job => context.api.remove(job.id))));
+}
+
 /** Take a job that has ended out of the list. */
 export async function remove(context: IContext, job: IJob): Promise<void> {
   await context.jobs.refresh();

@@ -1,6 +1,6 @@
 import { IRunningSessionManagers, IRunningSessions } from '@jupyterlab/running';
 import { LabIcon } from '@jupyterlab/ui-components';
-import { cancel, open, remove } from './actions';
+import { cancel, cancelAll, open, remove } from './actions';
 import { IContext, JOBS } from './context';
 import { jobName, shortName, statusText } from './format';
 import { containerIcon } from './icons';
@@ -24,7 +24,7 @@ export function addToRunning(context: IContext, managers: IRunningSessionManager
     refreshRunning: () => void jobs.refresh(),
     runningChanged: jobs.changed,
     // The panel has asked before it calls this.
-    shutdownAll: () => jobs.all.forEach(job => void context.api.remove(job.id).catch(() => undefined)),
+    shutdownAll: () => void cancelAll(context),
     shutdownLabel: trans.__('Cancel job'),
     shutdownAllLabel: trans.__('Cancel All'),
     shutdownAllConfirmationText: trans.__('Cancel all jobs on the cluster? What was not saved is lost.')

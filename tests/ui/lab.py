@@ -41,8 +41,12 @@ def chromium():
 class Lab(Server):
     """``python -m jupyterlab`` on a free port, with the Jupyter directories of a ``Site``."""
 
-    MODULE, LEFT_OUT = "jupyterlab", ("notebook", "jupyter_server_terminals")
-    OPTIONS = ("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly")
+    MODULE, LEFT_OUT = "jupyterlab", ("jupyter_server_terminals",)
+    OPTIONS = (
+        "--LabApp.expose_app_in_browser=True",
+        "--LabApp.extension_manager=readonly",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
+    )
 
     def __init__(self, site, **env):
         assert (BUILT / "package.json").exists(), f"{BUILT} is not built: make setup"

@@ -3,7 +3,7 @@
 import json
 import re
 
-from .lab import WIDGETS
+from .lab import WIDGETS, picture
 
 ELSEWHERE = {"nodes": 64, "partition": "elsewhere", "account": "theirs", "time": "5-00:00:00", "gpus_per_node": 8}
 
@@ -21,6 +21,7 @@ def test_a_notebook_from_elsewhere_is_offered_its_image_with_resources_of_this_s
     assert form.get_by_label("Nodes", exact=True).input_value() == "2"
     preview = form.get_by_role("status", name="What would be submitted")
     preview.get_by_text(re.compile("elsewhere")).first.wait_for()
+    picture(desk, "lab-offered")
 
 
 def test_a_click_in_an_untrusted_notebook_opens_the_form_and_starts_nothing(desks, lab, command):

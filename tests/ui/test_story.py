@@ -2,6 +2,8 @@
 
 import re
 
+from support.waiting import wait_until
+
 from .lab import LIMIT_MINUTES, picture
 
 RANKS = """%%mpirun
@@ -28,6 +30,8 @@ def test_a_notebook_in_an_image_from_the_choice_to_the_end(desk, desks, full, la
     picture(desk, "lab-running")
     other = reloaded_and_in_a_second_tab(desk, desks)
     restarted_in_its_job(desk, lab, job)
+    among_what_runs(desk, job)
+    job = continued(desk, lab, job)
     cancelled(other, job)
     ended(desk, lab, job)
 
@@ -41,7 +45,8 @@ def choose(desk, image):
     taken.click()
     taken.get_by_text(re.compile(r"Open MPI 4\.")).wait_for()
     desk.set(form, "Nodes", "3")
-    form.get_by_role("alert").filter(has_text=re.compile("2 nodes|nodes")).first.wait_for()
+    form.get_by_role("alert").filter(has_text=re.compile("nodes")).first.wait_for()
+    picture(desk, "lab-refused")
     for label, value in {"Nodes": "2", "MPI ranks": "4", "Time limit": str(LIMIT_MINUTES)}.items():
         desk.set(form, label, value)
     preview = form.get_by_role("status", name="What would be submitted")
@@ -62,7 +67,7 @@ def runs(desk, lab, queued):
     desk.row("Running").wait_for()
     desk.status().get_by_text(re.compile(r"Running on n\S* · \d+ min left")).wait_for()
     queued.get_by_text("runs in job").wait_for()
-    (job,) = [each["job"] for each in lab.jobs() if each["state"] == "running"]
+    (job,) = numbers(lab)
     assert queued.inner_text().split()[-1] == job
     return job
 
@@ -92,7 +97,32 @@ def restarted_in_its_job(desk, lab, job):
     desk.page.get_by_role("dialog").get_by_role("button", name="Restart", exact=True).click()
     desk.page.get_by_role("dialog").wait_for(state="detached")
     desk.cell("print('forgotten' if 'os' not in globals() else 'kept')").get_by_text("forgotten").wait_for()
-    assert [each["job"] for each in lab.jobs() if each["state"] == "running"] == [job]
+    assert numbers(lab) == [job]
+
+
+def among_what_runs(desk, job):
+    """JupyterLab's own panel of what runs has a section of jobs."""
+    desk.command("running:show-panel")
+    desk.page.locator(".jp-RunningSessions").get_by_text(re.compile(f"job {job}: .*ipynb")).wait_for()
+    desk.panel()
+
+
+def continued(desk, lab, job):
+    """One click on the warning, and a confirmation: the notebook goes on in another job. Return its number."""
+    warning = desk.page.locator(".Toastify__toast", has_text=f"Job {job} ends in")
+    warning.get_by_role("button", name="Continue in a new job").click()
+    desk.page.get_by_role("dialog").get_by_role("button", name="Continue in a new job").click()
+    desk.page.get_by_role("dialog").wait_for(state="detached")
+    wait_until(lambda: numbers(lab) not in ([], [job]), "another job")
+    (another,) = numbers(lab)
+    desk.row("Running").get_by_text(re.compile(f"job {another}")).first.wait_for()
+    said = desk.cell("import os; print('goes on in job', os.environ['SLURM_JOB_ID'])")
+    said.get_by_text(f"goes on in job {another}").wait_for()
+    return another
+
+
+def numbers(lab):
+    return [each["job"] for each in lab.jobs() if each["state"] == "running"]
 
 
 def cancelled(other, job):

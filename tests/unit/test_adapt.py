@@ -44,7 +44,7 @@ def test_one_of_the_alternatives_is_enough():
     ("asked", "left", "reason"),
     [
         ({"partition": "far"}, {}, "partition far left out: this site has none of that name"),
-        ({"account": "far"}, {}, "account far left out: you have none of that name here"),
+        ({"account": "far"}, {}, "account far left out: none of that name is known to be yours here"),
         ({"qos": "high"}, {}, "qos high left out: there is none of that name here"),
         ({"constraint": "ib_ndr"}, {}, "constraint ib_ndr left out: no node here has it"),
         ({"nodes": 64}, {"nodes": 2}, "nodes 64 → 2: the most here"),
@@ -88,3 +88,8 @@ def test_the_default_scheduler_is_replaced_too():
     assert adapted({}, {}) == ({}, [])
     only = Policy(schedulers=("slurm",))
     assert adapted({"scheduler": "local"}, policy=only)[0] == {"scheduler": "slurm"}
+
+
+def test_an_account_from_elsewhere_goes_where_none_is_known():
+    site = Site("slurm", partitions=(CPU,))
+    assert adapt(parse({"account": "far"}), {"slurm": site}, Policy())[0].resources.account is None
