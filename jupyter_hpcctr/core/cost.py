@@ -21,7 +21,6 @@ class Cost:
     unit: str
     billing: float
     hours: float
-    upper_bound: bool = True
 
 
 def cost(resources: Resources, site: Site, policy: Policy) -> Cost | None:

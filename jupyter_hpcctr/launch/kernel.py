@@ -217,14 +217,7 @@ class Launch(Following):
             text = story.cancelled(scheduler, self.job)
             self.exit_code = 0 if self._expected else None
             self._front.end("JobCancelled", text)
-            self._progress.tell(
-                state="ended",
-                message=text,
-                ending=Ending.CANCELLED.value,
-                reason="",
-                end_time=None,
-                expected_start=None,
-            )
+            self._progress.ended(text, Ending.CANCELLED)
             await self._drop()
 
     def _is_over(self) -> bool:
