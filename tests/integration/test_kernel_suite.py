@@ -9,6 +9,7 @@ from jupyter_client.manager import KernelManager, start_new_kernel
 from jupyter_kernel_test.msgspec_v5 import validate_message
 from support.kernels import READY_S, site_of
 from support.slurm import base_environment
+from support.waiting import wait_until
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 
@@ -60,6 +61,8 @@ class OurKernel:
             cls.kernel_name = cls.site.kernelspec("k", **cls.asked(request.getfixturevalue, cls.site))
             cls.begin()
             yield
+            # A heartbeat that is stopped before its thread has begun takes sockets until there are none left.
+            wait_until(cls.kc.hb_channel.is_beating, "the kernel's heart does not beat")
             cls.kc.stop_channels()
             cls.km.shutdown_kernel()
             cls.km.context.destroy(linger=0)
