@@ -39,10 +39,12 @@ demo: setup
 	python kernels/demo/demo.py $(ARGS)
 
 # The last line is pytest's. The extension's own tests come first, and are left out where ARGS choose among the others.
+# All of them run in two processes, each with a Slurm of its own: most of the time they wait.
+SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile
 test: setup images
 	$(if $(ARGS),,cd labextension && jlpm test)
 	rm -f .coverage .coverage.*
-	status=0; coverage run -m pytest $(ARGS) | tee build/pytest.log || status=$$?; \
+	status=0; coverage run -m pytest $(or $(ARGS),$(SIDE_BY_SIDE)) | tee build/pytest.log || status=$$?; \
 	coverage combine -q && coverage report; \
 	tail -n 1 build/pytest.log; exit $$status
 

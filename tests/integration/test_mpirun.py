@@ -2,11 +2,10 @@
 
 import os
 import re
-from pathlib import Path
 
 import pytest
 from support.notebooks import Notebook, by_rank
-from support.waiting import state_of, wait_until
+from support.waiting import state_of, wait_for_no_segments, wait_until
 
 COMM = "from mpi4py import MPI\ncomm = MPI.COMM_WORLD\n"
 
@@ -50,7 +49,7 @@ def values_move_both_ways(notebook):
     notebook.cell("last = %mpirun pull u --rank 3\nassert last.dtype == u.dtype and (last == u * 3).all()")
     notebook.ranks("square = comm.rank**2", "--collect square")
     assert notebook.cell("print(square)") == "[0, 1, 4, 9]\n"
-    assert list(Path("/dev/shm").glob(f"hpcctr-{os.getuid()}-*")) == []
+    wait_for_no_segments()
 
 
 def programs_run_beside_the_ranks(notebook):

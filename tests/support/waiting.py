@@ -1,5 +1,6 @@
 """Waiting for what real processes do, and looking at them."""
 
+import os
 import time
 from pathlib import Path
 
@@ -13,6 +14,12 @@ def wait_until(condition, what):
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.05)
+
+
+def wait_for_no_segments():
+    """Those that are in memory now go away; other tests beside this one may make others meanwhile."""
+    there = list(Path("/dev/shm").glob(f"hpcctr-{os.getuid()}-*"))
+    wait_until(lambda: not any(path.exists() for path in there), there)
 
 
 def wait_for_file(path, jobs, job):

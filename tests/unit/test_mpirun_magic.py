@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 from IPython.utils.capture import capture_output
+from support.waiting import wait_for_no_segments
 
 from jupyter_hpcctr.guest.mpirun import magic
 from jupyter_hpcctr.guest.mpirun.errors import HubGoneError, Interrupted, MpirunError, RankError
@@ -117,7 +118,7 @@ def test_push_and_pull(shell, hub):
     one[0][0, 0] = 7  # writable, and nobody else's
     assert parts[3][0][0, 0] == 0
     assert shell.user_ns["u"] is before
-    assert [name for name in os.listdir("/dev/shm") if name.startswith(f"hpcctr-{os.getuid()}")] == []
+    wait_for_no_segments()
     _, captured = run(shell, "%mpirun push nme")
     assert "did you mean name?" in captured.stdout
 
