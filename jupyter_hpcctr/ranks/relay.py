@@ -65,6 +65,7 @@ class Relay:
             for fd, _ in self._fds.poll(0):
                 rank = self._by_fd.get(fd)
                 if rank is not None and fd == rank.wrapper_fd:
+                    self._read_door()  # it has said how it ended, perhaps since we were woken
                     self._end(rank)
                 elif rank is not None:
                     self._resting[fd] = until

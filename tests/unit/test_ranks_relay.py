@@ -90,6 +90,19 @@ def test_nothing_is_left_of_a_world_that_is_forgotten(node):
     assert node.gone("w2") == {}
 
 
+def test_a_wrapper_that_ends_while_its_relay_is_at_work_has_said_how(node):
+    after = "until [ -e $0 ]; do sleep 0.01; done"
+    (wrapper,) = node.start(["sh", "-c", f"{after}; echo; {after.replace('$0', '$1')}", "print", "end"], 0)
+    node.until(node.pids)
+    (node.directory / "print").touch()
+    events = dict(node.poller.poll())  # that it has printed, and no more
+    (node.directory / "end").touch()
+    assert wrapper.wait() == 0
+    node.relay.turn(events)
+    node.until(node.gone)
+    assert node.gone() == {0: 0}
+
+
 def test_a_wrapper_that_has_given_up_is_not_waited_for(node):
     fds = len(os.listdir("/proc/self/fd"))
     gone = os.posix_spawn("/bin/true", ["true"], {})
