@@ -126,12 +126,12 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def tail(path: Path, *, lines: int = 20, limit: int = 16_384) -> str:
-    """Return the last lines of a text file, "" where there is none."""
+    """Return the last lines of a text file, "" where there is none or it cannot be read."""
     try:
         with path.open("rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - limit))
             text = file.read().decode(errors="replace")
-    except FileNotFoundError:
+    except OSError:
         return ""
     return "\n".join(text.splitlines()[-lines:])

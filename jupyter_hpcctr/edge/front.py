@@ -12,6 +12,7 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
@@ -83,6 +84,7 @@ class Front:
         The directory is left without write permission (0500), so that it cannot: a socket that is bound twice
         keeps a descriptor more. Where it could all the same, as root can, the files are made anew.
         """
+        self._opened = datetime.now(timezone.utc)
         self._directory.chmod(0o700)
         for name, kind in _KINDS.items():
             path = f"{self.ip}-{CHANNELS[name]}"
@@ -187,7 +189,8 @@ class Front:
         kind, ready = message.kind, self.phase is Phase.READY
         if kind == "shutdown_request":
             restart = bool(message.content.get("restart"))
-            self._owner.shutdown(restart=restart)
+            if ready or not message.is_older(self._opened):  # else its manager has gone on without it
+                self._owner.shutdown(restart=restart)
             if not ready:
                 self._reply(channel, message, {"status": "ok", "restart": restart})
             return not ready

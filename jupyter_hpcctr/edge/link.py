@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -106,6 +107,10 @@ class Link:
         self._allowed.receivers.pop(public_key, None)
         self._routes.pop(public_key, None)
         self._heard.pop(public_key, None)
+
+    def hears(self, public_key: str) -> bool:
+        """Whether an agent was heard within ``SILENCE_SECONDS``."""
+        return time.monotonic() - self._heard.get(public_key, -math.inf) <= SILENCE_SECONDS
 
     def send(self, public_key: str, channel: bytes, frames: Sequence[bytes | zmq.Frame]) -> bool:
         """Send to an agent; False where it is not connected."""

@@ -31,6 +31,13 @@ class Message(NamedTuple):  # no dataclass: that import would be a fifth of the 
         """The ``msg_type``."""
         return str(self.header.get("msg_type", ""))
 
+    def is_older(self, moment: datetime) -> bool:
+        """Whether it was made before ``moment``; False where its header does not say that with a time zone."""
+        try:
+            return datetime.fromisoformat(str(self.header.get("date")).replace("Z", "+00:00")) < moment
+        except (ValueError, TypeError):
+            return False
+
 
 def sign(key: bytes, parts: Iterable[bytes]) -> bytes:
     """Return the hexadecimal HMAC-SHA256 of a message's four dictionaries; empty without a key."""

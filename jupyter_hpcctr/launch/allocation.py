@@ -83,11 +83,13 @@ class Allocation:
                 await self.end()
                 raise
         except BaseException:
+            if self.job is None and self.connected:
+                self.command(command="end")  # it was submitted after all: its agent is there
             await self.forget()
             raise
         log.info("kernel submitted as %s job %s", self.plan.scheduler, self.job)
         watch = self._hub.watch(self.plan.scheduler)
-        watch.add(self.job, self._on_status, alive=lambda: self.connected)
+        watch.add(self.job, self._on_status, alive=lambda: self.connected and self._hub.link.hears(self._key))
 
     # -- to the agent
 

@@ -124,9 +124,14 @@ class Following(Owner):
         return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() - age_s + limit * 60))
 
     def _on_ready(self) -> None:
+        if self._expected:
+            return  # it was asked to end meanwhile, and is taken to have done so
         self._progress.mark("kernel ready")
         self.exit_code = None
         self._front.ready()
+        self._tell_running()
+
+    def _tell_running(self) -> None:
         allocation, view = self.allocation, self._progress.view
         if allocation is not None:
             text = story.running(allocation.plan.scheduler, allocation.job or "", view.nodes)

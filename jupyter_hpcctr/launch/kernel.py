@@ -40,6 +40,7 @@ class Launch(Following):
         self._key = secrets.token_hex(32)
         super().__init__(hub.observers, self._directory, self._key, self.id, request)
         self._stopped = False
+        self._stopping: asyncio.Future[None] | None = None
         self._changing = asyncio.Lock()
         self._told_to_end: set[asyncio.Task[None]] = set()
         self._log = JobLog()
@@ -167,8 +168,12 @@ class Launch(Following):
         await self.allocation.submit(self._key)
         self._log.begin(Path(plan.log_file))
         self._progress.mark("submitted")
-        text = f"{plan.scheduler.capitalize()} job {self.job} is submitted."
-        self._progress.say(text, state="pending", job=self.job, submitted=time.time())
+        self._progress.tell(job=self.job, submitted=time.time())
+        if self._front.phase is Phase.READY:
+            self._tell_running()  # with the job, which its agent could not know: it was quicker
+        elif self._progress.view.state == "submitting":
+            text = f"{plan.scheduler.capitalize()} job {self.job} is submitted."
+            self._progress.say(text, state="pending")
 
     async def _give_up(self, error: HpcctrError) -> None:
         await self._drop()
@@ -231,10 +236,16 @@ class Launch(Following):
         return await in_thread(self._log.read, offset, limit)
 
     async def stop(self) -> None:
-        """End the job and remove every file; a pending job is cancelled at once."""
-        if self._stopped:
-            return
-        self._stopped = True
+        """End the job and remove every file; a pending job is cancelled at once.
+
+        It goes on when who waits for it is cancelled, and all who ask wait for the same end.
+        """
+        if self._stopping is None:
+            self._stopped = True
+            self._stopping = asyncio.ensure_future(self._stop())
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
         await self._end_tasks()
         async with self._changing:
             self.exit_code = self.exit_code if self.exit_code is not None else 0

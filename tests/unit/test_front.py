@@ -234,6 +234,17 @@ def test_shutdown_is_told_to_the_owner_and_answered_where_there_is_no_kernel(dri
     drive(scenario)
 
 
+def test_a_shutdown_that_comes_after_the_restart_it_was_for_is_answered_and_no_more(drive):
+    async def scenario(front, client, owner):
+        late = wire.pack(KEY, "shutdown_request", {"restart": True}, session="client")
+        front.open()
+        await client.sockets["control"].send_multipart(late)
+        assert (await client.receive("control")).content == {"status": "ok", "restart": True}
+        assert owner.shutdowns == []
+
+    drive(scenario)
+
+
 def test_interrupt_requests_go_to_the_owner_never_to_the_kernel(drive):
     async def scenario(front, client, owner):
         front.ready()
