@@ -27,9 +27,9 @@ def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Ge
         It was refused, did not come up, or another number of ranks runs already.
     """
     while hub.busy_behind and not behind:
-        if hub.interrupts:
-            raise RankError("Interrupted", "interrupted while the ranks were starting")
+        _heed(hub, behind=behind)
         yield
+    _heed(hub, "interrupted before the ranks began", behind=behind)
     site = hub.site
     world = site.world
     if world is not None and world.state == "running" and not wanted.get("fresh"):
@@ -50,15 +50,21 @@ def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Ge
     try:
         yield from _wait_up(hub, world, behind=behind)
         if site.checked is None or site.checked["key"] != _key(world):
-            site.checked = yield from check(hub, world)
+            site.checked = yield from check(hub, world, behind=behind)
             for line in () if site.checked["ok"] else site.checked["lines"]:
                 hub.notice(line, level="warning")
+        _heed(hub, behind=behind)  # or the cell would begin, and the interrupt be for that
     except BaseException:
         yield from site.end(world)
         raise
     world.state = "running"
     world.wanted = dict(wanted)
     return world
+
+
+def _heed(hub: Hub, message: str = "interrupted while the ranks were starting", *, behind: bool) -> None:
+    if hub.interrupts and not behind:  # else they are another request's
+        raise RankError("Interrupted", message)
 
 
 def refuse_ended(hub: Hub, world: World) -> None:
@@ -126,8 +132,7 @@ def _wait_up(hub: Hub, world: World, *, behind: bool) -> Generator[None, None, N
                 explain.hint_pmi(world, (yield from explain.offered(hub.config))) if found_none else explain.HINT_FAILED
             )
             raise RankError("RanksFailed", explain.not_started(world), hint=hint)
-        if hub.interrupts and not behind:  # else they are another request's
-            raise RankError("Interrupted", "interrupted while the ranks were starting")
+        _heed(hub, behind=behind)
         if time.monotonic() > until:
             raise RankError("RanksFailed", explain.too_slow(world, UP_PATIENCE_S), hint=explain.HINT_FAILED)
         yield
@@ -150,8 +155,14 @@ def _key(world: World) -> tuple[Any, ...]:
     return tuple(node.name for node in world.placement.nodes), world.start.shown, world.ranks == 1
 
 
-def check(hub: Hub, world: World) -> Generator[None, None, dict[str, Any]]:
-    """Let the ranks compare notes and measure; what is wrong is told, and nothing is refused by it."""
+def check(hub: Hub, world: World, *, behind: bool = False) -> Generator[None, None, dict[str, Any]]:
+    """Let the ranks compare notes and measure; what is wrong is told, and nothing is refused by it.
+
+    Raises
+    ------
+    RankError
+        The user interrupted.
+    """
     if any(said["mpi"] is None for said in world.up.values()):
         return {"key": _key(world), "ok": False, "lines": [explain.no_mpi(world)]}
     ask = hub.site.ask()
@@ -164,5 +175,6 @@ def check(hub: Hub, world: World) -> Generator[None, None, dict[str, Any]]:
                 results[ranks[0]] = {**rest[0]["result"], "error": rest[0].get("error")}
         if len(results) == world.ranks:
             break
+        _heed(hub, behind=behind)
         yield
     return {"key": _key(world), **explain.checked(world, results, shares=bool(hub.config.plan["shares"]))}

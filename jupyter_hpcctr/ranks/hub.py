@@ -52,6 +52,7 @@ class Hub:
         self._socket = self.context.socket(zmq.ROUTER)
         self._socket.linger = 200
         self._socket.rcvhwm = self._socket.sndhwm = 0
+        self.shelf.announce()
         self._socket.bind(f"ipc://{config.dir}/ranks")
         self._poller_sources()
 
@@ -194,10 +195,11 @@ class Hub:
         if self.switchboard is not None:
             self.switchboard.close()
         self.own.relay.close()
+        self.shelf.clear()  # of a kernel that was killed while it moved values
         self._socket.close()
-        for name in ("ranks", "world", "door"):
+        for name in ("ranks", "world", "door", "owner"):
             path = f"{self.config.dir}/{name}"
-            if os.path.exists(path):
+            if os.path.lexists(path):
                 os.unlink(path)
         self.context.term()
         if self.config.plain:  # else it is the agent's

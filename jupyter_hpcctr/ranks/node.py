@@ -89,7 +89,9 @@ class NodeProcess:
         signal.signal(signal.SIGTERM, lambda *_: self._finish())
         try:
             self._await_holder()
-            self._say({"kind": "node"})
+            self._heard = time.monotonic()  # the hub speaks to those that have come: silence counts from here
+            if not self._over:
+                self._say({"kind": "node"})
             while not self._over and time.monotonic() - self._heard < SILENCE_S:
                 self._turn()
         finally:

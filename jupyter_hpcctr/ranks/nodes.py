@@ -150,6 +150,13 @@ class Switchboard:
         frames = [name.encode(), json.dumps(message).encode(), *([] if data is None else [data])]
         self.socket.send_multipart(frames, copy=data is None)
 
+    def drop(self, names: Collection[str]) -> None:
+        """Forget nodes whose processes are being ended, also where one has only just come: it may come anew."""
+        self.turn()
+        for name in names:
+            if (node := self.nodes.pop(name, None)) is not None:
+                node.send({"op": "end"}, None)
+
     def beat(self) -> list[str]:
         """Tell the nodes that we are there; return those that are not heard any more, and forget them."""
         now = time.monotonic()

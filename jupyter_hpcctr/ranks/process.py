@@ -40,11 +40,22 @@ class RankProcess:
             self._pid_fd = os.pidfd_open(pid)
 
     def signal(self, signum: int) -> None:
-        """Send a signal to the process, never to another one that got its number."""
+        """Send a signal to the process, never to another one that got its number; SIGKILL to all it has started."""
+        if signum == signal.SIGKILL and self._pid_fd >= 0:
+            self._kill_group()
         for descriptor in (self._pid_fd, self.wrapper_fd if signum == signal.SIGKILL else -1):
             if descriptor >= 0:
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(descriptor, signum)
+
+    def _kill_group(self) -> None:
+        """End the process and what it has started: its wrapper, which does so else, is about to be killed itself."""
+        with contextlib.suppress(ProcessLookupError):  # stopped, it frees no number by waiting for its process
+            signal.pidfd_send_signal(self.wrapper_fd, signal.SIGSTOP)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pid_fd, 0)  # the number is still its own
+            if os.getpgid(self.pid) == self.pid:
+                os.killpg(self.pid, signal.SIGKILL)
 
     def catches(self, signum: int) -> bool:
         """Return whether the process has a handler for a signal (proc(5), "SigCgt"); else it would end by it."""
@@ -106,6 +117,14 @@ class RankProcess:
         if self.spill is not None and (spilled := self.spill.close()) is not None:
             bundle.add("spilled", [self.rank], *spilled)
         self.spill = None
+
+    def owes_message(self, bundle: Bundle) -> bool:
+        """Whether both FIFOs have shown the mark of a message that has not come; hands on what is before it."""
+        self.out.read()
+        self.err.read()
+        self.pump(bundle)  # leaves no mark at a head that has been passed
+        out, err = (fifo.pieces[0] if fifo.pieces else "" for fifo in (self.out, self.err))
+        return isinstance(out, int) and out == err and not self._waiting
 
     def end(self, bundle: Bundle) -> None:
         """Read what is left after the process has ended, and say that it is gone."""

@@ -17,10 +17,13 @@ import zmq
 
 from .bundle import Bundle
 from .process import RankProcess
+from .segments import remove_all
 from .spill import Spill
 
 STACK_PATIENCE_S = 1.0
 REST_MS = 10
+OWED_S, OWED_MS = 0.2, 20
+"""For how long, in a turn, ended ranks' last messages are waited for; and each look at the socket."""
 SHARED_MEMORY = "/dev/shm"  # noqa: S108  (directories in it are made exclusively, 0700)
 
 
@@ -39,6 +42,8 @@ class Relay:
         os.mkfifo(f"{directory}/door", 0o600)
         self._door = os.open(f"{directory}/door", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._announced = b""
+        self._expected: set[str] = set()
+        self._owed_until = 0.0
         self._socket = context.socket(zmq.ROUTER)
         self._socket.linger = 0
         self._socket.rcvhwm = self._socket.sndhwm = 0
@@ -56,6 +61,7 @@ class Relay:
 
     def turn(self, events: Mapping[Any, int]) -> None:
         """Take in what has come."""
+        self._owed_until = time.monotonic() + OWED_S
         if self._door in events:
             self._read_door()
         if self._socket in events:
@@ -103,7 +109,9 @@ class Relay:
 
     def _on_announced(self, said: Mapping[str, Any]) -> None:
         key = str(said["world"]), int(said["rank"])
-        if said["event"] == "open":
+        if said["event"] == "open" and key[0] not in self._expected:
+            self._turn_away(*key, wrapper=int(said["pid"]))
+        elif said["event"] == "open":
             with contextlib.suppress(OSError):  # it has given up already
                 self._open(*key, token=str(said["token"]), wrapper=int(said["pid"]))
         elif (rank := self.ranks.get(key)) is None:
@@ -125,14 +133,37 @@ class Relay:
             self._by_fd[fd] = rank
             self._fds.register(fd, select.EPOLLIN | (0 if fd == rank.wrapper_fd else select.EPOLLONESHOT))
 
+    def _turn_away(self, world: str, number: int, *, wrapper: int) -> None:
+        """End a wrapper that comes when its world is forgotten: nobody would see what it runs, or end it."""
+        with contextlib.suppress(OSError):  # it has given up already
+            descriptor = os.pidfd_open(wrapper)
+            try:
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            finally:
+                os.close(descriptor)
+        for name in ("out", "err"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self._directory}/{world}.{number}.{name}")
+
     def _end(self, rank: RankProcess) -> None:
         if not rank.gone:
             self._read_socket()  # what it said before its end
             if rank.status is None:
                 rank.signal(signal.SIGKILL)  # a wrapper that was killed leaves its process behind
+            else:
+                self._await_owed(rank)
             rank.end(self.bundles[rank.world])
         for fd in (rank.out.fd, rank.err.fd, rank.wrapper_fd):
             self._unregister(fd)
+
+    def _await_owed(self, rank: RankProcess) -> None:
+        """Wait for what the rank said last: ZeroMQ's own thread may not have read it from the kernel's socket yet.
+
+        The time is that of all ranks together, since one that was killed may have written marks and no message.
+        """
+        while rank.owes_message(self.bundles[rank.world]) and time.monotonic() < self._owed_until:
+            self._socket.poll(OWED_MS)
+            self._read_socket()
 
     def _unregister(self, fd: int) -> None:
         if self._by_fd.pop(fd, None) is not None:
@@ -193,6 +224,7 @@ class Relay:
 
         With ``spill`` and ``limit`` in it, what each rank prints in all is bounded (a program has no cells).
         """
+        self._expected.add(str(spec["world"]))
         if "limit" in spec:
             self._limits[str(spec["world"])] = str(spec["spill"]), int(spec["limit"])
         os.mkdir(f"{self._directory}/{spec['world']}.tmp", 0o700)
@@ -214,11 +246,13 @@ class Relay:
 
     def kill(self, world: str) -> None:
         """End the processes of a world."""
+        self._read_door()  # one that has just begun is not known otherwise
         for rank in self._of(world, None):
             rank.signal(signal.SIGKILL)
 
     def forget(self, world: str) -> None:
         """Close what is left of a world that has ended."""
+        self._expected.discard(world)
         for key in [key for key in self.ranks if key[0] == world]:
             rank = self.ranks.pop(key)
             self._end(rank)
@@ -227,9 +261,10 @@ class Relay:
         self.bundles.pop(world, None)
         shutil.rmtree(self._shared_memory.pop(world, ""), ignore_errors=True)
         shutil.rmtree(f"{self._directory}/{world}.tmp", ignore_errors=True)
+        remove_all(world, self._directory)
         for name in os.listdir(self._directory):
             if name.startswith(f"{world}."):
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):  # gone, or a directory that could not be emptied
                     os.unlink(f"{self._directory}/{name}")
 
     def _of(self, world: str, ranks: Collection[int] | None) -> Iterator[RankProcess]:

@@ -24,11 +24,18 @@ _PLACE = "/dev/shm"  # noqa: S108  (the file is made exclusively, 0600)
 class Shelf:
     """Where a node's segments are: in shared memory, or in the node's private ``directory`` where that is full.
 
-    Paths are those that kernel and ranks see, who have the directory as ``inside``.
+    Paths are those that kernel and ranks see, who have the directory as ``inside``. ``owner`` is part of the names
+    of all segments that are no rank's; it is the run directory's own.
     """
 
     def __init__(self, directory: str, inside: str) -> None:
         self._directory, self._inside = directory, inside
+        self.owner = os.path.basename(os.path.dirname(directory)).removeprefix(f"hpcctr-{os.getuid()}-")
+
+    def announce(self) -> None:
+        """Let the kernel know whose its segments are: what it sees of the run directory does not say."""
+        with contextlib.suppress(FileExistsError):  # of a hub that was killed: the same
+            os.symlink(self.owner, f"{self._directory}/owner")
 
     def on_host(self, path: str) -> str:
         """Return the host's path of a segment."""
@@ -42,7 +49,7 @@ class Shelf:
         OSError
             There is no room: it is reserved now, since writing to a full tmpfs by a mapping means SIGBUS.
         """
-        name = f"hpcctr-{os.getuid()}-{secrets.token_hex(8)}"
+        name = f"{_prefix(self.owner)}{secrets.token_hex(8)}"
         with contextlib.suppress(OSError):
             return f"{_PLACE}/{name}", _reserved(f"{_PLACE}/{name}", size)
         return f"{self._inside}/{name}", _reserved(f"{self._directory}/{name}", size)
@@ -51,6 +58,28 @@ class Shelf:
         """Remove a segment; none there is no error."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.on_host(path))
+
+    def clear(self) -> None:
+        """Remove all that the kernel and the hub have left."""
+        remove_all(self.owner, self._directory)
+
+
+def remove_all(owner: str, directory: str) -> None:
+    """Remove an owner's segments on this node: who is killed while it makes one tells nobody of it.
+
+    ``owner`` is a world's name, or a shelf's; ``directory`` the node's private one.
+    """
+    for place in (_PLACE, directory):
+        with contextlib.suppress(OSError):  # there is none, as after a run
+            for name in os.listdir(place):
+                if name.startswith(_prefix(owner)) and "-" not in name[len(_prefix(owner)) :]:
+                    with contextlib.suppress(OSError):  # removed this moment, or another user's
+                        os.unlink(f"{place}/{name}")
+
+
+def _prefix(owner: str) -> str:
+    """Return how the names of segments begin; ``guest/mpirun/segment.new_name`` makes the same."""
+    return f"hpcctr-{os.getuid()}-{owner}-"
 
 
 def _reserved(path: str, size: int) -> int:

@@ -110,6 +110,7 @@ class Site:
             interrupted = bool(hub.interrupts) and not behind
             if child.code is not None or time.monotonic() > until or interrupted:
                 child.end(patience_s=1)
+                board.drop(missing)  # one step for all: those that had come have ended with it
                 if interrupted:
                     raise RankError(
                         "Interrupted",

@@ -81,12 +81,15 @@ def ask(
         A rank ended, or the user interrupted.
     """
     hub.site.tell(world, message, ranks)
+    gone: list[int] = []
     while True:
         for what, who, *rest in world.drain():
             if what == kind and rest[0]["ask"] == message["ask"]:
                 said.update(dict.fromkeys(who, rest[0]))
             elif what == "gone":
-                raise RankError("RanksLost", f"rank {who[0]} has ended", hint="%mpirun restart starts them anew")
+                gone += who
+        if gone:  # what came with it is known by now, and can be given up
+            raise RankError("RanksLost", f"rank {gone[0]} has ended", hint="%mpirun restart starts them anew")
         if hub.interrupts:
             hub.site.tell(world, {"op": "interrupt"}, ranks - said.keys())
             raise RankError("Interrupted", "interrupted while values were moved")

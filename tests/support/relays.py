@@ -44,6 +44,7 @@ class Node:
 
     def __init__(self, directory):
         self.directory, self.wrappers, self.items = directory, {}, {}
+        self.script = enter.__file__
         self.context, self.poller = zmq.Context(), zmq.Poller()
         self.relay = Relay(self.context, self.poller, str(directory))
 
@@ -52,7 +53,7 @@ class Node:
         own = {"world": world, "ranks": len(ranks), "argv": list(argv), "by_step": False, "cwd": str(self.directory)}
         policy = {"env": {"A": "of the plan"}, "pass_env": ["KEPT*"], "drop_env": ["KEPT_NOT"], "inside": False}
         self.relay.expect({**own, **policy, "dir_inside": str(self.directory), **more})
-        words = [sys.executable, "-S", "-E", enter.__file__, f"{self.directory}@NODE@/{world}.json", "n1"]
+        words = [sys.executable, "-S", "-E", self.script, f"{self.directory}@NODE@/{world}.json", "n1"]
         for rank in ranks or (0,):
             env = {**os.environ, "PMIX_RANK": str(rank)}
             self.wrappers[world, rank] = subprocess.Popen(words, env=env, stderr=subprocess.PIPE)
@@ -92,7 +93,9 @@ class Node:
 @contextlib.contextmanager
 def relayed():
     """Yield a node, and see that nothing of it stays open."""
-    with short_directory() as directory:
+    with short_directory() as private:
+        directory = private / "kernel"  # as in a job: the name of MPI's shared memory is made of its parent's
+        directory.mkdir(mode=0o700)
         before = len(os.listdir("/proc/self/fd"))
         made = Node(directory)
         try:

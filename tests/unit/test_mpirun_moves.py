@@ -18,8 +18,8 @@ def hub(hub, tmp_path, monkeypatch):
     hub.names, hub.places = [], (segment.MEMORY, str(tmp_path))
     make = segment.new_name
 
-    def new_name():
-        hub.names.append(make())
+    def new_name(*owner):
+        hub.names.append(make(*owner))
         return hub.names[-1]
 
     monkeypatch.setattr(segment, "new_name", new_name)

@@ -4,11 +4,13 @@ import threading
 import types
 
 import pytest
+import zmq
 
 from jupyter_hpcctr.ranks import bringup, values
 from jupyter_hpcctr.ranks.failure import RankError
 from jupyter_hpcctr.ranks.launcher import Start
 from jupyter_hpcctr.ranks.node import settle
+from jupyter_hpcctr.ranks.nodes import OtherNode, Switchboard
 from jupyter_hpcctr.ranks.segments import Shelf
 from jupyter_hpcctr.ranks.site import Site
 from jupyter_hpcctr.ranks.slots import Node, Placement
@@ -28,7 +30,10 @@ class Hub:
     busy_behind = property(lambda self: self.background is not None)
 
     def node(self, name):
-        return self.own if name in ("", "n1") else None
+        return self.own if name in ("", "n1") else self.switchboard.nodes.get(name)
+
+    def open_switchboard(self):
+        return self.switchboard
 
     def behind(self, flow):
         self.background = flow
@@ -99,18 +104,41 @@ def test_a_value_that_comes_after_an_interrupt_is_removed(hub, tmp_path):
     assert [file.exists() for file in files] == [False, False, True]
 
 
-def test_an_interrupt_while_nodes_are_reached_says_so(hub, monkeypatch):
-    child = types.SimpleNamespace(code=None, end=lambda patience_s: None)
-    monkeypatch.setattr("jupyter_hpcctr.ranks.site.start_nodes", lambda *args: child)
-    hub.open_switchboard = lambda: types.SimpleNamespace(invitation={})
+@pytest.fixture
+def reaching(hub, monkeypatch):
+    """The step that starts processes on other nodes, for a hub with a switchboard."""
+    step = types.SimpleNamespace(code=None, end=lambda patience_s: None)
+    monkeypatch.setattr("jupyter_hpcctr.ranks.site.start_nodes", lambda *args: step)
     hub.notice = lambda *args, **kwargs: None
     hub.config.run_dir = "/none"
+    with zmq.Context() as context:
+        hub.switchboard = Switchboard(context, zmq.Poller(), lambda *said: None)
+        yield step
+        hub.switchboard.close()
+
+
+def test_an_interrupt_while_nodes_are_reached_says_so(hub, reaching):
     flow = hub.site.reach(Placement(2, (Node("n1", 1), Node("n2", 1)), 1, over=False))
     next(flow)
     hub.interrupts = 1
     with pytest.raises(RankError, match="interrupted while n2 was being reached") as error:
         next(flow)
     assert error.value.etype == "Interrupted"
+
+
+def test_nodes_that_had_come_are_given_up_with_those_that_had_not(hub, reaching):
+    """Whoever comes next must not find them there: the step that is ended was theirs, too."""
+    present = hub.switchboard.nodes
+    present["n9"] = OtherNode("n9", lambda message, data: None)  # of an earlier step
+    flow = hub.site.reach(Placement(3, tuple(Node(f"n{at}", 1) for at in (1, 2, 3, 9)), 1, over=False))
+    next(flow)
+    present["n2"] = OtherNode("n2", lambda message, data: hub.told.append(message))
+    reaching.end = lambda patience_s: present.update(n3=OtherNode("n3", lambda message, data: None))
+    hub.interrupts = 1
+    with pytest.raises(RankError, match="interrupted while n3 was being reached"):
+        next(flow)
+    assert list(present) == ["n9"]
+    assert hub.told == [{"op": "end"}]
 
 
 def test_a_node_waits_for_the_end_of_the_one_before_it(tmp_path):

@@ -1,5 +1,6 @@
-"""When a node that is silent is counted as lost."""
+"""When a node that is silent is counted as lost, and one whose process is ended as absent."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -41,3 +42,23 @@ def test_a_silent_node_is_lost_once_and_told_no_more(board):
 def test_a_hub_that_was_stopped_itself_gives_the_nodes_their_time(board):
     assert board.after(1.0, 3600.0, *[1.0] * int(nodes.LOST_S - 2)) == []
     assert board.after(1.0, 1.0) == ["n2"]
+
+
+def test_a_node_that_is_given_up_is_absent_also_where_it_has_only_just_come():
+    with zmq.Context() as context:
+        board = Switchboard(context, zmq.Poller(), lambda *items: None)
+        dealer = context.socket(zmq.DEALER)
+        dealer.identity = b"n2"
+        keys = {name: board.invitation[f"{name}_key"].encode() for name in ("server", "public", "secret")}
+        dealer.curve_serverkey, dealer.curve_publickey, dealer.curve_secretkey = keys.values()
+        dealer.connect(f"tcp://127.0.0.1:{board.invitation['port']}")
+        dealer.send(json.dumps({"kind": "node"}).encode())
+        try:
+            assert board.socket.poll(30_000)
+            board.drop(["n2", "n3"])
+            assert board.nodes == {}
+            assert dealer.poll(30_000)
+            assert json.loads(dealer.recv()) == {"op": "end"}
+        finally:
+            dealer.close(linger=0)
+            board.close()

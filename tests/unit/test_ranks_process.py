@@ -155,6 +155,24 @@ def test_an_end_between_mark_and_message_loses_no_text(rank):
     assert told[-1] == ("gone", None)
 
 
+def test_a_message_is_owed_when_both_marks_are_there_without_it(rank):
+    owed = []
+    for step in (
+        lambda: rank.print("text", "text"),
+        lambda: rank.print(stdout=1),
+        lambda: rank.print(stderr=1),
+        lambda: rank.process.say(1, "display", "first"),
+        lambda: rank.print(1, 1),  # a forked child's, that repeats them
+        lambda: rank.process.say(2, "done", "second"),
+        lambda: rank.print(2, 2),
+        lambda: rank.print(3, 3),
+    ):
+        step()
+        owed.append(rank.process.owes_message(rank.bundle))
+    assert owed == [False, False, True, False, False, False, False, True]
+    assert [item[0] for item in rank.told()] == ["out", "out", "display", "done"]
+
+
 def test_a_process_that_has_ended_already_gets_no_signal(rank):
     pid = os.posix_spawn("/bin/true", ["true"], {})
     os.waitpid(pid, 0)

@@ -104,6 +104,7 @@ def test_a_wrapper_that_ends_while_its_relay_is_at_work_has_said_how(node):
 
 
 def test_a_wrapper_that_has_given_up_is_not_waited_for(node):
+    node.relay.expect({"world": "w1", "ranks": 1})
     fds = len(os.listdir("/proc/self/fd"))
     gone = os.posix_spawn("/bin/true", ["true"], {})
     os.waitpid(gone, 0)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SLICE_S = 0.05  # how late an interrupt may be seen
 SILENCE_S = 3.0  # after which the hub is asked whether it is there
 PATIENCE_S = 10.0  # for its answer
+_FINISHED = "interrupted when the ranks had just finished"
+_READY = "interrupted when the ranks were just ready: they keep running"
 
 
 class Client:
@@ -74,9 +76,10 @@ class Client:
             waiting = _Waiting(self, handler, tick)
             with HeldInterrupts() as interrupts:
                 end = waiting.until_end(op, fields or {}, interrupts)
-                if interrupts.take() and end.get("status") == "ok":  # too late for this request, not for the next
-                    end.update(status="interrupted", message="interrupted when the ranks had just finished")
-                return end
+            if (interrupts.take() or waiting.handed_on) and end.get("status") == "ok":
+                # Too late for this request: the hub forgets it, so it is for us to see that no other follows.
+                end.update(status="interrupted", message=_READY if op in ("start", "restart") else _FINISHED)
+            return end
 
     def connect(self) -> None:
         """Make sure that there is a hub. Raises what ``request`` raises."""
@@ -90,52 +93,68 @@ class Client:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        if not self._lock.acquire(blocking=False):
-            raise RefusedError("another cell of this notebook uses the ranks: wait for its end, or interrupt it")
+        mine = False
         try:
+            with HeldInterrupts() as held:  # or a lock could be taken that nobody gives back
+                mine = self._lock.acquire(blocking=False)
+            held.pass_on()
+            if not mine:
+                raise RefusedError("another cell of this notebook uses the ranks: wait for its end, or interrupt it")
             yield
         except HubGoneError:
             self._close()
             raise
         finally:
-            self._lock.release()
+            if mine:
+                self._lock.release()
 
     def _connect(self) -> None:
         usable = self._socket is not None and self._pid == os.getpid() and os.path.exists(self._path())
         if usable and not self._monitor.poll(0):
             return
         self._close()
-        import zmq
-
         try:
             self.directory = self._find()
         except MpirunError:
             raise
         except Exception as error:  # it comes from who has loaded us, and its text is made for people
             raise HubGoneError(str(error) or type(error).__name__) from None
+        with HeldInterrupts() as held:  # half a connection would be in the way of every later request
+            self._open()
+        held.pass_on()
+
+    def _open(self) -> None:
+        import zmq
+
+        context = zmq.Context()
+        try:
+            socket = context.socket(zmq.DEALER)
+            monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+            socket.linger = monitor.linger = 0
+            socket.connect(f"ipc://{self._path()}")
+            poller = zmq.Poller()
+            for each in (socket, monitor):
+                poller.register(each, zmq.POLLIN)
+        except BaseException:
+            context.destroy(linger=0)
+            raise
+        self._context, self._socket, self._monitor, self._poller = context, socket, monitor, poller
         self._pid = os.getpid()
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.linger = 0
-        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        self._monitor.linger = 0
-        self._socket.connect(f"ipc://{self._path()}")
-        self._poller = zmq.Poller()
-        self._poller.register(self._socket, zmq.POLLIN)
-        self._poller.register(self._monitor, zmq.POLLIN)
         self.connections += 1
 
     def _path(self) -> str:
         return os.path.join(self.directory, "ranks")
 
     def _close(self) -> None:
-        if self._socket is not None and self._pid == os.getpid():  # a forked child has nothing to close
-            self._socket.disable_monitor()
-            self._monitor.close()
-            self._socket.close()
-            if self._context is not None:
-                self._context.term()
-        self._socket = self._monitor = self._context = None
+        with HeldInterrupts() as held:
+            if self._socket is not None and self._pid == os.getpid():  # a forked child has nothing to close
+                self._socket.disable_monitor()
+                self._monitor.close()
+                self._socket.close()
+                if self._context is not None:
+                    self._context.term()
+            self._socket = self._monitor = self._context = None
+        held.pass_on()
 
     def send(self, op: str, fields: dict[str, Any]) -> int:
         """Send a request without waiting; return its number."""
@@ -164,9 +183,10 @@ class Client:
 
 
 class _Waiting:
-    """One request on its way to its end."""
+    """One request on its way to its end. ``handed_on``: whether the hub was told of an interrupt."""
 
     def __init__(self, client: Client, handler: Handler | None, tick: Callable[[], float | None] | None) -> None:
+        self.handed_on = False
         self._client = client
         self._handler = handler
         self._tick = tick
@@ -179,6 +199,7 @@ class _Waiting:
         while True:
             if interrupts.take():
                 self._client.send("interrupt", {})
+                self.handed_on = True
             pause = self._ticked()
             message = self._client.receive(SLICE_S if pause is None else min(SLICE_S, max(0.0, pause)))
             if message is None:
@@ -255,3 +276,8 @@ class HeldInterrupts:
             return False
         self._count -= 1
         return True
+
+    def pass_on(self) -> None:
+        """Give what has come to who had the signal before, once the body is left: Python raises KeyboardInterrupt."""
+        while self.take():
+            self._before(signal.SIGINT, None)

@@ -16,7 +16,7 @@ import pickle
 import sys
 
 from .dtypes import describe, dtype_of
-from .segment import DataError, Segment
+from .segment import DataError, Segment, new_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     """``tree``: the value; ``buffers``: place and length of each of its buffers in the segment (place: None
     before there is one); ``pickle``: [first buffer, number of buffers], where something is pickled."""
 
-__all__ = ["DataError", "Segment", "pack", "unpack"]
+__all__ = ["DataError", "Segment", "new_name", "pack", "unpack"]
 _TEXT_MOST = 4096  # characters; longer ones are no part of the JSON
 _NODES_MOST = 2000
 _SMALL_INT = 2**63

@@ -66,9 +66,10 @@ def main(argv: list[str]) -> int:
         if ended:  # before there was anybody to pass it on to
             os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # not waited for, its number stays its own
+        process, pid = pid, 0  # SIGTERM may come when the number is free, or another's
         with contextlib.suppress(ProcessLookupError):  # what it has started goes with it
-            os.killpg(pid, signal.SIGKILL)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            os.killpg(process, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     stdio.announce(event="exit", status=status)
     stdio.close()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -63,14 +63,14 @@ class Rank:
     def __init__(self, env: MutableMapping[str, str]) -> None:
         self.number, self.ranks = int(env["HPCCTR_RANK"]), int(env["HPCCTR_RANKS"])
         self.directory = env["HPCCTR_DIR"]
-        world = env.pop("HPCCTR_WORLD")
+        self._world = env.pop("HPCCTR_WORLD")
         self._doing = "is starting: MPI is not initialized yet"
         self._busy = True
         self._cell = 0
         self._main, self._pid = threading.get_ident(), os.getpid()
         self._jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._interrupts = Interrupts()
-        self._courier = Courier(f"ipc://{self.directory}/world", f"{world}.{self.number}", self._hear, self._turn)
+        self._courier = Courier(f"ipc://{self.directory}/world", f"{self._world}.{self.number}", self._hear, self._turn)
         self._stdio = Stdio(env.pop("HPCCTR_TOKEN"), self._say, self._interrupts)
         self._budget = Budget()
         self._shell: Optional[Shell] = None
@@ -181,7 +181,7 @@ class Rank:
             if job["name"] not in self._namespace():
                 raise data.DataError(f"there is no variable {job['name']!r}")
             packed = data.pack(self._namespace()[job["name"]])
-            segment = data.Segment.create([packed], self.directory)
+            segment = data.Segment.create([packed], self.directory, name=data.new_name(self._world))
             return {"header": packed[0], "segment": None if segment is None else segment.described()}
 
         self._answer(job, "pulled", work, "hands over what is pulled", {"header": None, "segment": None})

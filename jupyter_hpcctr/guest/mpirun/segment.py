@@ -120,9 +120,21 @@ class Segment:
             os.unlink(self.path)
 
 
-def new_name() -> str:
-    """Return a name for a segment, which is nobody else's."""
-    return f"hpcctr-{os.getuid()}-{os.urandom(8).hex()}"
+def new_name(owner: str = "") -> str:
+    """Return a name for a segment, which is nobody else's.
+
+    By its ``owner``, a world's name or one of ``owner_of``, the hub and the relays find what is left of those
+    who were killed (``ranks/segments.py``).
+    """
+    return "-".join(filter(None, ("hpcctr", str(os.getuid()), owner, os.urandom(8).hex())))
+
+
+def owner_of(directory: str) -> str:
+    """Return whose a notebook's segments are, as the hub has written it down; "" where it has not."""
+    try:
+        return os.readlink(f"{directory}/owner")
+    except OSError:
+        return ""
 
 
 def remove(name: str, directory: str, memory: str = MEMORY) -> None:

@@ -12,7 +12,7 @@ from .errors import Interrupted, MpirunError, MpirunUsageError
 from .labels import label, ranges
 from .options import Options, of_cell, of_line
 from .screen import Screen
-from .segment import DataError, Segment, new_name, remove
+from .segment import DataError, Segment, new_name, owner_of, remove
 from .view import View
 from .world import started, table
 
@@ -130,13 +130,16 @@ class Session:
 
     def _do_push(self, options: Options, scope: dict[str, Any]) -> None:
         values = {name: self._value(name, scope) for name in options.names}
-        segment_name = new_name()
         try:
             self._client.connect()
-            fields = {**self._packed(values, segment_name), "ranks": options.rank, "start": _start_fields(options)}
-            self._ask("push", fields, self._view([], 0))
+            self._push(values, options, new_name(owner_of(self._client.directory)))
         except KeyboardInterrupt as error:
             raise _while_moved(error) from None
+
+    def _push(self, values: dict[str, Any], options: Options, segment_name: str) -> None:
+        try:
+            fields = {**self._packed(values, segment_name), "ranks": options.rank, "start": _start_fields(options)}
+            self._ask("push", fields, self._view([], 0))
         finally:
             remove(segment_name, self._client.directory)
 
