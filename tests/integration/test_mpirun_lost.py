@@ -52,10 +52,12 @@ def test_a_lost_node_costs_its_ranks_and_not_the_notebook(notebook, cluster):
 
 
 def tidy_lost_node(site):
-    """Do what is done after a power cut: tell Slurm that the node is down, and empty its disk."""
+    """Do what is done after a power cut: tell Slurm that the node is down, and empty its disk and memory."""
     subprocess.run(["scontrol", "update", "nodename=n1,n2", "state=down", "reason=test"], check=True)
     for path in site.directory.glob("tmp/hpcctr-*.n?"):
         shutil.rmtree(path)
+        for shared in Path("/dev/shm").glob(f"mpi-{path.name}-*"):
+            shutil.rmtree(shared)
 
 
 def kill_node(cluster, name):

@@ -33,7 +33,9 @@ BEHIND = 'import subprocess, sys; subprocess.Popen(["sh", "-c", *sys.argv[1:]], 
 def environment(mpi, directory):
     """What a rank needs to find an MPI library."""
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return env | mpi_environment(mpi, Path(directory)) | {"OMPI_MCA_btl_base_warn_component_unused": "0"}
+    # In /dev/shm, ranks that are killed would leave files behind.
+    own = {"OMPI_MCA_btl_base_warn_component_unused": "0", "OMPI_MCA_btl_vader_backing_directory": str(directory)}
+    return env | mpi_environment(mpi, Path(directory)) | own
 
 
 class World:
