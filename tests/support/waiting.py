@@ -16,6 +16,15 @@ def wait_until(condition, what):
         time.sleep(0.05)
 
 
+def until_end(flow):
+    """Let a flow of the hub go on to its end, and return its value."""
+    while True:
+        try:
+            next(flow)
+        except StopIteration as stop:
+            return stop.value
+
+
 def wait_for_no_segments():
     """Those that are in memory now go away; other tests beside this one may make others meanwhile."""
     there = list(Path("/dev/shm").glob(f"hpcctr-{os.getuid()}-*"))

@@ -138,6 +138,7 @@ def ended(desk, lab, job):
     row.get_by_text(re.compile("cancelled", re.IGNORECASE)).first.wait_for()
     desk.status().get_by_text(re.compile("Ended")).wait_for()
     desk.page.locator(".Toastify__toast", has_text=f"Job {job} ends in").wait_for(state="detached")
+    picture(desk, "lab-ended")
     row.get_by_role("button", name="Remove").click()
     row.wait_for(state="detached")
     assert job not in [each["job"] for each in lab.jobs()]

@@ -5,6 +5,7 @@ import types
 
 import pytest
 import zmq
+from support.waiting import until_end
 
 from jupyter_hpcctr.ranks import bringup, values
 from jupyter_hpcctr.ranks.failure import RankError
@@ -48,14 +49,6 @@ def hub(tmp_path):
     world.receive("n1", [["entered", [rank], 100 + rank] for rank in (0, 1)])
     world.state = "running"
     return made
-
-
-def until_end(flow):
-    while True:
-        try:
-            next(flow)
-        except StopIteration as stop:
-            return stop.value
 
 
 @pytest.mark.parametrize("ask", [lambda hub: bringup.bring_up(hub, {}), lambda hub: values.pull(hub, {"name": "u"})])

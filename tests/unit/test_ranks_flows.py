@@ -3,6 +3,7 @@
 import types
 
 import pytest
+from support.waiting import until_end
 
 from jupyter_hpcctr.ranks import bringup, flows, site
 from jupyter_hpcctr.ranks.failure import RankError
@@ -51,14 +52,6 @@ def hub(tmp_path, monkeypatch):
     monkeypatch.setattr(made.site, "launch", lambda start, placement: made.world(1))
     made.site._launcher = types.SimpleNamespace(start=lambda *args, **kwargs: None, found={})
     return made
-
-
-def until_end(flow):
-    while True:
-        try:
-            next(flow)
-        except StopIteration as stop:
-            return stop.value
 
 
 def test_an_interrupt_during_the_check_ends_the_start_and_its_ranks(hub, monkeypatch):
