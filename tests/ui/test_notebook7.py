@@ -1,15 +1,41 @@
-"""The form in Notebook 7, which has no side panel of kernels and no status bar."""
+"""The form and the widgets in Notebook 7, which has no side panel of kernels and no status bar."""
 
 import re
 
+import nbformat
 from support.waiting import wait_until
+
+OF_NOTEBOOK_7 = r"(?s)reading 'schema'.*notebook_core"
+"""Complaint of version 7.6 itself, without any extension too."""
+PICKER = "from jupyter_hpcctr.widgets import ImagePicker\npicker = ImagePicker(); picker"
+READY = """async () => {
+  await window.jupyterapp.restored;
+  const { context } = window.jupyterapp.shell.currentWidget;
+  await context.ready;
+  await context.sessionContext.ready;
+  await context.sessionContext.session.kernel.info;
+}"""
+
+
+def test_the_widgets_are_shown_on_a_page_of_notebook_7(desks, lab):
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(PICKER)], metadata={"kernelspec": spec})
+    nbformat.write(document, lab.site.cwd / "widgets.ipynb")
+    desk = desks()
+    desk.expected.append(OF_NOTEBOOK_7)
+    desk.page.goto(f"{lab.url}/notebooks/widgets.ipynb?token={lab.token}")
+    desk.page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context")
+    desk.page.evaluate(READY)
+    desk.command("notebook:run-all-cells")
+    shown = desk.page.locator(".jp-OutputArea .jupyter-widgets").first
+    shown.get_by_text("Python with Open MPI — on the cluster").wait_for()
 
 
 def test_a_kernel_is_chosen_for_a_page_of_notebook_7(desks, lab):
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     lab.notebook("seven.ipynb", "A page", kernelspec=spec)
     desk = desks()
-    desk.expected.append(r"(?s)reading 'schema'.*notebook_core")  # of Notebook 7.6 itself, without any extension too
+    desk.expected.append(OF_NOTEBOOK_7)
     desk.expected.append("restore the debugger state")  # of a kernel that is left while the page still asks it
     desk.page.goto(f"{lab.url}/notebooks/seven.ipynb?token={lab.token}")
     desk.page.wait_for_function("window.jupyterapp?.shell && window.jupyterapp.restored.then(() => true)")
