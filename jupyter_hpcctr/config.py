@@ -65,6 +65,11 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
     orphan_minutes = Integer(
         10, help="Minutes that a job lives on without hearing of its server; 0 is not allowed.", min=1
     ).tag(config=True)
+    keep_mb = Integer(
+        _DEFAULT.keep_mb,
+        help="MB of messages that server and job each keep in files for a kernel while the connection is down.",
+        min=1,
+    ).tag(config=True)
 
     ranks_beyond_machine = Enum(
         ("reduce", "refuse"),

@@ -1,4 +1,8 @@
-"""The agent's end of the link: one outgoing, mutually authenticated, encrypted connection to the server."""
+"""The agent's end of the link: mutually authenticated, encrypted connections to the server, one after another.
+
+A connection that is reset is replaced at once. One on which nothing is heard is kept, because TCP may
+mend it, and another is tried beside it: whichever is heard first is the line.
+"""
 
 from __future__ import annotations
 
@@ -9,59 +13,161 @@ from typing import Any
 
 import zmq
 
-BEAT_S = 10.0
+from ..delivery import session as delivery
+from ..delivery.kept import Frames, Kept
+from . import memory
+
+BEAT_S = 5.0
+SILENT_S = 11.0
+DIAL_S, REDIAL_S = 5.0, 0.2
+ACK_S = 0.5
 
 
-class Line:
-    """A DEALER with CURVE keys that dials again by itself when the connection drops.
-
-    Messages are ``[channel, *frames]``, with ``event`` for our own news and ``command`` for orders.
-    """
+class _Connection:
+    """A DEALER that has been told to dial, and a socket that tells when its connection is gone."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], link: Mapping[str, Any]) -> None:
         dealer = context.socket(zmq.DEALER)
         dealer.curve_serverkey = str(link["server_key"]).encode()
         dealer.curve_publickey = str(link["public_key"]).encode()
         dealer.curve_secretkey = str(link["secret_key"]).encode()
-        dealer.linger = 1000
+        dealer.linger = 0  # what was not acknowledged is sent by the next one
         dealer.rcvhwm = dealer.sndhwm = 0
-        dealer.reconnect_ivl, dealer.reconnect_ivl_max = 100, 5000
-        dealer.heartbeat_ivl, dealer.heartbeat_timeout = 10_000, 30_000
+        dealer.reconnect_ivl, dealer.reconnect_ivl_max = 100, 1000
+        self.socket, self.since = dealer, time.monotonic()
+        self.monitor = dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         for address in link["addresses"]:
             dealer.connect(address)
-        self.socket = dealer
-        self._last_heard = self._last_beat = time.monotonic()
+
+    def send(self, frames: Frames) -> bool:
+        self.socket.send_multipart(frames, copy=False)
+        return True
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there was a connection and it is gone."""
+        return bool(self.monitor.poll(0))
+
+    def close(self) -> None:
+        self.socket.disable_monitor()
+        self.monitor.close(0)
+        self.socket.close()
+
+
+class Line:
+    """What the agent says arrives once and in order, as long as there is room to keep it.
+
+    Messages are ``[channel, *frames]``, with ``event`` for our own news and ``command`` for orders.
+
+    Parameters
+    ----------
+    poller : zmq.Poller
+        Knows the sockets that are there now.
+    link : mapping
+        ``addresses`` of the server, ``server_key``, and our ``public_key`` and ``secret_key``.
+    kept : Kept
+        For what cannot be sent yet.
+    """
+
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], poller: zmq.Poller, link: Mapping[str, Any], kept: Kept
+    ) -> None:
+        self._context, self._poller, self._link = context, poller, link
+        self._session = delivery.Session(kept, self._send)
+        self._current: _Connection | None = None
+        self._next: _Connection | None = None
+        self._dialled, self._last_dial = 0, 0.0
+        self._last_heard = self._last_beat = self._last_ack = time.monotonic()
+        self._dial()
 
     @property
     def silent_s(self) -> float:
         """Seconds since the server was last heard."""
         return time.monotonic() - self._last_heard
 
+    # -- sending
+
     def say(self, event: str, **more: Any) -> None:
         """Tell the server what happened."""
-        self.socket.send_multipart([b"event", json.dumps({"event": event, **more}).encode()])
+        self._session.put([b"event", json.dumps({"event": event, **more}).encode()], force=True)
 
-    def beat(self, **more: Any) -> None:
-        """Tell the server now and then that we are there, so that it has our address after a reconnection."""
-        now = time.monotonic()
-        if now - self._last_beat > BEAT_S:
-            self._last_beat = now
-            self.say("beat", **more)
+    def send(self, channel: bytes, frames: Sequence[bytes | zmq.Frame], *, force: bool = False) -> bool:
+        """Pass on a kernel's message; False where there is no room to keep it (``Kept.put``)."""
+        return self._session.put([channel, *frames], force=force)
 
-    def send(self, channel: bytes, frames: Sequence[zmq.Frame]) -> None:
-        """Pass on a kernel's message."""
-        self.socket.send_multipart([channel, *frames], copy=False)
+    def _send(self, frames: Frames) -> bool:
+        return self._current is not None and self._current.send(frames)
+
+    # -- receiving
 
     def receive(self) -> Iterator[tuple[bytes, list[zmq.Frame]]]:
         """Yield what has arrived: (channel, frames)."""
-        while True:
-            try:
-                channel, *frames = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
-            except zmq.Again:
-                return
-            self._last_heard = time.monotonic()
-            yield channel.bytes, frames
+        for connection in (self._current, self._next):
+            while connection is not None and not connection.socket.closed:
+                try:
+                    head, *frames = connection.socket.recv_multipart(zmq.DONTWAIT, copy=False)
+                except zmq.Again:
+                    break
+                self._last_heard = time.monotonic()
+                if connection is self._next:
+                    self._adopt(connection)
+                if self._session.receive(head.bytes, frames) is not None:
+                    yield frames[0].bytes, frames[1:]
+                    self._session.settle()
 
-    def close(self) -> None:
-        """Hang up; what was said last gets a second to leave."""
-        self.socket.close()
+    def _adopt(self, connection: _Connection) -> None:
+        """The server has answered on a new connection: the line is that one now."""
+        if self._current is not None:
+            self._close(self._current)
+        self._current, self._next = connection, None
+
+    # -- connections
+
+    def turn(self) -> None:
+        """Look after the connections and acknowledgements; call it now and then, once a second at least."""
+        now = time.monotonic()
+        if self._current is not None and self._current.is_lost:
+            self._close(self._current)
+            self._current = None
+            self._session.closed()
+        if self._next is not None and (self._next.is_lost or now - self._next.since > DIAL_S):
+            self._close(self._next)
+            self._next = None
+        silent = self._current is None or now - self._last_heard > SILENT_S
+        if silent and self._next is None and now - self._last_dial > REDIAL_S:
+            self._dial()
+        if self._current is not None and now - max(self._last_heard, self._last_beat) > BEAT_S:
+            self._last_beat = now
+            self._session.beat()
+        if self._session.owes and now - self._last_ack > ACK_S:
+            self._last_ack = now
+            self._session.acknowledge()
+        if self._session.kept.drained:
+            self._session.kept.drained = False
+            memory.give_back()
+
+    def _dial(self) -> None:
+        self._dialled, self._last_dial = self._dialled + 1, time.monotonic()
+        self._next = _Connection(self._context, self._link)
+        for each in (self._next.socket, self._next.monitor):
+            self._poller.register(each, zmq.POLLIN)
+        self._session.greet(self._next.send, connection=self._dialled)
+
+    def _close(self, connection: _Connection) -> None:
+        for each in (connection.socket, connection.monitor):
+            self._poller.unregister(each)
+        connection.close()
+
+    def close(self, *, patience_s: float = 2.0) -> None:
+        """Hang up, when everything has been acknowledged or ``patience_s`` seconds are over."""
+        until = time.monotonic() + patience_s
+        self._session.beat()  # what has arrived is acknowledged at once then
+        while not self._session.clear and (left := until - time.monotonic()) > 0:
+            self._poller.poll(int(min(left, 0.1) * 1000))
+            for _ in self.receive():
+                pass
+            self.turn()
+        for connection in (self._current, self._next):
+            if connection is not None:
+                self._close(connection)
+        self._session.kept.close()

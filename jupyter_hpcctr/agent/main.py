@@ -18,11 +18,13 @@ from typing import Any
 
 import zmq
 
+from ..delivery.kept import Kept
 from ..guest import environment
 from . import room
 from .channels import Channels, kernel_info
 from .children import Child
 from .line import Line
+from .output import Output
 from .ranks import Ranks
 
 log = logging.getLogger("hpcctr.agent")
@@ -47,9 +49,10 @@ class Agent:
         self._orphan_s = float(config["orphan_seconds"])
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._poller = zmq.Poller()
-        self._line = Line(self._context, config["link"])
-        self._poller.register(self._line.socket, zmq.POLLIN)
         self._run_dir = str(self._plan["run_dir"])
+        kept = Kept(f"{self._run_dir}/kept", files=int(config["keep_bytes"]))
+        self._line = Line(self._context, self._poller, config["link"], kept)
+        self._output = Output(self._line, self._key)
         self._kernel_dir = f"{self._run_dir}/kernel"
         self._channels = Channels(self._context, self._kernel_dir, self._plan["kernel_dir"], self._key)
         self._ranks = Ranks(self._context, self._plan)
@@ -134,8 +137,7 @@ class Agent:
         events = dict(self._poller.poll(self._tick_ms()))
         if wakeup in events:
             os.read(wakeup, 4096)
-        if self._line.socket in events:
-            self._from_server()
+        self._from_server()
         for name, each in tuple(self._channels.sockets.items()):
             if each in events:
                 self._from_kernel(name)
@@ -143,7 +145,7 @@ class Agent:
         self._ranks.turn(kernel=self._kernel, holder_pid=self._holder_pid)
         if not self._ready:
             self._bring_up()
-        self._line.beat(start=self._starts)
+        self._line.turn()
         if self._line.silent_s > self._orphan_s:
             self._finish(f"no server for {self._orphan_s:g} s", ORPHANED)
 
@@ -234,7 +236,7 @@ class Agent:
         for frames in self._channels.receive(name, most=most):
             info = kernel_info(frames, self._key) if name == "shell" else None
             if info is None:
-                self._line.send(label, frames)
+                self._output.send(label, frames)
             elif not self._ready:
                 self._informed = info
         if not self._ready and self._informed is not None and self._channels.heard:
@@ -257,12 +259,12 @@ class Agent:
             self._kernel.end(patience_s=0.5)
         if self._holder is not None:
             self._holder.end(patience_s=0.2)
-        shutil.rmtree(self._run_dir, ignore_errors=True)
-        if self._status == ORPHANED:  # else the server tidies up, after it has read the log
-            shutil.rmtree(self._plan["job_dir"], ignore_errors=True)
         self._line.say("bye", why=self._over or "the agent failed")
         self._channels.close()
         self._line.close()
+        shutil.rmtree(self._run_dir, ignore_errors=True)
+        if self._status == ORPHANED:  # else the server tidies up, after it has read the log
+            shutil.rmtree(self._plan["job_dir"], ignore_errors=True)
         self._context.term()
 
 

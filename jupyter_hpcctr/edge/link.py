@@ -3,28 +3,39 @@
 Server and agents have a key pair each. A ZAP handler (ZeroMQ RFC 27) lets in the public keys of the
 jobs that were submitted here and nobody else, and each message is attributed to the key with which
 its connection was made, never to a name that the peer chose.
+
+What is sent arrives once and in order, over as many connections as it takes (``delivery``). Nothing here
+ends a connection: TCP may mend it, and an agent that hears nothing makes another one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import zmq
 import zmq.asyncio
 from zmq.auth.asyncio import AsyncioAuthenticator
 
+from ..delivery import session as delivery
+from ..delivery.kept import Frames, Kept
+from .ports import Port
+
 log = logging.getLogger(__name__)
 
-Receiver = Callable[[bytes, list[zmq.Frame]], None]
-BEAT_SECONDS = 10.0
+Receiver = Callable[[bytes, "list[zmq.Frame]"], None]
+LOOK_SECONDS = 10.0
 SILENCE_SECONDS = 35.0
+ACK_SECONDS = 1.0
+# A connection of which nothing is heard is given up by the system only after this: longer than any outage.
+_KEEPALIVE = {"tcp_keepalive": 1, "tcp_keepalive_idle": 120, "tcp_keepalive_intvl": 60, "tcp_keepalive_cnt": 30}
 _DOMAIN = "hpcctr"
 
 
@@ -42,14 +53,26 @@ class KeyPair:
         return KeyPair(public.decode(), secret.decode())
 
 
+@dataclass(slots=True)
+class _Peer:
+    """An agent that may dial: who is told what it says, and what is on its way to and from it."""
+
+    receiver: Receiver
+    session: delivery.Session
+    route: bytes = b""
+    heard: float = -math.inf
+    told: bool = True  # that it is silent
+    ack: asyncio.TimerHandle | None = field(default=None)
+
+
 class _AllowList:
     """Credentials provider of pyzmq's authenticator: the keys that are registered now."""
 
     def __init__(self) -> None:
-        self.receivers: dict[str, Receiver] = {}
+        self.peers: dict[str, _Peer] = {}
 
     def callback(self, domain: str, key: bytes) -> bool:
-        known = key.decode() in self.receivers
+        known = key.decode() in self.peers
         if not known:
             log.warning("a connection with an unknown key was refused")
         return known
@@ -67,23 +90,22 @@ class Link:
         self._context = zmq.asyncio.Context()
         self._keys = KeyPair.new()
         self._allowed = _AllowList()
-        self._routes: dict[str, bytes] = {}
-        self._heard: dict[str, float] = {}
         self._addresses: dict[str, str] = {}
         self._auth = AsyncioAuthenticator(self._context)
         self._auth.start()
         self._auth.configure_curve_callback(_DOMAIN, credentials_provider=self._allowed)
-        socket = self._context.socket(zmq.ROUTER)
+        socket = zmq.Context(self._context).socket(zmq.ROUTER)  # the same context, without futures
         socket.curve_server = True
         socket.curve_secretkey = self._keys.secret.encode()
         socket.curve_publickey = self._keys.public.encode()
         socket.zap_domain = _DOMAIN.encode()
         socket.router_mandatory = True
         socket.sndhwm = socket.rcvhwm = 0
-        socket.heartbeat_ivl, socket.heartbeat_timeout = 5_000, 15_000
+        for name, value in _KEEPALIVE.items():
+            setattr(socket, name, value)
         socket.linger = 500
-        self._socket = socket
-        self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._beat())]
+        self._port = Port(socket, self._receive)
+        self._looking = asyncio.create_task(self._look_after())
 
     @property
     def public_key(self) -> str:
@@ -94,61 +116,93 @@ class Link:
         """Listen on an address of this host, once, and return the endpoint that agents dial."""
         if ip not in self._addresses:
             host = f"[{ip}]" if ":" in ip else ip
-            port = self._socket.bind_to_random_port(f"tcp://{host}")
+            port = self._port.socket.bind_to_random_port(f"tcp://{host}")
             self._addresses[ip] = f"tcp://{host}:{port}"
         return self._addresses[ip]
 
-    def admit(self, public_key: str, receiver: Receiver) -> None:
-        """Let in the agent with this key; its messages go to ``receiver``."""
-        self._allowed.receivers[public_key] = receiver
+    def admit(self, public_key: str, receiver: Receiver, kept: Kept) -> None:
+        """Let in the agent with this key; its messages go to ``receiver``, what waits for it is in ``kept``."""
+        send = functools.partial(self._send, public_key)
+        self._allowed.peers[public_key] = _Peer(receiver, delivery.Session(kept, send))
 
     def dismiss(self, public_key: str) -> None:
-        """Let in this key no more."""
-        self._allowed.receivers.pop(public_key, None)
-        self._routes.pop(public_key, None)
-        self._heard.pop(public_key, None)
+        """Let in this key no more, and forget what was still to be sent."""
+        peer = self._allowed.peers.pop(public_key, None)
+        if peer is not None:
+            peer.session.kept.close()
+            if peer.ack is not None:
+                peer.ack.cancel()
 
     def hears(self, public_key: str) -> bool:
         """Whether an agent was heard within ``SILENCE_SECONDS``."""
-        return time.monotonic() - self._heard.get(public_key, -math.inf) <= SILENCE_SECONDS
+        peer = self._allowed.peers.get(public_key)
+        return peer is not None and time.monotonic() - peer.heard <= SILENCE_SECONDS
 
-    def send(self, public_key: str, channel: bytes, frames: Sequence[bytes | zmq.Frame]) -> bool:
-        """Send to an agent; False where it is not connected."""
-        route = self._routes.get(public_key)
-        if route is None:
-            return False
-        # High-water marks are off, so that this is done at once; EHOSTUNREACH says that the connection is gone.
-        sent = cast("asyncio.Future[Any]", self._socket.send_multipart([route, channel, *frames], copy=False))
-        if sent.done() and sent.exception() is not None:
-            self._routes.pop(public_key, None)
-            return False
-        return True
+    def send(self, public_key: str, channel: bytes, frames: Frames, *, force: bool = False) -> bool:
+        """Send to an agent, now or when it is there; False where there is no room to keep more (``Kept.put``)."""
+        peer = self._allowed.peers.get(public_key)
+        return peer is not None and peer.session.put([channel, *frames], force=force)
 
     def command(self, public_key: str, **what: Any) -> bool:
-        """Send an agent a command; False where it is not connected."""
-        return self.send(public_key, b"command", [json.dumps(what).encode()])
+        """Send an agent a command."""
+        return self.send(public_key, b"command", [json.dumps(what).encode()], force=True)
 
     async def close(self) -> None:
         """Stop listening and let nobody in."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._socket.close()
+        self._looking.cancel()
+        await asyncio.gather(self._looking, return_exceptions=True)
+        for key in tuple(self._allowed.peers):
+            self.dismiss(key)
+        self._port.close()
         self._auth.stop()
         self._context.term()
 
-    async def _receive(self) -> None:
-        while True:
-            frames = await self._socket.recv_multipart(copy=False)
-            if len(frames) < 3:
-                continue
-            key = str(frames[1].get("User-Id"))
-            receiver = self._allowed.receivers.get(key)
-            if receiver is None:
-                continue
-            self._routes[key] = frames[0].bytes
-            self._heard[key] = time.monotonic()
-            self._deliver(receiver, frames[1].bytes, frames[2:])
+    # -- one message
+
+    def _send(self, public_key: str, frames: Frames) -> bool:
+        route = self._allowed.peers[public_key].route
+        try:
+            self._port.send([route, *frames])
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:  # the connection is gone
+                raise
+            return False
+        return True
+
+    def _receive(self, message: list[zmq.Frame]) -> None:
+        if len(message) < 2:
+            return
+        key = str(message[1].get("User-Id"))
+        peer = self._allowed.peers.get(key)
+        if peer is None:
+            return
+        try:
+            delivered = self._taken(peer, message[0].bytes, message[1].bytes, message[2:])
+        except ValueError as error:
+            log.warning("an agent's message could not be read: %s", error)
+            return
+        peer.heard, peer.told = time.monotonic(), False
+        if delivered:
+            self._deliver(peer.receiver, delivered[0].bytes, delivered[1:])
+        if self._allowed.peers.get(key) is peer:
+            peer.session.settle()
+            if peer.session.owes and peer.ack is None:
+                peer.ack = asyncio.get_running_loop().call_later(ACK_SECONDS, self._acknowledge, peer)
+
+    @staticmethod
+    def _taken(peer: _Peer, route: bytes, head: bytes, frames: list[zmq.Frame]) -> list[zmq.Frame]:
+        """Return a message's frames where it is the next one, else none."""
+        if delivery.is_sync(head):
+            if peer.session.is_old(delivery.read_sync(frames)):
+                return []
+            peer.route = route
+        return frames if peer.session.receive(head, frames) is not None else []
+
+    @staticmethod
+    def _acknowledge(peer: _Peer) -> None:
+        peer.ack = None
+        if peer.session.owes:
+            peer.session.acknowledge()
 
     @staticmethod
     def _deliver(receiver: Receiver, channel: bytes, frames: list[zmq.Frame]) -> None:
@@ -157,11 +211,10 @@ class Link:
         except Exception:  # noqa: BLE001  (one bad message of one agent must not end all kernels' link)
             log.exception("a message of an agent could not be handled")
 
-    async def _beat(self) -> None:
+    async def _look_after(self) -> None:
         while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            for key in list(self._routes):
-                self.command(key, command="beat")
-                if time.monotonic() - self._heard[key] > SILENCE_SECONDS:
-                    self._routes.pop(key, None)
-                    self._deliver(self._allowed.receivers[key], b"silence", [])
+            await asyncio.sleep(LOOK_SECONDS)
+            for peer in tuple(self._allowed.peers.values()):
+                if not peer.told and time.monotonic() - peer.heard > SILENCE_SECONDS:
+                    peer.told = True
+                    self._deliver(peer.receiver, b"silence", [])

@@ -7,7 +7,6 @@ scheduler still say reaches nobody.
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import json
 import logging
@@ -28,7 +27,6 @@ from .secret import entrust
 log = logging.getLogger(__name__)
 
 FAREWELL_S = 3.0
-BACKLOG = 10_000
 
 
 class Listener(Protocol):
@@ -60,7 +58,6 @@ class Allocation:
         self._listener: Listener | None = listener
         self._key = ""
         self._gone = asyncio.Event()
-        self._backlog: collections.deque[tuple[bytes, list[bytes | zmq.Frame]]] = collections.deque(maxlen=BACKLOG)
 
     async def submit(self, kernel_key: str) -> None:
         """Write what the agent must know, submit, and watch the job.
@@ -93,14 +90,13 @@ class Allocation:
 
     # -- to the agent
 
-    def send(self, channel: bytes, frames: Sequence[bytes | zmq.Frame]) -> None:
-        """Send to the agent, or keep it until the agent is heard again."""
-        if self._backlog or not self._hub.link.send(self._key, channel, frames):
-            self._backlog.append((channel, list(frames)))
+    def send(self, channel: bytes, frames: Sequence[bytes | zmq.Frame]) -> bool:
+        """Send to the agent, now or when it is heard again; False where there is no room to keep more."""
+        return self._hub.link.send(self._key, channel, frames)
 
     def command(self, **what: Any) -> None:
         """Tell the agent what to do."""
-        self.send(b"command", [json.dumps(what).encode()])
+        self._hub.link.command(self._key, **what)
 
     # -- from the agent and the scheduler
 
@@ -108,8 +104,6 @@ class Allocation:
         if channel == b"silence":
             self._hub.watch(self.plan.scheduler).poke()
             return
-        while self._backlog and self._hub.link.send(self._key, *self._backlog[0]):
-            self._backlog.popleft()
         if channel == b"event":
             self._on_event(json.loads(frames[0].bytes))
         elif self._listener is not None:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from ..core.plan import STARTUP, LaunchPlan
+from ..delivery.kept import Kept
 from ..edge import files
 from ..edge.link import KeyPair, Receiver
 from ..edge.loop import in_thread
@@ -33,6 +34,7 @@ async def entrust(hub: Hub, plan: LaunchPlan, kernel_key: str, receiver: Receive
             "secret_key": keys.secret,
         },
         "kernel_key": kernel_key,
+        "keep_bytes": hub.policy.keep_mb * 1_000_000,
         "orphan_seconds": hub.policy.orphan_minutes * 60,
         "plan": dataclasses.asdict(plan),
     }
@@ -40,5 +42,6 @@ async def entrust(hub: Hub, plan: LaunchPlan, kernel_key: str, receiver: Receive
     await in_thread(files.private_dir, Path(plan.job_dir))
     await in_thread(files.write_private, Path(plan.secret_file), json.dumps(config))
     await in_thread(files.write_private, Path(plan.log_file), "")  # else the scheduler makes it by its umask
-    hub.link.admit(keys.public, receiver)
+    kept = Kept(f"{plan.job_dir}/kept", files=hub.policy.keep_mb * 1_000_000)
+    hub.link.admit(keys.public, receiver, kept)
     return keys.public

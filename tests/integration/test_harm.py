@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ import time
 
 import pytest
 from jupyter_client.manager import AsyncKernelManager
+from support.wire import Wire
 
 from jupyter_hpcctr import compose
 from jupyter_hpcctr.errors import LaunchError, PolicyError
@@ -19,73 +19,17 @@ from jupyter_hpcctr.errors import LaunchError, PolicyError
 BARE = {"engine": "bare", "scheduler": "slurm"}
 
 
-class Wire:
-    """A TCP proxy before the link, which can be cut and mended."""
-
-    def __init__(self, monkeypatch):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.open = True
-        self.ends = []
-        self.target = None
-        original = compose.Hub.endpoint
-
-        async def endpoint(hub, name):
-            host, _, port = (await original(hub, name)).removeprefix("tcp://").rpartition(":")
-            self.target = (host, int(port))
-            return f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
-
-        monkeypatch.setattr(compose.Hub, "endpoint", endpoint)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                inner, _ = self.listener.accept()
-            except OSError:
-                return
-            if not self.open:
-                inner.close()
-                continue
-            outer = socket.create_connection(self.target)
-            self.ends += [inner, outer]
-            for one, other in ((inner, outer), (outer, inner)):
-                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
-
-    @staticmethod
-    def _pump(one, other):
-        try:
-            while data := one.recv(65536):
-                other.sendall(data)
-        except OSError:
-            pass
-        finally:
-            for each in (one, other):
-                try:
-                    each.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue
-
-    def cut(self):
-        self.open = False
-        for each in self.ends:
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
-
-    def mend(self):
-        self.open = True
-
-    def close(self):
-        self.cut()
-        self.listener.close()
-        for each in self.ends:
-            each.close()
-
-
 @pytest.fixture
 def wire(monkeypatch):
-    made = Wire(monkeypatch)
+    """A wire between the link and all agents, which can be cut, reset, stopped and mended."""
+    made, original = Wire(), compose.Hub.endpoint
+
+    async def endpoint(hub, name):
+        host, _, port = (await original(hub, name)).removeprefix("tcp://").rpartition(":")
+        made.target = (host, int(port))
+        return made.address
+
+    monkeypatch.setattr(compose.Hub, "endpoint", endpoint)
     yield made
     made.close()
 
@@ -111,6 +55,39 @@ def test_a_restart_while_the_connection_is_down_is_done_when_it_is_back(wire, st
     wire.mend()
     kernel.client.wait_for_ready(timeout=60)
     assert kernel.value("'x' in globals()") is False
+
+
+SLOW_PRINTS = "import time\nfor number in range(100):\n    print(number, flush=True)\n    time.sleep(0.02)"
+
+
+@pytest.mark.parametrize("harm", ["reset", "cut", "stop"])
+def test_output_across_a_broken_connection_is_complete_and_in_order(wire, start, harm):
+    kernel = start(**BARE)
+    kernel.run("1")
+    printed = []
+
+    def follow(message):
+        if message["msg_type"] == "stream":
+            printed.append(message["content"]["text"])
+        if len(printed) == 10:
+            getattr(wire, harm)()
+            threading.Timer(1.0, wire.mend).start()
+
+    reply = kernel.client.execute_interactive(SLOW_PRINTS, output_hook=follow, timeout=120)
+    assert reply["content"]["status"] == "ok"
+    assert "".join(printed).split() == [str(number) for number in range(100)]
+
+
+def test_an_interrupt_while_the_connection_is_down_arrives_when_it_is_back(wire, start):
+    kernel = start(**BARE)
+    kernel.run("1")
+    kernel.client.execute("while True: pass")
+    while kernel.client.get_iopub_msg(timeout=30)["msg_type"] != "execute_input":
+        pass
+    wire.cut()
+    kernel.manager.interrupt_kernel()
+    wire.mend()
+    assert kernel.client.get_shell_msg(timeout=60)["content"]["ename"] == "KeyboardInterrupt"
 
 
 def test_two_restarts_at_once_after_a_jobs_end_start_one_job(site, start):

@@ -179,7 +179,9 @@ class Desk:
         """Change the theme: "JupyterLab Light" or "JupyterLab Dark"."""
         self.page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})")
         light = str("Light" in name).lower()
-        self.page.locator(f"body[data-jp-theme-name='{name}'][data-jp-theme-light='{light}']").wait_for(state="attached")
+        self.page.locator(f"body[data-jp-theme-name='{name}'][data-jp-theme-light='{light}']").wait_for(
+            state="attached"
+        )
 
 
 def picture(desk, name):

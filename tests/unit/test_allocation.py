@@ -5,11 +5,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
-import zmq
-import zmq.asyncio
 
-from jupyter_hpcctr.edge import link as linking
-from jupyter_hpcctr.edge.link import KeyPair, Link
 from jupyter_hpcctr.errors import SchedulerUnreachable
 from jupyter_hpcctr.launch import allocation as allocations
 from jupyter_hpcctr.launch.allocation import Allocation
@@ -46,8 +42,8 @@ class Hub:
     def remove(self, job):
         pass
 
-    def send(self, key, channel, frames):
-        self.sent.append(json.loads(frames[0]))
+    def command(self, key, **what):
+        self.sent.append(what)
         return key not in self.dismissed
 
     def hears(self, key):
@@ -95,23 +91,3 @@ def test_a_job_is_alive_while_its_agent_is_heard_and_not_for_having_been_heard_o
     assert hub.alive()
     hub.heard = False
     assert not hub.alive()
-
-
-def test_an_agent_is_heard_for_as_long_as_it_is_not_silent(monkeypatch):
-    async def main():
-        link, keys, said = Link(), KeyPair.new(), asyncio.Event()
-        assert not link.hears(keys.public)
-        link.admit(keys.public, lambda channel, frames: said.set())
-        with zmq.asyncio.Context() as context, context.socket(zmq.DEALER) as agent:
-            agent.linger = 0
-            agent.curve_publickey, agent.curve_secretkey = keys.public.encode(), keys.secret.encode()
-            agent.curve_serverkey = link.public_key.encode()
-            agent.connect(link.listen("127.0.0.1"))
-            await agent.send_multipart([b"event", b"{}"])
-            await asyncio.wait_for(said.wait(), 30)
-            assert link.hears(keys.public)
-            monkeypatch.setattr(linking, "SILENCE_SECONDS", -1)
-            assert not link.hears(keys.public)
-        await link.close()
-
-    asyncio.run(main())

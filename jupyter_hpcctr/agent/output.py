@@ -1,0 +1,85 @@
+"""What the kernel says, on its way to the server; and what is said of output for which there is no room any more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import zmq
+
+from ..guest import wire
+from .line import Line
+
+# Output, of which a part may be missing. Replies, states and errors may not: a cell would never end.
+_MAY_BE_CUT = frozenset({"stream", "display_data", "update_display_data", "execute_result", "comm_msg"})
+
+
+class _Cut(NamedTuple):
+    """What is missing of one cell's output."""
+
+    parent: Mapping[str, Any]
+    messages: int
+    size: int
+
+
+class Output:
+    """Passes a kernel's messages on; behind the bound of what is kept, output is cut and counted.
+
+    Parameters
+    ----------
+    line : Line
+        The way to the server.
+    key : bytes
+        The HMAC key of the kernel's messages.
+    """
+
+    def __init__(self, line: Line, key: bytes) -> None:
+        self._line, self._key = line, key
+        self._cuts: dict[str, _Cut] = {}
+
+    def send(self, channel: bytes, frames: Sequence[zmq.Frame]) -> None:
+        """Pass a message on, now or later."""
+        if self._cuts or not self._line.send(channel, frames):
+            self._squeeze(channel, frames)
+
+    def _squeeze(self, channel: bytes, frames: Sequence[zmq.Frame]) -> None:
+        header, parent = _heads(frames)
+        if channel == b"iopub" and header.get("msg_type") in _MAY_BE_CUT:
+            if not self._told(force=False) or not self._line.send(channel, frames):
+                self._count(parent, sum(map(len, frames)))
+            return
+        if parent.get("msg_id") in self._cuts:
+            self._told(force=True)
+        self._line.send(channel, frames, force=True)
+
+    def _count(self, parent: Mapping[str, Any], size: int) -> None:
+        cell = str(parent.get("msg_id", ""))
+        before = self._cuts.get(cell, _Cut(parent, 0, 0))
+        self._cuts[cell] = _Cut(parent, before.messages + 1, before.size + size)
+
+    def _told(self, *, force: bool) -> bool:
+        """Say where output is missing; False where there is no room for that."""
+        for cell, cut in tuple(self._cuts.items()):
+            text = (
+                f"\n[{cut.size / 1e6:.1f} MB of output in {cut.messages} messages are missing here: "
+                "the connection to the server was down, and there was no more room to keep them.]\n"
+            )
+            content = {"name": "stderr", "text": text}
+            frames = wire.pack(
+                self._key, "stream", content, session="hpcctr-agent", parent=cut.parent, idents=[b"stream"]
+            )
+            if not self._line.send(b"iopub", frames, force=force):
+                return False
+            del self._cuts[cell]
+        return True
+
+
+def _heads(frames: Sequence[zmq.Frame]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return a message's header and its parent's; empty where they cannot be read."""
+    parts = [frame.bytes for frame in frames]
+    try:
+        at = parts.index(wire.DELIMITER)
+        return json.loads(parts[at + 2]), json.loads(parts[at + 3])
+    except (ValueError, IndexError):
+        return {}, {}

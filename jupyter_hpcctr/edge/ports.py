@@ -1,0 +1,64 @@
+"""A ZeroMQ socket in an event loop, without a future for each message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import zmq
+
+TURN = 200  # messages that are read before others have their turn
+
+
+class Port:
+    """Reads a plain socket whenever something is there; used in the loop in which it was made.
+
+    Parameters
+    ----------
+    socket : zmq.Socket
+        Without high-water mark for what it sends: sending never waits.
+    receive : callable
+        Is given the frames of each message. What it raises goes to the loop's exception handler.
+    """
+
+    def __init__(self, socket: zmq.Socket[bytes], receive: Callable[[list[zmq.Frame]], None]) -> None:
+        self.socket = socket
+        self._receive = receive
+        self._loop = asyncio.get_running_loop()
+        self._fd = int(socket.fd)
+        self._again = False
+        self._loop.add_reader(self._fd, self._read)
+        self._look()
+
+    def send(self, frames: Sequence[bytes | zmq.Frame]) -> None:
+        """Send a message; raises zmq.ZMQError where the socket cannot."""
+        self.socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+        self._look()
+
+    def close(self) -> None:
+        """Read no more, and close the socket."""
+        if not self.socket.closed:
+            self._loop.remove_reader(self._fd)
+            self.socket.close()
+
+    def _look(self) -> None:
+        # The descriptor tells of a change only once, and sending may take note of it (zmq_getsockopt(3), ZMQ_FD).
+        if not self._again and int(self.socket.events) & zmq.POLLIN:
+            self._again = True
+            self._loop.call_soon(self._read)
+
+    def _read(self) -> None:
+        self._again = False
+        for _ in range(TURN):
+            if self.socket.closed:
+                return
+            try:
+                frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            try:
+                self._receive(frames)
+            except Exception as error:  # noqa: BLE001  (of one bad message, not of the socket)
+                context = {"message": "a message could not be handled", "exception": error}
+                self._loop.call_exception_handler(context)
+        self._look()

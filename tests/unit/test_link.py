@@ -1,0 +1,203 @@
+"""The link and an agent's line with real sockets, and a wire between them that is cut, reset and stopped."""
+
+import random
+import threading
+import time
+
+import pytest
+import zmq
+from support.wire import Wire
+
+from jupyter_hpcctr.agent import line as lines
+from jupyter_hpcctr.agent.line import Line
+from jupyter_hpcctr.delivery.kept import Kept
+from jupyter_hpcctr.edge.link import KeyPair, Link
+from jupyter_hpcctr.edge.loop import EdgeLoop
+
+
+class Agent(threading.Thread):
+    """A line that says what it is told to, and remembers what it hears."""
+
+    def __init__(self, link, directory):
+        super().__init__(daemon=True)
+        self.context, self.poller = zmq.Context(), zmq.Poller()
+        self.line = Line(self.context, self.poller, link, Kept(str(directory / "agent")))
+        self.to_say, self.heard, self.going = [], [], True
+
+    def run(self):
+        while self.going:
+            self.poller.poll(5)
+            self.heard += [frames[0].bytes for _, frames in self.line.receive()]
+            while self.to_say:
+                assert self.line.send(b"shell", [self.to_say.pop(0)])
+            self.line.turn()
+
+    def end(self):
+        self.going = False
+        self.join()
+        self.line.close()
+        self.context.term()
+
+
+class Both:
+    """A link in an edge loop of its own, a wire, and an agent."""
+
+    def __init__(self, directory):
+        self.edge, self.heard, self.silences = EdgeLoop(), [], 0
+        self.keys = KeyPair.new()
+        self.link = self.edge.wait(self._make(directory))
+        host, _, port = self.edge.wait(self._call(self.link.listen, "127.0.0.1")).removeprefix("tcp://").rpartition(":")
+        self.wire = Wire((host, int(port)))
+        self.agent = Agent(
+            {
+                "addresses": [self.wire.address],
+                "server_key": self.link.public_key,
+                "public_key": self.keys.public,
+                "secret_key": self.keys.secret,
+            },
+            directory,
+        )
+        self.agent.start()
+
+    async def _make(self, directory):
+        link = Link()
+        link.admit(self.keys.public, self._receive, Kept(str(directory / "server")))
+        return link
+
+    @staticmethod
+    async def _call(function, *args):
+        return function(*args)
+
+    def _receive(self, channel, frames):
+        if channel == b"silence":
+            self.silences += 1
+        else:
+            self.heard.append(frames[0].bytes)
+
+    def command(self, text):
+        self.edge.wait(self._call(self.link.send, self.keys.public, b"shell", [text]))
+
+    def close(self):
+        self.agent.end()
+        self.wire.close()
+        self.edge.wait(self.link.close())
+        self.edge.stop()
+
+
+@pytest.fixture
+def both(tmp_path):
+    made = Both(tmp_path)
+    yield made
+    made.close()
+
+
+def until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def texts(first, last):
+    return [str(number).encode() for number in range(first, last)]
+
+
+def test_both_say_something_before_they_have_met_and_after(both):
+    both.command(b"0")
+    both.agent.to_say += texts(0, 1)
+    until(lambda: both.agent.heard == texts(0, 1) and both.heard == texts(0, 1))
+    both.command(b"1")
+    both.agent.to_say += texts(1, 3)
+    until(lambda: both.agent.heard == texts(0, 2) and both.heard == texts(0, 3))
+
+
+@pytest.mark.parametrize("harm", ["reset", "cut"])
+def test_a_connection_that_breaks_again_and_again_loses_nothing(both, harm):
+    random.seed(harm)
+    for number in range(600):
+        both.command(str(number).encode())
+        both.agent.to_say.append(str(number).encode())
+        if number % 60 == 30:
+            getattr(both.wire, harm)()
+        if number % 60 == 40:
+            both.wire.mend()
+        time.sleep(random.random() / 500)
+    until(lambda: len(both.agent.heard) == 600 and len(both.heard) == 600)
+    assert both.agent.heard == both.heard == texts(0, 600)
+    assert both.wire.accepted > 3
+
+
+def test_a_reset_is_taken_up_at_once(both):
+    until(lambda: both.wire.accepted == 1)
+    both.command(b"0")
+    until(lambda: both.agent.heard)
+    both.wire.reset()
+    until(lambda: both.wire.accepted == 2, 5)
+    both.command(b"1")
+    until(lambda: both.agent.heard == texts(0, 2))
+
+
+def test_what_is_sent_while_nothing_gets_through_arrives_when_it_does(both, monkeypatch):
+    monkeypatch.setattr(lines, "BEAT_S", 0.1)
+    monkeypatch.setattr(lines, "SILENT_S", 0.5)
+    monkeypatch.setattr(lines, "DIAL_S", 0.5)
+    both.command(b"0")
+    until(lambda: both.agent.heard)
+    both.wire.stop()
+    for number in range(1, 50):
+        both.command(str(number).encode())
+        both.agent.to_say.append(str(number).encode())
+    until(lambda: both.wire.accepted > 2)  # others are tried beside it
+    both.wire.mend()
+    until(lambda: both.agent.heard == texts(0, 50) and both.heard == texts(1, 50))
+
+
+def test_a_flood_waits_in_files_while_nothing_gets_through(both, tmp_path):
+    both.command(b"0")
+    until(lambda: both.agent.heard)
+    both.wire.stop()
+    sent = [f"{number:06}".encode() * 20_000 for number in range(400)]  # 48 MB
+    both.agent.to_say += sent
+    until(lambda: not both.agent.to_say)
+    assert both.agent.line._session.kept._in_memory <= 8_000_000
+    assert both.agent.line._session.kept.bytes > 20_000_000
+    both.wire.mend()
+    until(lambda: len(both.heard) == len(sent), 60)
+    assert both.heard == sent
+    until(lambda: both.agent.line._session.clear)
+
+
+def test_who_is_silent_is_told_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("jupyter_hpcctr.edge.link.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("jupyter_hpcctr.edge.link.SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(lines, "BEAT_S", 0.05)
+    both = Both(tmp_path)
+    try:
+        both.agent.to_say += texts(0, 1)
+        until(lambda: both.heard)
+        both.wire.stop()
+        until(lambda: both.silences == 1)
+        assert not both.link.hears(both.keys.public)
+        both.wire.mend()
+        until(lambda: both.link.hears(both.keys.public))
+        assert both.silences == 1
+    finally:
+        both.close()
+
+
+def test_another_key_is_not_let_in(both, tmp_path):
+    stranger = KeyPair.new()
+    link = {
+        "addresses": [both.wire.address],
+        "server_key": both.link.public_key,
+        "public_key": stranger.public,
+        "secret_key": stranger.secret,
+    }
+    agent = Agent(link, tmp_path / "other")
+    agent.to_say += texts(0, 1)
+    agent.start()
+    both.agent.to_say += texts(0, 1)
+    until(lambda: both.wire.accepted > 1 and both.heard)
+    time.sleep(0.3)
+    assert (both.heard, agent.heard) == (texts(0, 1), [])
+    agent.end()
