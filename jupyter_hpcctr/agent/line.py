@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import zmq
@@ -42,11 +42,6 @@ class _Connection:
     def send(self, frames: Frames) -> bool:
         self.socket.send_multipart(frames, copy=False)
         return True
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether there was a connection and it is gone."""
-        return bool(self.monitor.poll(0))
 
     def close(self) -> None:
         self.socket.disable_monitor()
@@ -123,14 +118,17 @@ class Line:
 
     # -- connections
 
-    def turn(self) -> None:
-        """Look after the connections and acknowledgements; call it now and then, once a second at least."""
+    def turn(self, ready: Container[object]) -> None:
+        """Look after connections and acknowledgements; call it after each poll, once a second at least.
+
+        ``ready`` has the sockets on which something is there; a connection is gone when its monitor is among them.
+        """
         now = time.monotonic()
-        if self._current is not None and self._current.is_lost:
+        if self._current is not None and self._current.monitor in ready:
             self._close(self._current)
             self._current = None
             self._session.closed()
-        if self._next is not None and (self._next.is_lost or now - self._next.since > DIAL_S):
+        if self._next is not None and (self._next.monitor in ready or now - self._next.since > DIAL_S):
             self._close(self._next)
             self._next = None
         silent = self._current is None or now - self._last_heard > SILENT_S
@@ -163,10 +161,10 @@ class Line:
         until = time.monotonic() + patience_s
         self._session.beat()  # what has arrived is acknowledged at once then
         while not self._session.clear and (left := until - time.monotonic()) > 0:
-            self._poller.poll(int(min(left, 0.1) * 1000))
+            ready = dict(self._poller.poll(int(min(left, 0.1) * 1000)))
             for _ in self.receive():
                 pass
-            self.turn()
+            self.turn(ready)
         for connection in (self._current, self._next):
             if connection is not None:
                 self._close(connection)

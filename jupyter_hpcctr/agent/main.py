@@ -145,7 +145,7 @@ class Agent:
         self._ranks.turn(kernel=self._kernel, holder_pid=self._holder_pid)
         if not self._ready:
             self._bring_up()
-        self._line.turn()
+        self._line.turn(events)
         if self._line.silent_s > self._orphan_s:
             self._finish(f"no server for {self._orphan_s:g} s", ORPHANED)
 

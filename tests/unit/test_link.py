@@ -26,11 +26,11 @@ class Agent(threading.Thread):
 
     def run(self):
         while self.going:
-            self.poller.poll(5)
+            ready = dict(self.poller.poll(5))
             self.heard += [frames[0].bytes for _, frames in self.line.receive()]
             while self.to_say:
                 assert self.line.send(b"shell", [self.to_say.pop(0)])
-            self.line.turn()
+            self.line.turn(ready)
 
     def end(self):
         self.going = False
