@@ -56,7 +56,9 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
         """Send a signal to the kernel, wherever it runs; SIGINT while it is awaited aborts waiting cells."""
         if self.launch is not None and self._hub is not None and signum:
             launch = self.launch
-            self._hub.edge.post(lambda: launch.signal(signum))
+            # jupyter_client interrupts a kernel that it is going to shut down.
+            ending = bool(getattr(self.parent, "shutting_down", False))
+            self._hub.edge.post(lambda: launch.signal(signum, ending=ending))
 
     async def kill(self, restart: bool = False) -> None:
         """End the kernel's process; its job goes on until ``cleanup`` says that nothing follows."""

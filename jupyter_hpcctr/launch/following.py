@@ -142,9 +142,10 @@ class Following(Owner):
             self._cause = f"the kernel ended with status {code} before it was ready"
             return
         self.exit_code = code
-        self._front.phase = Phase.WAITING
-        if not self._expected:
-            self._front.fail(answers.failure("KernelDied", story.died(code)))
+        if self._expected:
+            self._front.phase = Phase.WAITING
+        else:
+            self._front.died(answers.failure("KernelDied", story.died(code)))
             self._progress.tell(state="running", message=story.died(code))
 
     def _on_bye(self, why: str) -> None:

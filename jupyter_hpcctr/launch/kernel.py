@@ -101,6 +101,8 @@ class Launch(Following):
         async with self._changing:
             if self._stopped:
                 return
+            if self._expected:
+                self._front.abort("the kernel was restarted while this cell waited for it")
             self.exit_code, self._expected = None, False
             self._front.open()
             allocation = self.allocation
@@ -192,12 +194,15 @@ class Launch(Following):
         """Interrupt the running cell, or abort the waiting ones."""
         self.signal(signal.SIGINT)
 
-    def signal(self, signum: int) -> None:
-        """Send the kernel's process group a signal; without a kernel, SIGINT aborts what waits."""
+    def signal(self, signum: int, *, ending: bool = False) -> None:
+        """Send the kernel's process group a signal; without a kernel, SIGINT aborts what waits.
+
+        ``ending`` says that the kernel is about to be shut down or restarted: then that aborts what waits.
+        """
         if self._front.phase is Phase.READY and self.allocation is not None:
             self.allocation.command(command="signal", signum=int(signum))
-        elif signum == signal.SIGINT:
-            self._front.abort("interrupted while waiting for the kernel; its job stays in the queue")
+        elif signum == signal.SIGINT and not ending:
+            self._front.abort("interrupted while waiting for the kernel")
 
     def shutdown(self, *, restart: bool) -> None:
         """A shutdown was asked for; without a kernel it is done at once."""
@@ -249,6 +254,7 @@ class Launch(Following):
         await self._end_tasks()
         async with self._changing:
             self.exit_code = self.exit_code if self.exit_code is not None else 0
+            self._front.abort("the kernel was shut down while this cell waited for it")
             await self._drop()
             await self._front.close()
             await in_thread(shutil.rmtree, self._directory, ignore_errors=True)
