@@ -24,7 +24,7 @@ import zmq
 from ..guest import wire
 from . import answers
 from .cells import Cell, Cells
-from .sockets import CHANNELS, Sockets
+from .sockets import CHANNELS, Curve, Sockets
 
 STAY_S = 10.0
 """How often an awaited kernel shows activity: more often than anybody lets kernels be idle."""
@@ -56,24 +56,28 @@ class Owner(Protocol):
 class Front:
     """What clients find in a kernel's place, on sockets in a private directory. In the edge loop."""
 
-    def __init__(self, directory: Path, key: bytes, owner: Owner) -> None:
+    def __init__(self, directory: Path, key: bytes, owner: Owner, curve: Curve | None = None) -> None:
         self.key = key
+        self._curve = curve
         self.phase = Phase.WAITING
         self.ipykernel: str | None = None
         self._owner = owner
         self._session = uuid.uuid4().hex
-        self._sockets = Sockets(directory, self._receive)
+        self._sockets = Sockets(directory, self._receive, curve)
         self._staying: asyncio.Task[None] | None = None
         self._cells = Cells()
         self._dead: list[Cell] = []
         self._shown: Mapping[str, Any] | None = None
         self._text = ""
-        self._failure = answers.failure("JobEnded", "the job has ended")
+        self._failure: Mapping[str, Any] = answers.failure("JobEnded", "the job has ended")
 
     @property
     def connection_info(self) -> dict[str, Any]:
         """What clients connect to, as in Jupyter's connection file."""
         ports: dict[str, Any] = {f"{name}_port": port for name, port in CHANNELS.items()}
+        if self._curve is not None:
+            ports["curve_publickey"] = self._curve.public.decode()
+            ports["curve_secretkey"] = self._curve.secret.decode()
         return ports | {"transport": "ipc", "ip": self._sockets.ip, "key": self.key, "signature_scheme": "hmac-sha256"}
 
     def open(self) -> None:

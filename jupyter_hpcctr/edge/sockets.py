@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import zmq
 import zmq.asyncio
@@ -18,12 +19,22 @@ CHANNELS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
 _KINDS = {"shell": zmq.ROUTER, "iopub": zmq.XPUB, "stdin": zmq.ROUTER, "control": zmq.ROUTER, "hb": zmq.REP}
 
 
-class Sockets:
-    """Calls ``receive(channel, frames)`` for each message; on iopub those are subscriptions. In the edge loop."""
+class Curve(NamedTuple):
+    """A pair of CURVE keys in Z85 (zmq_curve_keypair(3)), as in Jupyter's connection file."""
 
-    def __init__(self, directory: Path, receive: Callable[[str, list[bytes]], None]) -> None:
+    public: bytes
+    secret: bytes
+
+
+class Sockets:
+    """Calls ``receive(channel, frames)`` for each message; on iopub those are subscriptions. In the edge loop.
+
+    With ``curve`` only clients are let in that know its public key, and what they say is encrypted.
+    """
+
+    def __init__(self, directory: Path, receive: Callable[[str, list[bytes]], None], curve: Curve | None) -> None:
         self.ip = str(directory / "front")
-        self._directory, self._receive = directory, receive
+        self._directory, self._receive, self._curve = directory, receive, curve
         self._context = zmq.asyncio.Context()
         self._sockets: dict[str, zmq.asyncio.Socket] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -41,6 +52,9 @@ class Sockets:
                 socket = self._context.socket(kind)
                 socket.linger = 500
                 socket.sndhwm = socket.rcvhwm = 0
+                if self._curve is not None:
+                    socket.curve_server = True
+                    socket.curve_secretkey = self._curve.secret
                 if kind == zmq.XPUB:
                     socket.xpub_verbose = True  # tell of every subscriber, not of the first alone
                 self._sockets[name] = socket

@@ -16,29 +16,35 @@ from typing import Any
 from ..core import story
 from ..core.job import Ending
 from ..core.plan import LaunchPlan
-from ..core.request import ImageRef, KernelRequest
+from ..core.request import ImageRef, KernelRequest, Mount
 from ..core.resolve import precheck
 from ..edge import files
-from ..edge.front import Phase
+from ..edge.front import Front, Phase
 from ..edge.loop import in_own_thread, in_thread
+from ..edge.sockets import Curve
 from ..errors import HpcctrError, LaunchError
 from .allocation import Allocation
 from .following import Following
 from .gather import draw, gather, translated
 from .hub import Hub
 from .joblog import KEPT_BYTES, JobLog
+from .paths import resolve
 from .view import LaunchView
 
 
 class Launch(Following):
-    """A request, the job it became, and the front before it; ``id`` names it within this process."""
+    """A request, the job it became, and the front before it; ``id`` names it within this process.
 
-    def __init__(self, hub: Hub, request: KernelRequest, *, cwd: str) -> None:
+    With ``curve`` clients talk to the front by CURVE.
+    """
+
+    def __init__(self, hub: Hub, request: KernelRequest, *, cwd: str, curve: Curve | None = None) -> None:
         self.id = secrets.token_hex(6)
         self._hub, self._request, self._cwd = hub, request, cwd
         self._directory = files.private_dir(Path(tempfile.gettempdir()) / f"hpcctr-{secrets.token_hex(6)}")
         self._key = secrets.token_hex(32)
-        super().__init__(hub.observers, self._directory, self._key, self.id, request)
+        front = Front(self._directory, self._key.encode(), self, curve)
+        super().__init__(hub.observers, front, self.id, request)
         self._stopped = False
         self._stopping: asyncio.Future[None] | None = None
         self._changing = asyncio.Lock()
@@ -74,6 +80,15 @@ class Launch(Following):
     def job(self) -> str | None:
         """The scheduler's id of the job, None before there is one."""
         return None if self.allocation is None else self.allocation.job
+
+    def resolve_path(self, path: str) -> str | None:
+        """Return the absolute path by which the kernel knows a file, None where it is not found; for any thread."""
+        plan = self.plan
+        if plan is None:
+            return None
+        home = str(Path.home())
+        shown = (Mount(home, home),) if self._hub.policy.mount_home else ()
+        return resolve(path, plan, (*shown, *self._request.mounts))
 
     # -- starting
 

@@ -28,15 +28,18 @@ class Owner:
 
 
 class Client:
-    """A Jupyter client of five sockets, by hand."""
+    """A Jupyter client of five sockets, by hand; with a server's public key it talks by CURVE."""
 
-    def __init__(self, ip):
+    def __init__(self, ip, server_key=None):
         self.context = zmq.asyncio.Context()
         kinds = {"shell": zmq.DEALER, "control": zmq.DEALER, "iopub": zmq.SUB, "hb": zmq.REQ}
         self.sockets = {}
         for name, kind in kinds.items():
             socket = self.sockets[name] = self.context.socket(kind)
             socket.linger = 0
+            if server_key is not None:
+                socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
+                socket.curve_serverkey = server_key.encode()
             if kind == zmq.SUB:
                 socket.subscribe(b"")
             socket.connect(f"ipc://{ip}-{CHANNELS[name]}")

@@ -8,10 +8,11 @@ import contextlib
 import os
 
 import pytest
+import zmq
 from support.front import KEY, Client
 
-from jupyter_hpcctr.edge.front import Phase
-from jupyter_hpcctr.edge.sockets import CHANNELS
+from jupyter_hpcctr.edge.front import Front, Phase
+from jupyter_hpcctr.edge.sockets import CHANNELS, Curve
 from jupyter_hpcctr.guest import wire
 
 
@@ -62,7 +63,7 @@ def test_a_waiting_cell_shows_why_in_place_and_runs_when_the_kernel_is_there_in_
         second = await client.send("shell", "execute_request", {"code": "2"})
         shown = await client.until("iopub", "display_data")
         assert shown.parent["msg_id"] == first
-        assert shown.content["data"]["text/plain"] == "job 1 is pending"
+        assert shown.content["data"]["text/plain"] == "job 1 is pending\n", "else jupyter run puts output behind it"
         front.say("job 1 <b>runs</b>")
         update = await client.until("iopub", "update_display_data")
         assert update.content["transient"] == shown.content["transient"]
@@ -205,3 +206,24 @@ def test_no_request_of_a_front_end_hangs_while_there_is_no_kernel(drive, kind, c
         assert expected.items() <= reply.content.items()
 
     drive(scenario)
+
+
+def test_with_curve_only_clients_are_heard_that_know_the_key(tmp_path):
+    async def main():
+        front = Front(tmp_path, KEY, None, Curve(*zmq.curve_keypair()))
+        front.open()
+        about = front.connection_info
+        clients = [Client(about["ip"], about["curve_publickey"]), Client(about["ip"])]
+        try:
+            await clients[0].until("iopub", "iopub_welcome")
+            for client in clients:
+                await client.send("shell", "kernel_info_request")
+            assert (await clients[0].receive("shell")).kind == "kernel_info_reply"
+            with pytest.raises(asyncio.TimeoutError):
+                await clients[1].receive("shell", seconds=0.2)
+        finally:
+            for client in clients:
+                client.close()
+            await front.close()
+
+    asyncio.run(main())

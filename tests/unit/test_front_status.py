@@ -13,7 +13,8 @@ from jupyter_server._tz import utcnow
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 from support.front import KEY
 
-from jupyter_hpcctr.edge import answers, front as module
+from jupyter_hpcctr.edge import answers
+from jupyter_hpcctr.edge import front as module
 from jupyter_hpcctr.guest import wire
 
 IDLE_S = 60
