@@ -28,7 +28,9 @@ def content(request: KernelRequest, display_name: str | None = None, *, saved: b
     """Return the content of a ``kernel.json`` for a request.
 
     What Jupyter's own lists may show stands flat in ``metadata.hpcctr``: ``saved`` (false: made for one start),
-    ``image``, ``nodes``, ``gpus`` (on all nodes) and ``created`` (seconds since 1970).
+    ``image``, ``nodes``, ``gpus`` (on all nodes) and ``created`` (seconds since 1970). JupyterLab offers its debugger
+    where ``debugger`` is true, as ipykernel's own kernelspec has it; of a command of the user's own nothing is known.
+    ``supported_encryption`` is the front's, whatever the kernel.
     """
     resources = request.resources
     where = f"{resources.nodes} node{'s' if resources.nodes > 1 else ''}"
@@ -39,6 +41,8 @@ def content(request: KernelRequest, display_name: str | None = None, *, saved: b
         "language": "python",
         "interrupt_mode": "signal",
         "metadata": {
+            **({} if request.argv else {"debugger": True}),
+            "supported_encryption": ["curve"],
             "kernel_provisioner": {"provisioner_name": PROVISIONER, "config": {"request": to_dict(request)}},
             "hpcctr": {
                 "saved": saved,

@@ -11,6 +11,7 @@ import os
 import signal
 from typing import Any
 
+import zmq
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Dict
@@ -18,6 +19,7 @@ from traitlets import Dict
 from . import compose
 from .config import load_policy
 from .core.request import parse
+from .edge.sockets import Curve
 from .launch import Hub, Launch
 
 
@@ -56,7 +58,9 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
         """Send a signal to the kernel, wherever it runs; SIGINT while it is awaited aborts waiting cells."""
         if self.launch is not None and self._hub is not None and signum:
             launch = self.launch
-            self._hub.edge.post(lambda: launch.signal(signum))
+            # jupyter_client interrupts a kernel that it is going to shut down.
+            ending = bool(getattr(self.parent, "shutting_down", False))
+            self._hub.edge.post(lambda: launch.signal(signum, ending=ending))
 
     async def kill(self, restart: bool = False) -> None:
         """End the kernel's process; its job goes on until ``cleanup`` says that nothing follows."""
@@ -89,9 +93,10 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
             return self.launch.connection_info  # type: ignore[return-value]
         hub = self._hub = compose.hub(load_policy(getattr(self.parent, "config", None)))
         cwd = str(kwargs.get("cwd") or os.getcwd())  # noqa: PTH109
+        curve = self._curve()
 
         async def start() -> Launch:
-            launch = Launch(hub, parse(self.request), cwd=cwd)
+            launch = Launch(hub, parse(self.request), cwd=cwd, curve=curve)
             launch.kernel_id = str(self.kernel_id or "")
             await launch.start()
             return launch
@@ -103,6 +108,12 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
             raise
         self.connection_info = self.launch.connection_info  # type: ignore[assignment]
         return self.connection_info
+
+    def _curve(self) -> Curve | None:
+        """Make keys for the front where Jupyter's ``transport_encryption`` wants them, as ``LocalProvisioner`` does."""
+        asked = getattr(self.parent, "transport_encryption", "disabled")
+        declared = "curve" in self.kernel_spec.metadata.get("supported_encryption", ())
+        return Curve(*zmq.curve_keypair()) if asked == "required" or (asked == "auto" and declared) else None
 
     def _forget_failed_start(self) -> None:
         # jupyter_client 8.10 keeps a start that failed in _pending_kernels; then shutdown_all() of a server
@@ -143,6 +154,10 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
             info["phases"] = dict(self.launch.phases)
             info["reasons"] = [] if plan is None else list(plan.reasons)
         return info
+
+    def resolve_path(self, path: str) -> str | None:
+        """Return the absolute path by which the kernel knows a file, None where it is not found."""
+        return None if self.launch is None else self.launch.resolve_path(path)
 
     def get_shutdown_wait_time(self, recommended: float = 5.0) -> float:
         """Give the message time to cross the cluster's network."""

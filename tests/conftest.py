@@ -4,7 +4,9 @@ import os
 
 import pytest
 
-pytest_plugins = ("support.slurm", "support.images", "support.kernels", "support.server", "support.rest")
+pytest_plugins = (
+    "support.slurm", "support.images", "support.kernels", "support.server", "support.rest", "support.front",
+)  # fmt: skip
 
 KEEP = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
 

@@ -53,10 +53,13 @@ def stand_in(kind: str, content: Mapping[str, Any], ipykernel: str | None) -> di
 
 
 def notice(text: str) -> dict[str, str]:
-    """A MIME bundle of a waiting line: plain text, and the same in a quiet HTML box."""
+    """A MIME bundle of a waiting line: plain text, and the same in a quiet HTML box.
+
+    The plain text is a whole line: ``jupyter run`` writes it as it is, and the next output behind it.
+    """
     box = "border-left:3px solid var(--jp-info-color1,#2196f3);padding:.2em .6em;white-space:pre-wrap"
     return {
-        "text/plain": text,
+        "text/plain": f"{text}\n",
         "text/html": f'<div role="status" style="{box}">{html.escape(text)}</div>',
     }
 

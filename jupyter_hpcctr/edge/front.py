@@ -3,13 +3,15 @@
 While there is no kernel it answers what can be answered, keeps execute requests in order and shows in
 the first of them why they wait. When the kernel is there it hands them over and passes every message
 through untouched. When the job has ended it says so, and stays.
+
+A kernel that is awaited is *busy* while cells wait for it, and *idle* otherwise: clients that wait for a
+kernel to be idle before they send anything get on, and none takes it for idle that has work. It says so
+again and again, in messages that count as activity, so that no idle kernel's time limit ends its job in the queue.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -18,17 +20,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import zmq
-import zmq.asyncio
 
 from ..guest import wire
 from . import answers
-from .loop import in_thread
+from .cells import Cell, Cells
+from .sockets import CHANNELS, Curve, Sockets
 
-log = logging.getLogger(__name__)
-
-CHANNELS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
-_Cell = tuple[list[bytes], Mapping[str, Any]]
-_KINDS = {"shell": zmq.ROUTER, "iopub": zmq.XPUB, "stdin": zmq.ROUTER, "control": zmq.ROUTER, "hb": zmq.REP}
+STAY_S = 10.0
+"""How often an awaited kernel shows activity: more often than anybody lets kernels be idle."""
+DEATH_S = 5.0
+"""How long a dead kernel's cells have no reply, so that whoever manages it sees that it is dead before a cell fails."""
 
 
 class Phase(Enum):
@@ -53,62 +54,46 @@ class Owner(Protocol):
 
 
 class Front:
-    """Five ipc sockets in a private directory, and what is waiting behind them. In the edge loop."""
+    """What clients find in a kernel's place, on sockets in a private directory. In the edge loop."""
 
-    def __init__(self, directory: Path, key: bytes, owner: Owner) -> None:
-        self.ip = str(directory / "front")
-        self._directory = directory
+    def __init__(self, directory: Path, key: bytes, owner: Owner, curve: Curve | None = None) -> None:
         self.key = key
+        self._curve = curve
         self.phase = Phase.WAITING
         self.ipykernel: str | None = None
         self._owner = owner
         self._session = uuid.uuid4().hex
-        self._context = zmq.asyncio.Context()
-        self._sockets: dict[str, zmq.asyncio.Socket] = {}
-        self._tasks: list[asyncio.Task[None]] = []
-        self._held: list[tuple[str, list[bytes]]] = []
-        self._running: dict[str, _Cell] = {}
+        self._sockets = Sockets(directory, self._receive, curve)
+        self._staying: asyncio.Task[None] | None = None
+        self._cells = Cells()
+        self._dead: list[Cell] = []
         self._shown: Mapping[str, Any] | None = None
         self._text = ""
-        self._failure = answers.failure("JobEnded", "the job has ended")
+        self._failure: Mapping[str, Any] = answers.failure("JobEnded", "the job has ended")
 
     @property
     def connection_info(self) -> dict[str, Any]:
         """What clients connect to, as in Jupyter's connection file."""
         ports: dict[str, Any] = {f"{name}_port": port for name, port in CHANNELS.items()}
-        return ports | {"transport": "ipc", "ip": self.ip, "key": self.key, "signature_scheme": "hmac-sha256"}
+        if self._curve is not None:
+            ports["curve_publickey"] = self._curve.public.decode()
+            ports["curve_secretkey"] = self._curve.secret.decode()
+        return ports | {"transport": "ipc", "ip": self._sockets.ip, "key": self.key, "signature_scheme": "hmac-sha256"}
 
     def open(self) -> None:
-        """Listen. Called again for a restart, because jupyter_client removes the ipc files then.
-
-        The directory is left without write permission (0500), so that it cannot: a socket that is bound twice
-        keeps a descriptor more. Where it could all the same, as root can, the files are made anew.
-        """
+        """Listen. Called again for a restart, as ``Sockets.open``."""
         self._opened = datetime.now(timezone.utc)
-        self._directory.chmod(0o700)
-        for name, kind in _KINDS.items():
-            path = f"{self.ip}-{CHANNELS[name]}"
-            if name not in self._sockets:
-                socket = self._context.socket(kind)
-                socket.linger = 500
-                socket.sndhwm = socket.rcvhwm = 0
-                if kind == zmq.XPUB:
-                    socket.xpub_verbose = True  # tell of every subscriber, not of the first alone
-                self._sockets[name] = socket
-                self._tasks.append(asyncio.create_task(self._serve(name, socket)))
-            if not Path(path).exists():
-                self._sockets[name].bind(f"ipc://{path}")
-        self._directory.chmod(0o500)
+        self._sockets.open()
+        if self._staying is None:
+            self._staying = asyncio.create_task(self._stay())
 
     async def close(self) -> None:
-        """Stop listening; messages on their way out get half a second."""
-        self._directory.chmod(0o700)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for socket in self._sockets.values():
-            socket.close()
-        await in_thread(self._context.term)
+        """Stop listening; what is still said here gets out."""
+        self._answer_dead()
+        if self._staying is not None:
+            self._staying.cancel()
+            await asyncio.gather(self._staying, return_exceptions=True)
+        await self._sockets.close()
 
     # -- what the launch tells
 
@@ -124,50 +109,55 @@ class Front:
         if self._shown is not None:
             self._publish("clear_output", {"wait": False}, self._shown)
             self._shown = None
-        held, self._held = self._held, []
-        for channel, frames in held:
+        if self._cells.first is None:
+            self._status("idle", {})
+        for channel, frames in self._cells.take_messages():
             self._forward(channel, frames)
 
     def wait(self) -> None:
         """There is no kernel (any more) but there will be one: a restart, or a new job."""
         self.phase = Phase.WAITING
-        self._end_cells(self._take_running(), answers.failure("KeyboardInterrupt", "the kernel was restarted"))
+        self._answer_dead()
+        self._end_cells(self._cells.take_running(), answers.failure("KeyboardInterrupt", "the kernel was restarted"))
+
+    def died(self, failure: Mapping[str, Any]) -> None:
+        """The kernel's process has ended by itself: show it at once in the cell that ran.
+
+        The cells' replies come when the kernel is started again, or after ``DEATH_S``: until then whoever manages the
+        kernel sees that it is dead, as with a kernel on its own machine. nbclient raises ``DeadKernelError`` then.
+        """
+        self.phase = Phase.WAITING
+        self._answer_dead()
+        self._failure = failure
+        self._dead = self._cells.take_running()
+        if self._dead:
+            self._publish("error", failure, self._dead[0].header)
+            asyncio.get_running_loop().call_later(DEATH_S, self._answer_dead)
 
     def end(self, name: str, value: str, *, log_tail: str = "") -> None:
         """The job is over: end the running and the waiting cells with the reason, and keep saying it."""
         self.phase = Phase.ENDED
+        self._answer_dead()
         self._failure = answers.failure(name, value, log_tail=log_tail)
-        self.fail(self._failure)
-
-    def fail(self, failure: Mapping[str, Any]) -> None:
-        """End every running and waiting cell with an error: the first shows it, the others are aborted."""
-        self._end_cells(self._take_running() + self._take_held(), failure)
+        self._end_cells(self._cells.take_running() + self._cells.take_waiting(), self._failure)
 
     def abort(self, why: str) -> None:
         """Abort the waiting cells; the first says why."""
-        self._end_cells(self._take_held(), answers.failure("KeyboardInterrupt", why))
+        self._end_cells(self._cells.take_waiting(), answers.failure("KeyboardInterrupt", why))
 
     def from_kernel(self, channel: str, frames: list[bytes | zmq.Frame]) -> None:
         """Pass a kernel's message to its client, or on iopub to all."""
-        if channel == "iopub" and self.phase is Phase.WAITING and _welcomes(frames):
-            return  # the agent's subscription is none of the clients'; each of theirs has been welcomed here
-        if channel == "shell" and self._running:
-            self._note_reply([f.bytes if isinstance(f, zmq.Frame) else f for f in frames[:5]])
-        self._sockets[channel].send_multipart(frames, copy=False)
+        if channel == "iopub" and self.phase is Phase.WAITING and _is_of_the_start(frames):
+            return  # between kernel and agent; clients are welcomed here, and told here how a kernel is that they await
+        if channel == "shell":
+            self._cells.answered([f.bytes if isinstance(f, zmq.Frame) else f for f in frames[:5]])
+        self._sockets.send(channel, frames, copy=False)
 
     # -- what clients send
 
-    async def _serve(self, name: str, socket: zmq.asyncio.Socket) -> None:
-        while True:
-            frames = await socket.recv_multipart()
-            try:
-                self._receive(name, frames)
-            except (ValueError, KeyError, TypeError, IndexError):  # of one bad message, not of the channel
-                log.exception("a message on %s could not be read", name)
-
     def _receive(self, name: str, frames: list[bytes]) -> None:
         if name == "hb":
-            self._sockets[name].send_multipart(frames)
+            self._sockets.send(name, frames)
         elif name == "iopub":
             self._welcome(frames[0])
         else:
@@ -183,7 +173,10 @@ class Front:
             message = wire.unpack(self.key, frames)
             if message is None or self._handled(channel, message):
                 return
-        self._forward(channel, frames) if self.phase is Phase.READY else self._hold(channel, frames)
+            if self.phase is not Phase.READY:
+                self._hold(channel, frames, message)
+                return
+        self._forward(channel, frames)
 
     def _handled(self, channel: str, message: wire.Message) -> bool:
         kind, ready = message.kind, self.phase is Phase.READY
@@ -202,7 +195,7 @@ class Front:
             return False
         if kind == "execute_request" and self.phase is Phase.ENDED:
             self._status("busy", message.header)
-            self._finish(list(message.idents), message.header, self._failure)
+            self._finish(Cell(list(message.idents), message.header), self._failure)
             return True
         content = answers.stand_in(kind, message.content, self.ipykernel)
         if content is None:
@@ -210,10 +203,8 @@ class Front:
         self._reply(channel, message, content)
         return True
 
-    def _hold(self, channel: str, frames: list[bytes]) -> None:
-        self._held.append((channel, frames))
-        message = wire.unpack(self.key, frames)
-        if message is None or message.kind != "execute_request":
+    def _hold(self, channel: str, frames: list[bytes], message: wire.Message) -> None:
+        if self._cells.hold(channel, frames, message) is None:
             return
         self._status("busy", message.header)
         if self._shown is None and not message.content.get("silent"):
@@ -222,40 +213,44 @@ class Front:
 
     def _forward(self, channel: str, frames: list[bytes]) -> None:
         if channel == "shell":
-            at = frames.index(wire.DELIMITER) if wire.DELIMITER in frames else 0
-            if b'"execute_request"' in frames[at + 2]:
-                header = json.loads(frames[at + 2])
-                self._running[header["msg_id"]] = (frames[:at], header)
+            self._cells.passed_on(frames)
         self._owner.to_kernel(channel, frames)
 
     # -- what the front itself sends
 
-    def _note_reply(self, frames: list[bytes]) -> None:
-        at = frames.index(wire.DELIMITER) if wire.DELIMITER in frames else 0
-        if len(frames) > at + 3 and b'"execute_reply"' in frames[at + 2]:
-            self._running.pop(json.loads(frames[at + 3]).get("msg_id", ""), None)
+    async def _stay(self) -> None:
+        while True:
+            await asyncio.sleep(STAY_S)
+            if self.phase is Phase.WAITING:
+                self._rest()
 
-    def _take_running(self) -> list[_Cell]:
-        running = list(self._running.values())
-        self._running.clear()
-        return running
+    def _rest(self) -> None:
+        """Say for everybody whether there is work. This counts as activity, unlike what concerns one request alone.
 
-    def _take_held(self) -> list[_Cell]:
-        held, self._held = self._held, []
-        messages = [wire.unpack(self.key, frames) for _, frames in held]
-        return [(list(m.idents), m.header) for m in messages if m is not None and m.kind == "execute_request"]
+        Idle only with the request that was answered, a kernel would seem idle while cells wait for it; JupyterLab
+        does not listen at all to a status that concerns a ``kernel_info_request``.
+        """
+        cell = next(iter(self._dead), None) or self._cells.first
+        self._status("idle", {}) if cell is None else self._status("busy", cell.header)
 
-    def _end_cells(self, cells: Sequence[_Cell], failure: Mapping[str, Any]) -> None:
-        for number, (idents, header) in enumerate(cells):
-            self._finish(idents, header, None if number else failure)
+    def _answer_dead(self) -> None:
+        dead, self._dead = self._dead, []
+        self._end_cells(dead, self._failure, shown=True)
 
-    def _finish(self, idents: list[bytes], header: Mapping[str, Any], failure: Mapping[str, Any] | None) -> None:
+    def _end_cells(self, cells: Sequence[Cell], failure: Mapping[str, Any], *, shown: bool = False) -> None:
+        """End cells with an error: the first shows it unless that is done, the others are aborted."""
+        for number, cell in enumerate(cells):
+            self._finish(cell, None if number else failure, shown=shown)
+
+    def _finish(self, cell: Cell, failure: Mapping[str, Any] | None, *, shown: bool = False) -> None:
+        idents, header = cell
         if self._shown is not None and self._shown.get("msg_id") == header.get("msg_id"):
             self._publish("clear_output", {"wait": True}, header)
             self._shown = None
         content: dict[str, Any] = {"status": "aborted"}
         if failure is not None:
-            self._publish("error", failure, header)
+            if not shown:
+                self._publish("error", failure, header)
             content = {"status": "error", "execution_count": 0, "user_expressions": {}, "payload": [], **failure}
         self._send("shell", "execute_reply", content, header, idents)
         self._status("idle", header)
@@ -264,9 +259,8 @@ class Front:
         self._status("busy", message.header)
         self._send(channel, message.kind.replace("_request", "_reply"), content, message.header, message.idents)
         self._status("idle", message.header)
-        if self.phase is Phase.WAITING:
-            # With a parent: jupyter_server keeps a WebSocket back while it has heard "starting" without one.
-            self._status("starting", message.header)
+        if self.phase is not Phase.READY:
+            self._rest()
 
     def _display(self) -> dict[str, Any]:
         shown = self._shown or {}
@@ -286,9 +280,12 @@ class Front:
         self, channel: str, kind: str, content: Mapping[str, Any], parent: Mapping[str, Any], idents: Sequence[bytes]
     ) -> None:
         frames = wire.pack(self.key, kind, content, session=self._session, parent=parent, idents=idents)
-        self._sockets[channel].send_multipart(frames)
+        self._sockets.send(channel, frames)
 
 
-def _welcomes(frames: Sequence[bytes | zmq.Frame]) -> bool:
+def _is_of_the_start(frames: Sequence[bytes | zmq.Frame]) -> bool:
     head = [frame.bytes if isinstance(frame, zmq.Frame) else frame for frame in frames[:4]]
-    return wire.DELIMITER in head[:-2] and b'"iopub_welcome"' in head[head.index(wire.DELIMITER) + 2]
+    if wire.DELIMITER not in head[:-2]:
+        return False
+    header = head[head.index(wire.DELIMITER) + 2]
+    return b'"iopub_welcome"' in header or b'"status"' in header

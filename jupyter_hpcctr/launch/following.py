@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import zmq
@@ -31,10 +30,10 @@ class Following(Owner):
     ``exit_code`` is the kernel process's status while there is none, None while there is one or will be.
     """
 
-    def __init__(self, observers: Observers, directory: Path, key: str, launch: str, request: KernelRequest) -> None:
+    def __init__(self, observers: Observers, front: Front, launch: str, request: KernelRequest) -> None:
         self.exit_code: int | None = None
         self.allocation: Allocation | None = None
-        self._front = Front(directory, key.encode(), self)
+        self._front = front
         self._progress = Progress(observers, self._front, launch, request)
         self._starts = 1
         self._expected = False
@@ -142,9 +141,10 @@ class Following(Owner):
             self._cause = f"the kernel ended with status {code} before it was ready"
             return
         self.exit_code = code
-        self._front.phase = Phase.WAITING
-        if not self._expected:
-            self._front.fail(answers.failure("KernelDied", story.died(code)))
+        if self._expected:
+            self._front.phase = Phase.WAITING
+        else:
+            self._front.died(answers.failure("KernelDied", story.died(code)))
             self._progress.tell(state="running", message=story.died(code))
 
     def _on_bye(self, why: str) -> None:

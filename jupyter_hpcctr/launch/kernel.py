@@ -16,29 +16,35 @@ from typing import Any
 from ..core import story
 from ..core.job import Ending
 from ..core.plan import LaunchPlan
-from ..core.request import ImageRef, KernelRequest
+from ..core.request import ImageRef, KernelRequest, Mount
 from ..core.resolve import precheck
 from ..edge import files
-from ..edge.front import Phase
+from ..edge.front import Front, Phase
 from ..edge.loop import in_own_thread, in_thread
+from ..edge.sockets import Curve
 from ..errors import HpcctrError, LaunchError
 from .allocation import Allocation
 from .following import Following
 from .gather import draw, gather, translated
 from .hub import Hub
 from .joblog import KEPT_BYTES, JobLog
+from .paths import resolve
 from .view import LaunchView
 
 
 class Launch(Following):
-    """A request, the job it became, and the front before it; ``id`` names it within this process."""
+    """A request, the job it became, and the front before it; ``id`` names it within this process.
 
-    def __init__(self, hub: Hub, request: KernelRequest, *, cwd: str) -> None:
+    With ``curve`` clients talk to the front by CURVE.
+    """
+
+    def __init__(self, hub: Hub, request: KernelRequest, *, cwd: str, curve: Curve | None = None) -> None:
         self.id = secrets.token_hex(6)
         self._hub, self._request, self._cwd = hub, request, cwd
         self._directory = files.private_dir(Path(tempfile.gettempdir()) / f"hpcctr-{secrets.token_hex(6)}")
         self._key = secrets.token_hex(32)
-        super().__init__(hub.observers, self._directory, self._key, self.id, request)
+        front = Front(self._directory, self._key.encode(), self, curve)
+        super().__init__(hub.observers, front, self.id, request)
         self._stopped = False
         self._stopping: asyncio.Future[None] | None = None
         self._changing = asyncio.Lock()
@@ -75,6 +81,15 @@ class Launch(Following):
         """The scheduler's id of the job, None before there is one."""
         return None if self.allocation is None else self.allocation.job
 
+    def resolve_path(self, path: str) -> str | None:
+        """Return the absolute path by which the kernel knows a file, None where it is not found; for any thread."""
+        plan = self.plan
+        if plan is None:
+            return None
+        home = str(Path.home())
+        shown = (Mount(home, home),) if self._hub.policy.mount_home else ()
+        return resolve(path, plan, (*shown, *self._request.mounts))
+
     # -- starting
 
     async def start(self) -> None:
@@ -101,6 +116,8 @@ class Launch(Following):
         async with self._changing:
             if self._stopped:
                 return
+            if self._expected:
+                self._front.abort("the kernel was restarted while this cell waited for it")
             self.exit_code, self._expected = None, False
             self._front.open()
             allocation = self.allocation
@@ -192,12 +209,15 @@ class Launch(Following):
         """Interrupt the running cell, or abort the waiting ones."""
         self.signal(signal.SIGINT)
 
-    def signal(self, signum: int) -> None:
-        """Send the kernel's process group a signal; without a kernel, SIGINT aborts what waits."""
+    def signal(self, signum: int, *, ending: bool = False) -> None:
+        """Send the kernel's process group a signal; without a kernel, SIGINT aborts what waits.
+
+        ``ending`` says that the kernel is about to be shut down or restarted: then that aborts what waits.
+        """
         if self._front.phase is Phase.READY and self.allocation is not None:
             self.allocation.command(command="signal", signum=int(signum))
-        elif signum == signal.SIGINT:
-            self._front.abort("interrupted while waiting for the kernel; its job stays in the queue")
+        elif signum == signal.SIGINT and not ending:
+            self._front.abort("interrupted while waiting for the kernel")
 
     def shutdown(self, *, restart: bool) -> None:
         """A shutdown was asked for; without a kernel it is done at once."""
@@ -249,6 +269,7 @@ class Launch(Following):
         await self._end_tasks()
         async with self._changing:
             self.exit_code = self.exit_code if self.exit_code is not None else 0
+            self._front.abort("the kernel was shut down while this cell waited for it")
             await self._drop()
             await self._front.close()
             await in_thread(shutil.rmtree, self._directory, ignore_errors=True)

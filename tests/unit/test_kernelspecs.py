@@ -40,6 +40,16 @@ def test_a_kernelspec_holds_the_request_and_what_people_want_to_know():
     assert kernelspecs.content(parse({}))["display_name"] == "Python on 1 node"
 
 
+def test_jupyterlab_offers_the_debugger_with_ipykernel_and_not_with_a_command_of_ones_own():
+    assert kernelspecs.content(REQUEST)["metadata"]["debugger"] is True
+    assert "debugger" not in kernelspecs.content(parse({"argv": ["R", "-e", "{connection_file}"]}))["metadata"]
+
+
+def test_a_kernelspec_may_be_started_where_the_site_requires_encryption():
+    for request in (REQUEST, parse({"argv": ["R", "-e", "{connection_file}"]})):
+        assert kernelspecs.content(request)["metadata"]["supported_encryption"] == ["curve"]
+
+
 def test_the_same_request_has_the_same_name():
     again = parse({"gpus_per_node": "2", "nodes": "2", "env": {"A": "1"}, "image": "registry.example.org/g/name:1.0"})
     assert kernelspecs.content_name(again) == kernelspecs.content_name(REQUEST)

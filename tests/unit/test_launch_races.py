@@ -1,14 +1,17 @@
 """What a launch makes of news that comes in an unusual order: the scheduler and the agent are not real here."""
 
 import asyncio
+import signal
 from types import SimpleNamespace
 
 import pytest
+from support.front import Client
 
 from jupyter_hpcctr.core.facts import Policy
 from jupyter_hpcctr.core.request import KernelRequest
 from jupyter_hpcctr.edge import files
 from jupyter_hpcctr.edge.front import Phase
+from jupyter_hpcctr.guest import wire
 from jupyter_hpcctr.launch import Hub, kernel
 from jupyter_hpcctr.launch.kernel import Launch
 
@@ -129,3 +132,83 @@ def test_an_end_goes_on_when_who_waits_for_it_gives_up(drive):
 def test_a_log_that_cannot_be_read_has_no_last_lines(tmp_path):
     (tmp_path / "log").symlink_to(tmp_path / "log")  # ELOOP, as ESTALE of a file server
     assert files.tail(tmp_path / "log") == ""
+
+
+async def shut_down(launch):
+    launch.signal(signal.SIGINT, ending=True)  # as jupyter_client does first
+    launch.shutdown(restart=False)
+    launch.allocation.ending.set()
+    await launch.stop()
+
+
+async def kill(launch):
+    launch.signal(signal.SIGINT, ending=True)
+    await launch.kill(signal.SIGKILL)
+    launch.allocation.ending.set()
+    await launch.stop()
+
+
+async def restart(launch):
+    launch.signal(signal.SIGINT, ending=True)
+    launch.shutdown(restart=True)
+    await launch.start_again()
+
+
+async def restart_now(launch):
+    launch.signal(signal.SIGINT, ending=True)
+    await launch.kill(signal.SIGKILL)
+    await launch.start_again()
+
+
+async def interrupt(launch):
+    launch.signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        (shut_down, "the kernel was shut down"),
+        (kill, "the kernel was shut down"),
+        (restart, "the kernel was restarted"),
+        (restart_now, "the kernel was restarted"),
+        (interrupt, "interrupted"),
+    ],
+)
+def test_a_cell_that_waited_is_told_what_became_of_its_kernel(drive, what, words):
+    async def scenario(launch, seen):
+        about = launch.connection_info
+        key = about["key"]
+        client = Client(about["ip"])
+        try:
+            await client.send("shell", "execute_request", {"code": "1"}, key=key)
+            await client.until("iopub", "display_data", key=key)
+            await what(launch)
+            reply = await client.receive("shell", key=key)
+            assert reply.content["evalue"].startswith(words)
+            assert "queue" not in reply.content["evalue"]
+        finally:
+            client.close()
+
+    drive(scenario)
+
+
+def test_cells_that_wait_for_a_kernel_that_died_are_kept_for_the_next(drive):
+    async def scenario(launch, seen):
+        launch.on_event(HELLO)
+        launch.on_event(READY)
+        launch.on_event({"event": "exited", "start": 1, "code": -9, "ready": True})
+        assert launch.exit_code == -9
+        client = Client(launch.connection_info["ip"])
+        key = launch.connection_info["key"]
+        try:
+            asked = await client.send("shell", "execute_request", {"code": "1"}, key=key)
+            await client.until("iopub", "display_data", key=key)
+            await launch.start_again()
+            sent = []
+            launch.allocation.send = lambda channel, frames: sent.append(wire.unpack(key, frames).header["msg_id"])
+            launch.on_event({"event": "ready", "start": 2})
+            assert sent == [asked]
+        finally:
+            client.close()
+
+    drive(scenario)
