@@ -62,7 +62,7 @@ class Output:
         """Say where output is missing; False where there is no room for that."""
         for cell, cut in tuple(self._cuts.items()):
             text = (
-                f"\n[{cut.size / 1e6:.1f} MB of output in {cut.messages} messages are missing here: "
+                f"\n[{cut.size / 1e6:.1f} MB of output (messages: {cut.messages}) are missing here: "
                 "the connection to the server was down, and there was no more room to keep them.]\n"
             )
             content = {"name": "stderr", "text": text}

@@ -57,12 +57,18 @@ class Cells:
         self._running.clear()
         return running
 
-    def passed_on(self, frames: Sequence[bytes]) -> None:
-        """Note what is passed to the kernel on shell."""
+    def passed_on(self, frames: Sequence[bytes]) -> Cell | None:
+        """Note what is passed to the kernel on shell; return the cell that it is, None where it is none."""
         at = _start(frames)
-        if b'"execute_request"' in frames[at + 2]:
-            header = json.loads(frames[at + 2])
-            self._running[header["msg_id"]] = Cell(list(frames[:at]), header)
+        if b'"execute_request"' not in frames[at + 2]:
+            return None
+        header = json.loads(frames[at + 2])
+        cell = self._running[header["msg_id"]] = Cell(list(frames[:at]), header)
+        return cell
+
+    def refuse(self, cell: Cell) -> None:
+        """Take a cell back that could not be passed on."""
+        self._running.pop(cell.header["msg_id"], None)
 
     def answered(self, frames: Sequence[bytes]) -> None:
         """Note what the kernel says on shell."""

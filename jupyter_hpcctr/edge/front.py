@@ -32,6 +32,12 @@ DEATH_S = 5.0
 """How long a dead kernel's cells have no reply, so that whoever manages it sees that it is dead before a cell fails."""
 
 
+UNREACHABLE = (
+    "the connection to the kernel is down, and no more requests can be kept until it is back: "
+    "what was sent before will run; send this again then"
+)
+
+
 class Phase(Enum):
     """What stands behind the front."""
 
@@ -43,8 +49,8 @@ class Phase(Enum):
 class Owner(Protocol):
     """Whom the front serves: the launch."""
 
-    def to_kernel(self, channel: str, frames: Sequence[bytes]) -> None:
-        """Pass a client's message to the kernel. Called in phase READY only."""
+    def to_kernel(self, channel: str, frames: Sequence[bytes]) -> bool:
+        """Pass a client's message to the kernel, in phase READY only; False where there is no room to keep it."""
 
     def interrupt(self) -> None:
         """A client asked by message to interrupt."""
@@ -56,14 +62,21 @@ class Owner(Protocol):
 class Front:
     """What clients find in a kernel's place, on sockets in a private directory. In the edge loop."""
 
-    def __init__(self, directory: Path, key: bytes, owner: Owner, curve: Curve | None = None) -> None:
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        directory: Path,
+        key: bytes,
+        owner: Owner,
+        curve: Curve | None = None,
+    ) -> None:
         self.key = key
         self._curve = curve
         self.phase = Phase.WAITING
         self.ipykernel: str | None = None
         self._owner = owner
         self._session = uuid.uuid4().hex
-        self._sockets = Sockets(directory, self._receive, curve)
+        self._sockets = Sockets(context, directory, self._receive, curve)
         self._staying: asyncio.Task[None] | None = None
         self._cells = Cells()
         self._dead: list[Cell] = []
@@ -93,7 +106,7 @@ class Front:
         if self._staying is not None:
             self._staying.cancel()
             await asyncio.gather(self._staying, return_exceptions=True)
-        await self._sockets.close()
+        self._sockets.close()
 
     # -- what the launch tells
 
@@ -151,7 +164,7 @@ class Front:
             return  # between kernel and agent; clients are welcomed here, and told here how a kernel is that they await
         if channel == "shell":
             self._cells.answered([f.bytes if isinstance(f, zmq.Frame) else f for f in frames[:5]])
-        self._sockets.send(channel, frames, copy=False)
+        self._sockets.send(channel, frames)
 
     # -- what clients send
 
@@ -212,9 +225,10 @@ class Front:
             self._publish("display_data", self._display(), message.header)
 
     def _forward(self, channel: str, frames: list[bytes]) -> None:
-        if channel == "shell":
-            self._cells.passed_on(frames)
-        self._owner.to_kernel(channel, frames)
+        cell = self._cells.passed_on(frames) if channel == "shell" else None
+        if not self._owner.to_kernel(channel, frames) and cell is not None:
+            self._cells.refuse(cell)
+            self._finish(cell, answers.failure("KernelUnreachable", UNREACHABLE))
 
     # -- what the front itself sends
 

@@ -86,15 +86,14 @@ class Link:
     itself when an agent has not been heard for ``SILENCE_SECONDS``.
     """
 
-    def __init__(self) -> None:
-        self._context = zmq.asyncio.Context()
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
         self._keys = KeyPair.new()
         self._allowed = _AllowList()
         self._addresses: dict[str, str] = {}
-        self._auth = AsyncioAuthenticator(self._context)
+        self._auth = AsyncioAuthenticator(zmq.asyncio.Context(context))
         self._auth.start()
         self._auth.configure_curve_callback(_DOMAIN, credentials_provider=self._allowed)
-        socket = zmq.Context(self._context).socket(zmq.ROUTER)  # the same context, without futures
+        socket = context.socket(zmq.ROUTER)
         socket.curve_server = True
         socket.curve_secretkey = self._keys.secret.encode()
         socket.curve_publickey = self._keys.public.encode()
@@ -155,7 +154,6 @@ class Link:
             self.dismiss(key)
         self._port.close()
         self._auth.stop()
-        self._context.term()
 
     # -- one message
 

@@ -13,13 +13,23 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+import zmq
+
 T = TypeVar("T")
 
 
+MOST_SOCKETS = 60_000  # five for each kernel
+
+
 class EdgeLoop:
-    """A daemon thread that runs an event loop until the process ends or ``stop`` is called."""
+    """A daemon thread that runs an event loop until the process ends or ``stop`` is called.
+
+    ``context`` is ZeroMQ's, with its threads, for all sockets that live in the loop.
+    """
 
     def __init__(self) -> None:
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=2)
+        self.context.max_sockets = MOST_SOCKETS
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="hpcctr-edge", daemon=True)
         self._thread.start()
@@ -48,6 +58,7 @@ class EdgeLoop:
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(5)
             self.loop.close()
+            self.context.destroy()
 
 
 async def _cancel_others() -> None:

@@ -93,7 +93,7 @@ class Hub:
     def link(self) -> Link:
         """The one listening socket; made at first use, in the edge loop."""
         if self._link is None:
-            self._link = Link()
+            self._link = Link(self.edge.context)
         return self._link
 
     def watch(self, name: str) -> Watch:

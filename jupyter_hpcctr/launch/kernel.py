@@ -43,7 +43,7 @@ class Launch(Following):
         self._hub, self._request, self._cwd = hub, request, cwd
         self._directory = files.private_dir(Path(tempfile.gettempdir()) / f"hpcctr-{secrets.token_hex(6)}")
         self._key = secrets.token_hex(32)
-        front = Front(self._directory, self._key.encode(), self, curve)
+        front = Front(hub.edge.context, self._directory, self._key.encode(), self, curve)
         super().__init__(hub.observers, front, self.id, request)
         self._stopped = False
         self._stopping: asyncio.Future[None] | None = None
@@ -200,10 +200,9 @@ class Launch(Following):
 
     # -- what clients and the provisioner ask for
 
-    def to_kernel(self, channel: str, frames: Sequence[bytes]) -> None:
-        """Pass a client's message on."""
-        if self.allocation is not None:
-            self.allocation.send(channel.encode(), frames)
+    def to_kernel(self, channel: str, frames: Sequence[bytes]) -> bool:
+        """Pass a client's message on; False where there is no room to keep it."""
+        return self.allocation is None or self.allocation.send(channel.encode(), frames)
 
     def interrupt(self) -> None:
         """Interrupt the running cell, or abort the waiting ones."""

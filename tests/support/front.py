@@ -15,10 +15,12 @@ KEY = b"k3y"
 
 class Owner:
     def __init__(self):
-        self.passed, self.interrupted, self.shutdowns = [], 0, []
+        self.passed, self.interrupted, self.shutdowns, self.has_room = [], 0, [], True
 
     def to_kernel(self, channel, frames):
-        self.passed.append((channel, frames))
+        if self.has_room:
+            self.passed.append((channel, frames))
+        return self.has_room
 
     def interrupt(self):
         self.interrupted += 1
@@ -83,8 +85,8 @@ def drive(tmp_path):
 
     def run(scenario):
         async def main():
-            owner = Owner()
-            front = Front(tmp_path, KEY, owner)
+            owner, context = Owner(), zmq.Context()
+            front = Front(context, tmp_path, KEY, owner)
             front.open()
             client = Client(front.connection_info["ip"])
             await client.until("iopub", "iopub_welcome")
@@ -93,6 +95,7 @@ def drive(tmp_path):
             finally:
                 client.close()
                 await front.close()
+                context.term()
 
         return asyncio.run(main())
 

@@ -208,9 +208,27 @@ def test_no_request_of_a_front_end_hangs_while_there_is_no_kernel(drive, kind, c
     drive(scenario)
 
 
+def test_a_cell_for_which_there_is_no_room_is_refused_aloud_and_forgotten(drive):
+    async def scenario(front, client, owner):
+        front.ready()
+        owner.has_room = False
+        await client.send("shell", "execute_request", {"code": "1"})
+        reply = await client.receive("shell")
+        assert (reply.content["status"], reply.content["ename"]) == ("error", "KernelUnreachable")
+        published = [(kind, content.get("execution_state")) for kind, _, content in await client.published()]
+        assert published[-2:] == [("error", None), ("status", "idle")]
+        owner.has_room = True
+        front.end("JobEnded", "it is over")
+        with pytest.raises(asyncio.TimeoutError):
+            await client.receive("shell", seconds=0.2)
+
+    drive(scenario)
+
+
 def test_with_curve_only_clients_are_heard_that_know_the_key(tmp_path):
     async def main():
-        front = Front(tmp_path, KEY, None, Curve(*zmq.curve_keypair()))
+        context = zmq.Context()
+        front = Front(context, tmp_path, KEY, None, Curve(*zmq.curve_keypair()))
         front.open()
         about = front.connection_info
         clients = [Client(about["ip"], about["curve_publickey"]), Client(about["ip"])]
@@ -225,5 +243,6 @@ def test_with_curve_only_clients_are_heard_that_know_the_key(tmp_path):
             for client in clients:
                 client.close()
             await front.close()
+            context.term()
 
     asyncio.run(main())

@@ -60,7 +60,7 @@ class Both:
         self.agent.start()
 
     async def _make(self, directory):
-        link = Link()
+        link = Link(self.edge.context)
         link.admit(self.keys.public, self._receive, Kept(str(directory / "server")))
         return link
 
