@@ -1,87 +1,13 @@
 """The link and an agent's line with real sockets, and a wire between them that is cut, reset and stopped."""
 
 import random
-import threading
 import time
 
 import pytest
-import zmq
-from support.wire import Wire
+from support.links import Agent, Both, texts, until
 
 from jupyter_hpcctr.agent import line as lines
-from jupyter_hpcctr.agent.line import Line
-from jupyter_hpcctr.delivery.kept import Kept
-from jupyter_hpcctr.edge.link import KeyPair, Link
-from jupyter_hpcctr.edge.loop import EdgeLoop
-
-
-class Agent(threading.Thread):
-    """A line that says what it is told to, and remembers what it hears."""
-
-    def __init__(self, link, directory):
-        super().__init__(daemon=True)
-        self.context, self.poller = zmq.Context(), zmq.Poller()
-        self.line = Line(self.context, self.poller, link, Kept(str(directory / "agent")))
-        self.to_say, self.heard, self.going = [], [], True
-
-    def run(self):
-        while self.going:
-            ready = dict(self.poller.poll(5))
-            self.heard += [frames[0].bytes for _, frames in self.line.receive()]
-            while self.to_say:
-                assert self.line.send(b"shell", [self.to_say.pop(0)])
-            self.line.turn(ready)
-
-    def end(self):
-        self.going = False
-        self.join()
-        self.line.close()
-        self.context.term()
-
-
-class Both:
-    """A link in an edge loop of its own, a wire, and an agent."""
-
-    def __init__(self, directory):
-        self.edge, self.heard, self.silences = EdgeLoop(), [], 0
-        self.keys = KeyPair.new()
-        self.link = self.edge.wait(self._make(directory))
-        host, _, port = self.edge.wait(self._call(self.link.listen, "127.0.0.1")).removeprefix("tcp://").rpartition(":")
-        self.wire = Wire((host, int(port)))
-        self.agent = Agent(
-            {
-                "addresses": [self.wire.address],
-                "server_key": self.link.public_key,
-                "public_key": self.keys.public,
-                "secret_key": self.keys.secret,
-            },
-            directory,
-        )
-        self.agent.start()
-
-    async def _make(self, directory):
-        link = Link(self.edge.context)
-        link.admit(self.keys.public, self._receive, Kept(str(directory / "server")))
-        return link
-
-    @staticmethod
-    async def _call(function, *args):
-        return function(*args)
-
-    def _receive(self, channel, frames):
-        if channel == b"silence":
-            self.silences += 1
-        else:
-            self.heard.append(frames[0].bytes)
-
-    def command(self, text):
-        self.edge.wait(self._call(self.link.send, self.keys.public, b"shell", [text]))
-
-    def close(self):
-        self.agent.end()
-        self.wire.close()
-        self.edge.wait(self.link.close())
-        self.edge.stop()
+from jupyter_hpcctr.edge.link import KeyPair
 
 
 @pytest.fixture
@@ -89,17 +15,6 @@ def both(tmp_path):
     made = Both(tmp_path)
     yield made
     made.close()
-
-
-def until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-def texts(first, last):
-    return [str(number).encode() for number in range(first, last)]
 
 
 def test_both_say_something_before_they_have_met_and_after(both):
