@@ -2,9 +2,16 @@
 
 import os
 import queue
+import subprocess
+import sys
 import time
 
 import pytest
+from jupyter_client.manager import KernelManager
+from support.kernels import READY_S, Running
+
+from jupyter_hpcctr import kernelspecs
+from jupyter_hpcctr.core.request import parse
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 
@@ -153,7 +160,9 @@ def test_shutdown_while_pending_cancels_the_job_at_once(full, site, start):
     kernel = start(**BARE)
     job = kernel.launch.job
     kernel.client.execute("1")
-    kernel.stop()
+    until_message(kernel, "display_data")
+    kernel.manager.shutdown_kernel()
+    assert kernel.client.get_shell_msg(timeout=10)["content"]["evalue"].startswith("the kernel was shut down")
     assert not [line for line in site.queue() if line.startswith(f"{job} ")]
 
 
@@ -161,8 +170,37 @@ def test_shutdown_while_pending_cancels_the_job_at_once(full, site, start):
 def test_restart_while_pending_keeps_the_place_in_the_queue(full, start, now):
     kernel = start(**BARE)
     job = kernel.launch.job
+    kernel.client.execute("1")
+    until_message(kernel, "display_data")
     kernel.manager.restart_kernel(now=now)
+    assert kernel.client.get_shell_msg(timeout=10)["content"]["evalue"].startswith("the kernel was restarted")
     kernel.client.wait_for_ready(timeout=10)
     assert kernel.launch.job == job
     full()
     assert kernel.value("1 + 1") == 2
+
+
+@pytest.mark.parametrize("encryption", ["auto", "required"])
+def test_a_kernel_starts_and_restarts_where_the_site_wants_encryption(site, encryption):
+    kernelspecs.write("ours", kernelspecs.content(parse({"engine": "bare", "scheduler": "local"})))
+    kernel = Running(KernelManager(kernel_name="ours", transport_encryption=encryption), cwd=site.cwd)
+    try:
+        assert "curve_publickey" in kernel.manager.get_connection_info()
+        assert kernel.value("1 + 1") == 2
+        kernel.manager.restart_kernel()
+        kernel.client.wait_for_ready(timeout=READY_S)
+        assert kernel.value("2 + 2") == 4
+        assert kernel.client.hb_channel.is_beating()
+    finally:
+        kernel.stop()
+
+
+def test_jupyter_run_prints_a_notice_on_a_line_of_its_own(full, site):
+    site.kernelspec("bare", **BARE)
+    (site.cwd / "script.py").write_text("print('the output')")
+    words = [sys.executable, "-m", "jupyter_client.runapp", "--kernel=bare", "--RunApp.kernel_timeout=60", "script.py"]
+    with subprocess.Popen(words, cwd=site.cwd, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("Slurm job")
+        full()
+        assert process.stdout.read().splitlines() == ["the output"]
+    assert process.returncode == 0

@@ -1,6 +1,7 @@
 """Notebooks that nbclient executes with kernels on Slurm, as papermill, nbconvert and CI do."""
 
 import subprocess
+import sys
 import threading
 import time
 
@@ -8,7 +9,7 @@ import nbformat
 import pytest
 from jupyter_client.manager import AsyncKernelManager, KernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 PATIENCE_S = 90
@@ -123,3 +124,25 @@ def test_a_job_that_is_cancelled_while_it_waits_raises_with_the_reason(full, sit
     with Beside(site, "PENDING", end), pytest.raises(CellExecutionError, match="was cancelled from outside"):
         execute("print('never')")
     assert [each["output_type"] for each in outputs(execute.notebook)[0]] == ["error"]
+
+
+DIES = "import os, signal; print('begun'); os.kill(os.getpid(), signal.SIGKILL)"
+
+
+@pytest.mark.parametrize("kernel", ["bare", "python3"])
+def test_a_kernel_that_dies_ends_papermill_with_the_same_status_as_a_local_one(site, bare, kernel):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(DIES), nbformat.v4.new_code_cell("1")])
+    nbformat.write(notebook, site.cwd / "in.ipynb")
+    words = [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb", "-k", kernel, "--no-progress-bar"]
+    done = subprocess.run(words, cwd=site.cwd, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert (done.returncode, "DeadKernelError" in done.stderr) == (138, True), done.stderr
+    said = [each.get("evalue", "") for each in nbformat.read(site.cwd / "out.ipynb", 4).cells[0].outputs]
+    assert kernel == "python3" or "ended by SIGKILL" in said[-1]
+
+
+def test_a_kernel_that_dies_is_dead_to_nbclient_and_its_cell_says_why(site, execute):
+    with pytest.raises(DeadKernelError):
+        execute(DIES, "never = 1")
+    text, error = outputs(execute.notebook)[0]
+    assert (text["text"], error["ename"]) == ("begun\n", "KernelDied")
+    assert outputs(execute.notebook)[1] == []
