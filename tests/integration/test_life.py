@@ -2,8 +2,6 @@
 
 import os
 import queue
-import subprocess
-import sys
 import time
 
 import pytest
@@ -195,12 +193,14 @@ def test_a_kernel_starts_and_restarts_where_the_site_wants_encryption(site, encr
         kernel.stop()
 
 
-def test_jupyter_run_prints_a_notice_on_a_line_of_its_own(full, site):
-    site.kernelspec("bare", **BARE)
-    (site.cwd / "script.py").write_text("print('the output')")
-    words = [sys.executable, "-m", "jupyter_client.runapp", "--kernel=bare", "--RunApp.kernel_timeout=60", "script.py"]
-    with subprocess.Popen(words, cwd=site.cwd, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline().startswith("Slurm job")
-        full()
-        assert process.stdout.read().splitlines() == ["the output"]
-    assert process.returncode == 0
+def test_a_console_prints_the_notice_on_a_line_of_its_own(full, start, capsys):
+    client = start(**BARE).client
+
+    def show(message):
+        client._output_hook_default(message)  # as jupyter run does
+        if message["msg_type"] == "display_data":
+            full()
+
+    client.execute_interactive("print('the output')", output_hook=show, timeout=READY_S)
+    notice, output = capsys.readouterr().out.splitlines()
+    assert ("Slurm job" in notice, output) == (True, "the output")
