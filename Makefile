@@ -13,6 +13,7 @@ export PYTHON ARGS
 BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/installed-$(shell cat pyproject.toml Makefile | cksum | cut -d' ' -f1)
 BENCH_STAMP := $(STAMP)-bench
+FOREIGN_STAMP := build/foreign-$(shell cat pyproject.toml Makefile | cksum | cut -d' ' -f1)
 # The extension of JupyterLab is built anew when one of its sources has changed.
 LAB := jupyter_hpcctr/_lab
 LAB_LINK := .venv/share/jupyter/labextensions/jupyter-hpcctr
@@ -62,7 +63,7 @@ lint: setup
 bench: setup $(BENCH_STAMP)
 	python tests/bench/run.py $(ARGS)
 
-setup: packages $(STAMP) $(LAB_STAMP)
+setup: packages $(STAMP) $(LAB_STAMP) $(FOREIGN_STAMP)
 
 # What builds the package is installed first, so that pip need not fetch it again for each installation.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -85,6 +86,14 @@ $(LAB_STAMP): $(STAMP)
 	ln -s $(CURDIR)/$(LAB) $(LAB_LINK)
 	ln -sf $(CURDIR)/jupyter_hpcctr/etc/jupyter_hpcctr.json .venv/etc/jupyter/jupyter_server_config.d/
 	rm -f .venv/labextension-*
+	touch $@
+
+# jupyter_server's own tests, which run with our kernels, are in its sdist alone: that of the installed version.
+$(FOREIGN_STAMP): $(STAMP)
+	mkdir -p build && rm -f build/foreign-*
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--no-binary :all: --dest build "jupyter_server==$$($(BIN)/python -c 'import jupyter_server; print(jupyter_server.__version__)')"
+	for sdist in build/jupyter_server-*.tar.gz; do tar -C build -xzf $$sdist && rm $$sdist; done
 	touch $@
 
 # What the product is compared with is installed for that alone.

@@ -5,6 +5,11 @@ import queue
 import time
 
 import pytest
+from jupyter_client.manager import KernelManager
+from support.kernels import READY_S, Running
+
+from jupyter_hpcctr import kernelspecs
+from jupyter_hpcctr.core.request import parse
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 
@@ -153,7 +158,9 @@ def test_shutdown_while_pending_cancels_the_job_at_once(full, site, start):
     kernel = start(**BARE)
     job = kernel.launch.job
     kernel.client.execute("1")
-    kernel.stop()
+    until_message(kernel, "display_data")
+    kernel.manager.shutdown_kernel()
+    assert kernel.client.get_shell_msg(timeout=10)["content"]["evalue"].startswith("the kernel was shut down")
     assert not [line for line in site.queue() if line.startswith(f"{job} ")]
 
 
@@ -161,8 +168,39 @@ def test_shutdown_while_pending_cancels_the_job_at_once(full, site, start):
 def test_restart_while_pending_keeps_the_place_in_the_queue(full, start, now):
     kernel = start(**BARE)
     job = kernel.launch.job
+    kernel.client.execute("1")
+    until_message(kernel, "display_data")
     kernel.manager.restart_kernel(now=now)
+    assert kernel.client.get_shell_msg(timeout=10)["content"]["evalue"].startswith("the kernel was restarted")
     kernel.client.wait_for_ready(timeout=10)
     assert kernel.launch.job == job
     full()
     assert kernel.value("1 + 1") == 2
+
+
+@pytest.mark.parametrize("encryption", ["auto", "required"])
+def test_a_kernel_starts_and_restarts_where_the_site_wants_encryption(site, encryption):
+    kernelspecs.write("ours", kernelspecs.content(parse({"engine": "bare", "scheduler": "local"})))
+    kernel = Running(KernelManager(kernel_name="ours", transport_encryption=encryption), cwd=site.cwd)
+    try:
+        assert "curve_publickey" in kernel.manager.get_connection_info()
+        assert kernel.value("1 + 1") == 2
+        kernel.manager.restart_kernel()
+        kernel.client.wait_for_ready(timeout=READY_S)
+        assert kernel.value("2 + 2") == 4
+        assert kernel.client.hb_channel.is_beating()
+    finally:
+        kernel.stop()
+
+
+def test_a_console_prints_the_notice_on_a_line_of_its_own(full, start, capsys):
+    client = start(**BARE).client
+
+    def show(message):
+        client._output_hook_default(message)  # as jupyter run does
+        if message["msg_type"] == "display_data":
+            full()
+
+    client.execute_interactive("print('the output')", output_hook=show, timeout=READY_S)
+    notice, output = capsys.readouterr().out.splitlines()
+    assert ("Slurm job" in notice, output) == (True, "the output")

@@ -1,6 +1,7 @@
 """Notebooks that nbclient executes with kernels on Slurm, as papermill, nbconvert and CI do."""
 
 import subprocess
+import sys
 import threading
 import time
 
@@ -8,7 +9,8 @@ import nbformat
 import pytest
 from jupyter_client.manager import AsyncKernelManager, KernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from support.waiting import wait_until
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 PATIENCE_S = 90
@@ -36,6 +38,7 @@ def execute(request, site, bare):
         run.notebook = notebook
         return client.execute()
 
+    run.manager = request.param
     return run
 
 
@@ -106,10 +109,11 @@ def test_a_cell_that_fails_raises(site, execute):
 
 def test_a_job_that_ends_by_itself_raises_with_the_reason(site, execute):
     def end(job):
+        wait_until((site.cwd / "begun").exists, "the second cell does not begin")
         subprocess.run(["scancel", job], check=True)
 
     with Beside(site, "RUNNING", end), pytest.raises(CellExecutionError, match="was cancelled from outside"):
-        execute("print('begun')", "import time; time.sleep(80)")
+        execute("print('begun')", "import time; open('begun', 'w').close(); time.sleep(80)")
     begun, told = outputs(execute.notebook)
     assert begun == [{"name": "stdout", "output_type": "stream", "text": "begun\n"}]
     assert (told[0]["output_type"], told[0]["ename"]) == ("error", "JobEnded")
@@ -123,3 +127,25 @@ def test_a_job_that_is_cancelled_while_it_waits_raises_with_the_reason(full, sit
     with Beside(site, "PENDING", end), pytest.raises(CellExecutionError, match="was cancelled from outside"):
         execute("print('never')")
     assert [each["output_type"] for each in outputs(execute.notebook)[0]] == ["error"]
+
+
+DIES = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+
+
+@pytest.mark.parametrize("kernel", ["bare", "python3"])
+def test_a_kernel_that_dies_ends_papermill_with_the_same_status_as_a_local_one(site, bare, kernel):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(DIES), nbformat.v4.new_code_cell("1")])
+    nbformat.write(notebook, site.cwd / "in.ipynb")
+    words = [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb", "-k", kernel, "--no-progress-bar"]
+    done = subprocess.run(words, cwd=site.cwd, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert (done.returncode, "DeadKernelError" in done.stderr) == (138, True), done.stderr
+    said = [each.get("evalue", "") for each in nbformat.read(site.cwd / "out.ipynb", 4).cells[0].outputs]
+    assert kernel == "python3" or "ended by SIGKILL" in said[-1]
+
+
+def test_a_kernel_that_dies_is_dead_to_nbclient_and_its_cell_says_why(site, execute):
+    # With the blocking manager nbclient cannot see it, and waits for ever for a local kernel.
+    with pytest.raises(DeadKernelError if execute.manager is AsyncKernelManager else CellExecutionError):
+        execute(DIES, "never = 1")
+    (error,), never = outputs(execute.notebook)
+    assert (error["ename"], "ended by SIGKILL" in error["evalue"], never) == ("KernelDied", True, [])

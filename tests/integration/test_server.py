@@ -169,8 +169,9 @@ def test_a_killed_kernel_is_restarted_by_the_server_in_its_job(site, server, bar
     page = server.connect(begin(server, bare))
     pid, job = json.loads(page.run(PIDS)[1])
     asked = page.execute("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    assert page.answer(asked)["ename"] == "KernelDied"
+    page.shown(asked, "error", "KernelDied")
     page.until(lambda m: m["content"].get("execution_state") == "restarting")
+    assert page.answer(asked)["ename"] == "KernelDied"  # for who has not given it up by then
     again, same = json.loads(page.run(PIDS)[1])
     assert (again != pid, same) == (True, job)
     assert list(jobs(site)) == [job]
