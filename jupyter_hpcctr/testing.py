@@ -21,13 +21,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from .core.facts import DROP_ENV
 from .core.job import Command, Output
 from .core.plan import Container, EngineCommand
 from .core.ranks import HOLDER_PID
 from .core.seams import Engine
 from .edge import process
 from .errors import EngineError
-from .guest.environment import lines
+from .guest import environment
 
 if TYPE_CHECKING:
     import subprocess
@@ -74,7 +75,9 @@ class Node:
     env : mapping
         The environment that programs are to have inside.
     host_env : mapping
-        More of the environment outside, none of which may get in.
+        More of the environment outside, none of which may get in but what a program without a container needs.
+    drop_env : sequence of str
+        Patterns of variables outside that may not get in at all.
     """
 
     def __init__(
@@ -85,11 +88,13 @@ class Node:
         run_dir: Path,
         env: Mapping[str, str],
         host_env: Mapping[str, str] | None = None,
+        drop_env: Sequence[str] = DROP_ENV,
     ) -> None:
         self.engine = engine
         self.container = container
         self.run_dir = run_dir
         self.env = dict(env)
+        self.drop_env = tuple(drop_env)
         self.host_env = {"PATH": os.environ["PATH"], "USER": "contract", **(host_env or {})}
         self.holder: subprocess.Popen[bytes] | None = None
         self.holder_pid = HOLDER_PID
@@ -116,7 +121,7 @@ class Node:
 
     def write_environment(self) -> None:
         """Write ``env`` to the container's environment file, as the agent does before it runs a command."""
-        Path(self.container.env_file).write_text(lines(self.env), encoding="utf-8")
+        Path(self.container.env_file).write_text(environment.lines(self.env), encoding="utf-8")
 
     def command(self, argv: Sequence[str]) -> Output:
         """Run a program in a container of its own, to its end."""
@@ -173,9 +178,9 @@ class Node:
         return process.run(Command(words.argv), env=env, cwd=cwd, timeout_s=PATIENCE_S)
 
     def _surroundings(self, words: EngineCommand) -> tuple[Mapping[str, str], Path]:
-        if words.reads_env_file:
-            return self.host_env, self.run_dir
-        return self.env, Path(self.container.workdir)
+        reads = words.reads_env_file
+        env = environment.of_command(self.env, self.host_env, self.drop_env, reads_env_file=reads)
+        return env, self.run_dir if reads else Path(self.container.workdir)
 
 
 def look(run: Run, *, python: str = "python3", words: Sequence[str] = ()) -> Mapping[str, Any]:
@@ -211,15 +216,17 @@ def broken_promises(
     """
     container = node.container
     env = {name: value for name, value in inside["env"].items() if name not in marks}
+    bare = container.kind == "none"
+    outside = environment.compose({}, node.host_env, environment.HOST_ENV, node.drop_env) if bare else {}
     expected: list[tuple[str, object, object]] = [
         ("words", list(words), inside["words"]),
         ("work directory", container.workdir, inside["cwd"]),
         ("uid and gid", [os.getuid(), os.getgid()], inside["ids"]),
-        ("environment", node.env, env),
+        ("environment", {**outside, **node.env}, env),
         ("device of /dev/shm", os.stat("/dev/shm").st_dev, inside["shm_device"]),  # noqa: PTH116, S108
         *((f"{ns} namespace", os.readlink(f"/proc/self/ns/{ns}"), inside["namespaces"][ns]) for ns in ("net", "pid")),  # noqa: PTH115
     ]
-    if container.kind != "none":
+    if not bare:
         expected += [
             ("NoNewPrivs", "1", inside["no_new_privs"]),
             ("writable places of the image", [], inside["writable"]),

@@ -36,8 +36,6 @@ HOLD_PATIENCE_S, START_PATIENCE_S = 60.0, 300.0
 DOUBT_S, DOUBT_TICK_MS = 0.5, 50
 _ENDED_FROM_OUTSIDE = (-signal.SIGTERM, -signal.SIGKILL)
 ORPHANED = 75  # sysexits.h: EX_TEMPFAIL
-# What an engine's own command needs of the host: never TMPDIR, which ch-run(1) would show as /tmp.
-_HOST_ENV = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "XDG_RUNTIME_DIR", "SLURM_*", "LD_LIBRARY_PATH")
 
 
 class Agent:
@@ -69,7 +67,6 @@ class Agent:
         self._doubted_since = self._last_nudge = 0.0
         self._over: str | None = None
         self._status = 0
-        self._process_env: dict[str, str] = {}
         self._container_env: dict[str, str] = {}
 
     def run(self) -> int:
@@ -104,8 +101,9 @@ class Agent:
         plan = self._plan
         room.make(self._run_dir, plan["directories"])
         self._ranks.open()
-        self._container_env = environment.compose(plan["env"], os.environ, plan["pass_env"], plan["drop_env"])
-        self._process_env = environment.compose({}, os.environ, _HOST_ENV, ())
+        self._container_env = environment.compose(
+            plan["env"], os.environ, plan["pass_env"], plan["drop_env"], plan.get("image_env")
+        )
         room.write(f"{self._run_dir}/env", environment.lines(self._container_env))
 
     def _begin(self) -> None:
@@ -117,9 +115,9 @@ class Agent:
 
     def _start(self, command: Mapping[str, Any]) -> Child:
         words = [word.replace(HOLDER_PID, self._holder_pid) for word in command["argv"]]
-        if command["reads_env_file"]:
-            return Child(words, env=self._process_env, cwd=self._run_dir)
-        return Child(words, env={**self._process_env, **self._container_env}, cwd=self._plan["workdir"])
+        reads = bool(command["reads_env_file"])
+        env = environment.of_command(self._container_env, os.environ, self._plan["drop_env"], reads_env_file=reads)
+        return Child(words, env=env, cwd=self._run_dir if reads else self._plan["workdir"])
 
     def _start_kernel(self) -> None:
         self._ready, self._informed = False, None

@@ -117,6 +117,7 @@ class Ranks:
         return {
             "plan": plan["ranks"],
             "env": plan["env"],
+            "image_env": plan.get("image_env", {}),
             "pass_env": plan["pass_env"],
             "drop_env": plan["drop_env"],
             "run_dir": plan["run_dir"],

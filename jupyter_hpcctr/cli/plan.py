@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from typing import Any
 
-from .. import plugins
+from .. import compose, plugins
 from ..config import load_policy
-from ..core import quote
+from ..core import limits, quote
+from ..core.facts import Policy
 from ..core.plan import LaunchPlan, to_json
+from ..errors import PolicyError, SchedulerUnreachable
 from ..launch import draw, gather
 from . import asking
+
+_PATIENCE_S = 90.0
 
 
 def register(commands: Any) -> None:
@@ -29,8 +34,29 @@ def run(arguments: argparse.Namespace) -> int:
     request = asking.request(arguments)
     facts = gather(request, policy, store, cwd=os.getcwd())  # noqa: PTH109
     drawn = draw(request, facts, policy, engine=plugins.engine, scheduler=plugins.scheduler)
+    _check(drawn, policy)
     print(to_json(drawn) if arguments.json else readable(drawn))
     return 0
+
+
+def _check(plan: LaunchPlan, policy: Policy) -> None:
+    """Refuse what the site cannot give, as the form does; say where that cannot be known.
+
+    Raises
+    ------
+    PolicyError
+        There is no such partition, or less of something than is asked for.
+    """
+    hub = compose.hub(policy)
+    try:
+        site = hub.edge.wait(hub.site(plan.scheduler), timeout_s=_PATIENCE_S)
+    except SchedulerUnreachable as error:
+        print(f"not compared with what the site has: {error}", file=sys.stderr)
+        return
+    found = limits.problems(plan.resources, site)
+    if found:
+        hint = "; ".join(problem.hint for problem in found if problem.hint)
+        raise PolicyError("; ".join(problem.message for problem in found), hint=hint, field=found[0].field)
 
 
 def readable(plan: LaunchPlan) -> str:

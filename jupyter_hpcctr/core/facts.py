@@ -10,6 +10,8 @@ ImageKind = Literal["squashfs", "directory", "none"]
 
 GUEST_ROOT = "/hpcctr"
 """Where our own directories are seen in a container; every image of our store has it."""
+HOST_ROOTS = ("/dev", "/proc", "/sys", "/tmp")  # noqa: S108
+"""The node's own directories, which every engine shows at their own places; an image needs room for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +112,14 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that ``resolve`` may look at."""
+    """Everything that ``resolve`` and ``plan`` may look at.
+
+    ``missing`` are the directories to be mounted on that the image is known not to have.
+    """
 
     host: Host
     image: ImageInfo | None = None
+    missing: tuple[str, ...] = ()
 
 
 # Slurm, PMI, MPI, GPU and locale variables that a program in the job needs to find its place.

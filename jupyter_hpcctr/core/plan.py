@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ..errors import RequestError
-from .facts import GUEST_ROOT, Facts, ImageInfo, ImageKind, Policy
+from .facts import GUEST_ROOT, HOST_ROOTS, Facts, ImageInfo, ImageKind, Policy
 from .job import Command
 from .ranks import HOLDER_PID, NODE, Place, RankPlan, rank_plan
 from .request import Mount, Resources
-from .resolve import Resolved
+from .resolve import Resolved, shown
 
 if TYPE_CHECKING:
     from .seams import Engine, Scheduler
@@ -83,6 +83,8 @@ class LaunchPlan:
     hold: EngineCommand | None
     kernel: EngineCommand
     env: Mapping[str, str]
+    image_env: Mapping[str, str]
+    """What the job's own variables win over; ``env`` wins over those."""
     pass_env: tuple[str, ...]
     drop_env: tuple[str, ...]
     run_dir: str
@@ -125,6 +127,7 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
         hold=hold if joined is not None else None,
         kernel=joined or engine.command(place.container, words),
         env={**resolved.env, **_startup_cache(resolved, policy)},
+        image_env=resolved.image_env,
         pass_env=policy.pass_env,
         drop_env=policy.drop_env,
         run_dir=host.run_dir,
@@ -156,7 +159,7 @@ def _place(resolved: Resolved, facts: Facts, run_dir: str) -> Place:
     python = resolved.request.python
     if bare and python == "python3":
         python = facts.host.python  # no image: the server's own Python, which has ipykernel
-    container, stages = _container(resolved, facts.host.guest_dir, run_dir)
+    container, stages = _container(resolved, facts, run_dir)
     return Place(
         run_dir=run_dir,
         container=container,
@@ -177,20 +180,19 @@ def _kernel_words(resolved: Resolved, place: Place) -> tuple[str, ...]:
 def _startup_cache(resolved: Resolved, policy: Policy) -> dict[str, str]:
     # Where guest/startup.py keeps what it learnt: the user's own, by digest, where the container can see it.
     directory = f"{policy.state_dir}/{STARTUP}"
-    shown = ("/tmp", *(mount.target for mount in resolved.mounts if mount.source == mount.target))  # noqa: S108
-    if resolved.image is None or not any(directory.startswith(f"{root.rstrip('/')}/") for root in shown):
+    if resolved.image is None or not shown(directory, resolved.mounts):
         return {}
     python = PurePosixPath(resolved.request.python).name
     return {"HPCCTR_STARTUP_CACHE": f"{directory}/{resolved.image.digest.replace(':', '-')}-{python}"}
 
 
-def _container(resolved: Resolved, guest_dir: str, run_dir: str) -> tuple[Container, tuple[str, ...]]:
+def _container(resolved: Resolved, facts: Facts, run_dir: str) -> tuple[Container, tuple[str, ...]]:
     image = resolved.image
     own = (
-        Mount(guest_dir, f"{GUEST_ROOT}/guest"),
+        Mount(facts.host.guest_dir, f"{GUEST_ROOT}/guest"),
         Mount(f"{run_dir}/kernel", f"{GUEST_ROOT}/run"),
     )
-    staged, stages = ((), ()) if image is None else stage(resolved.mounts, image, run_dir)
+    staged, stages = ((), ()) if image is None else stage(resolved.mounts, image, run_dir, missing=facts.missing)
     container = Container(
         image="" if image is None else image.path,
         kind="none" if image is None else image.kind,
@@ -202,11 +204,13 @@ def _container(resolved: Resolved, guest_dir: str, run_dir: str) -> tuple[Contai
     return container, stages
 
 
-def stage(mounts: tuple[Mount, ...], image: ImageInfo, run_dir: str) -> tuple[tuple[Mount, ...], tuple[str, ...]]:
+def stage(
+    mounts: tuple[Mount, ...], image: ImageInfo, run_dir: str, *, missing: Collection[str] = ()
+) -> tuple[tuple[Mount, ...], tuple[str, ...]]:
     """Make room in a read-only image for mount targets that it does not have.
 
     A target below a root directory that is empty in the image is laid on a directory tree that the
-    agent makes on the node and binds over that root first.
+    agent makes on the node and binds over that root first. ``missing`` are targets that are known not to be there.
 
     Returns
     -------
@@ -216,23 +220,43 @@ def stage(mounts: tuple[Mount, ...], image: ImageInfo, run_dir: str) -> tuple[tu
     Raises
     ------
     RequestError
-        The image has no such root directory, so that nothing can be mounted there.
+        Nothing can be mounted there.
     """
     roots: dict[str, None] = {}
     directories: list[str] = []
     for mount in mounts:
         top, *below = PurePosixPath(mount.target).parts[1:] or ("",)
-        if top not in image.roots:
+        if why := _no_room(mount.target, image, missing):
+            free = sorted(f"/{name}" for name, empty in image.roots.items() if empty and f"/{name}" not in HOST_ROOTS)
             raise RequestError(
-                f"nothing can be mounted at {mount.target}: the image has no /{top}",
-                hint="mount it below one of: "
-                + ", ".join(f"/{n}" for n, empty in sorted(image.roots.items()) if empty),
+                f"nothing can be mounted at {mount.target}: {why}",
+                hint=f"mount it below one of: {', '.join(free)}",
                 field="mounts",
             )
         if below and image.roots[top]:
             roots[top] = None
             directories.append("/".join((run_dir, "stage", top, *below)))
     return tuple(Mount(f"{run_dir}/stage/{top}", f"/{top}") for top in roots), tuple(directories)
+
+
+def below_filled(target: str, image: ImageInfo) -> bool:
+    """Return whether a mount's target is below a root directory with something in it: the image must have it."""
+    top, *below = PurePosixPath(target).parts[1:] or ("",)
+    return bool(below) and image.roots.get(top) is False
+
+
+def _no_room(target: str, image: ImageInfo, missing: Collection[str]) -> str:
+    """Say why nothing can be mounted at a target, "" where something can."""
+    top, *below = PurePosixPath(target).parts[1:] or ("",)
+    if f"/{top}" == GUEST_ROOT:
+        return f"{GUEST_ROOT} is taken"
+    if f"/{top}" in HOST_ROOTS and (below or top != "tmp"):
+        return f"/{top} is the node's own in every container"
+    if top not in image.roots:
+        return f"the image has no /{top}"
+    if target in missing:
+        return f"the image has no such directory, and none can be made, since its /{top} is not empty"
+    return ""
 
 
 def to_json(plan_: LaunchPlan) -> str:

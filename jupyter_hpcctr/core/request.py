@@ -1,35 +1,20 @@
 """What is asked for: a kernel's image and resources, from a kernelspec, a form or a command line.
 
-Everything here is untrusted. It is parsed into frozen values or refused with a sentence that names
-the field. What the site allows is another matter (``facts.Policy``) and another type.
+Everything here is untrusted. It is parsed into frozen values or refused with a sentence that names the field; how
+values are written is in ``grammar``. What the site allows is another matter (``facts.Policy``) and another type.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import RequestError
+from . import grammar
 
-# OCI distribution-spec 1.1, "Pulling manifests": name, tag and digest grammars; the host part as
-# in the reference grammar of distribution/reference.
-_NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
-_REFERENCE = re.compile(
-    rf"(?:{_HOST}/)?{_NAME}(?:/{_NAME})*(?::[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
-)
-_LOCAL = re.compile(r"(?:oci|oci-archive|docker-archive):[^\0\n]+")
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# sbatch(1) --constraint may begin with a bracket: "[rack1|rack2]", "(a&b)|c".
-_WORD = re.compile(r"[A-Za-z0-9_.(\[][A-Za-z0-9_.,:@+|&*()\[\]=%/-]*")
-_MEMORY = re.compile(r"([0-9]+)([KMGT]?)B?", re.IGNORECASE)
-# sbatch(1) --time: minutes, minutes:seconds, hours:minutes:seconds, days-hours[:minutes[:seconds]]
-_TIME = re.compile(
-    r"(?:(?P<days>[0-9]+)-(?P<dh>[0-9]+)(?::(?P<dm>[0-9]+))?(?::(?P<ds>[0-9]+))?|(?P<hms>[0-9]+(?::[0-9]+){0,2}))"
-)
-_UNITS_MB = {"K": 1 / 1024, "": 1, "M": 1, "G": 1024, "T": 1024 * 1024}
+_UNITS_KB = {"K": 1, "": 1024, "M": 1024, "G": 1024**2, "T": 1024**3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +24,7 @@ class ImageRef:
     text: str
 
     def __post_init__(self) -> None:
-        if not (_REFERENCE.fullmatch(self.text) or _LOCAL.fullmatch(self.text)):
+        if not grammar.fits(grammar.REFERENCE, self.text):
             raise RequestError(
                 f"{self.text!r} is not an image reference",
                 hint="write it as registry.example.org/name:tag, name@sha256:…, or oci:DIRECTORY:TAG",
@@ -49,7 +34,7 @@ class ImageRef:
     @property
     def is_local(self) -> bool:
         """Whether it names files rather than a registry's repository."""
-        return _LOCAL.fullmatch(self.text) is not None
+        return grammar.fits(grammar.LOCAL, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +106,16 @@ def parse(raw: Mapping[str, object]) -> KernelRequest:
     if unknown:
         hint = "known: " + ", ".join(sorted(names | known))
         raise RequestError(f"unknown request field {unknown[0]!r}", hint=hint, field=unknown[0])
-    image = _optional_text(plain, "image")
+    image = _optional_text(plain, "image", sys.maxsize)
     return KernelRequest(
         image=None if image is None else ImageRef(image),
         engine=_optional_word(plain, "engine"),
         scheduler=_optional_word(plain, "scheduler"),
         resources=_resources(plain),
-        mounts=tuple(parse_mount(m) for m in _sequence(plain, "mounts")),
-        env=_environment(plain.get("env", {})),
-        argv=tuple(_sequence(plain, "argv")),
-        python=_optional_text(plain, "python") or "python3",
+        mounts=tuple(parse_mount(m) for m in _sequence(plain, "mounts", grammar.MOST_MOUNTS)),
+        env=_environment(plain.get("env")),
+        argv=tuple(_sequence(plain, "argv", grammar.MOST_WORDS)),
+        python=_optional_text(plain, "python", grammar.LONGEST_PATH) or "python3",
     )
 
 
@@ -175,42 +160,42 @@ def minutes(value: object) -> int:
     Raises
     ------
     RequestError
-        It is none of Slurm's forms, or not above zero.
+        It is none of Slurm's forms, not above zero, or longer than anybody means.
     """
-    found = _TIME.fullmatch(str(value).strip())
-    if found is None or isinstance(value, bool):
-        hint = "write minutes, HH:MM:SS or D-HH:MM:SS"
-        raise RequestError(f"time {value!r} is not a time limit", hint=hint, field="time")
-    if found["hms"]:
-        parts = [int(p) for p in found["hms"].split(":")]
-        seconds = parts[0] * 60 if len(parts) == 1 else sum(p * 60**i for i, p in enumerate(reversed(parts)))
+    text = _written(value)
+    if text is None or not grammar.fits(grammar.TIME, text):
+        hint = f"write minutes, HH:MM:SS or D-HH:MM:SS, above zero and at most {grammar.MOST_DAYS} days"
+        raise RequestError(f"time {_shown(value)} is not a time limit", hint=hint, field="time")
+    days, dash, rest = text.strip().rpartition("-")
+    parts = [int(part) for part in rest.split(":")]
+    if dash:
+        seconds = int(days) * 86400 + sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
     else:
-        seconds = sum(int(found[g] or 0) * f for g, f in (("days", 86400), ("dh", 3600), ("dm", 60), ("ds", 1)))
-    if seconds <= 0:
-        hint = "leave it out for the site's default"
-        raise RequestError("the time limit must be above zero", hint=hint, field="time")
+        seconds = parts[0] * 60 if len(parts) == 1 else sum(p * 60**i for i, p in enumerate(reversed(parts)))
     return -(-seconds // 60)
 
 
 def megabytes(value: object) -> int:
-    """Read an amount of memory as sbatch(1) ``--mem`` writes it, in MiB.
+    """Read an amount of memory as sbatch(1) ``--mem`` writes it, in MiB, rounded up.
 
     Raises
     ------
     RequestError
-        It is not a number with K, M, G or T, or less than 1 MiB.
+        It is not a number above zero with K, M, G or T, or more than any node has.
     """
-    found = _MEMORY.fullmatch(str(value).strip())
-    amount = 0 if found is None else int(int(found[1]) * _UNITS_MB[found[2].upper()])
-    if amount < 1:
-        raise RequestError(f"memory {value!r} is not an amount", hint="write 4G, 4000M or 4000", field="mem")
-    return amount
+    text = _written(value)
+    if text is None or not grammar.fits(grammar.MEMORY, text):
+        raise RequestError(f"memory {_shown(value)} is not an amount", hint="write 4G, 4000M or 4000", field="mem")
+    amount = text.strip().upper().removesuffix("B")
+    number = amount.rstrip("KMGT")
+    return -(-int(number) * _UNITS_KB[amount[len(number) :]] // 1024)
 
 
 def _resources(plain: Mapping[str, object]) -> Resources:
-    gpus, gpu_type = _gpus(plain.get("gpus_per_node", 0))
-    time = plain.get("time", plain.get("time_minutes"))
-    mem = plain.get("mem", plain.get("mem_mb"))
+    gpus, gpu_type = _gpus(plain.get("gpus_per_node"))
+    if gpu_type is not None:
+        _not_both(plain, "gpus_per_node", "gpu_type")
+    time, mem = _either(plain, "time", "time_minutes"), _either(plain, "mem", "mem_mb")
     return Resources(
         nodes=_count(plain, "nodes") or 1,
         ntasks=_count(plain, "ntasks"),
@@ -228,11 +213,22 @@ def _resources(plain: Mapping[str, object]) -> Resources:
     )
 
 
+def _either(plain: Mapping[str, object], name: str, other: str) -> object:
+    _not_both(plain, name, other)
+    return plain.get(other) if plain.get(name) is None else plain.get(name)
+
+
+def _not_both(plain: Mapping[str, object], name: str, other: str) -> None:
+    if plain.get(name) is not None and plain.get(other) is not None:
+        raise RequestError(f"{name} and {other} say the same thing twice", hint=f"leave {other} out", field=name)
+
+
 def _gpus(value: object) -> tuple[int, str | None]:
-    kind, _, count = str(value).rpartition(":")
-    if not count.isdecimal() or isinstance(value, bool) or (kind and not _WORD.fullmatch(kind)):
+    text = "0" if value is None else _written(value)
+    if text is None or not grammar.fits(grammar.GPUS, text):
         hint = "write 2, or a type and a count: a100:2"
-        raise RequestError(f"gpus_per_node {value!r} is not a count", hint=hint, field="gpus_per_node")
+        raise RequestError(f"gpus_per_node {_shown(value)} is not a count", hint=hint, field="gpus_per_node")
+    kind, _, count = text.rpartition(":")
     return int(count), kind or None
 
 
@@ -240,41 +236,64 @@ def _count(plain: Mapping[str, object], name: str) -> int | None:
     value = plain.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not str(value).isdecimal() or int(str(value)) < 1:
-        raise RequestError(f"{name} must be a whole number above zero, not {value!r}", field=name)
-    return int(str(value))
+    text = _written(value)
+    if text is None or not grammar.fits(grammar.COUNT, text):
+        hint = f"write a whole number from 1 to {grammar.MOST_COUNT}"
+        raise RequestError(f"{name} must be a whole number above zero, not {_shown(value)}", hint=hint, field=name)
+    return int(text)
 
 
-def _optional_text(plain: Mapping[str, object], name: str) -> str | None:
+def _written(value: object) -> str | None:
+    """Return a text or a whole number as text, None for anything else. JSON has one kind of numbers: 2.0 is 2."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if abs(value) < 10**18 else None
+    return value if isinstance(value, str) else None
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return "a number of many digits"
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def _optional_text(plain: Mapping[str, object], name: str, most: int) -> str | None:
     value = plain.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or not value or "\0" in value or "\n" in value:
-        raise RequestError(f"{name} must be a line of text, not {value!r}", field=name)
+    if not isinstance(value, str) or not value or len(value) > most or not grammar.fits(grammar.LINE, value):
+        raise RequestError(f"{name} must be a line of text, not {_shown(value)}", field=name)
     return value
 
 
 def _optional_word(plain: Mapping[str, object], name: str) -> str | None:
-    value = _optional_text(plain, name)
-    if value is not None and not _WORD.fullmatch(value):
-        hint = "letters, digits and _.,:@+|&*()[]=%/- only"
-        raise RequestError(f"{name} {value!r} is not a name", hint=hint, field=name)
-    return value
+    value = plain.get(name)
+    if value is not None and not (isinstance(value, str) and grammar.fits(grammar.WORD, value)):
+        hint = "at most 200 characters without spaces, and no '-' at the beginning"
+        raise RequestError(f"{name} {_shown(value)} is not a name", hint=hint, field=name)
+    return value if isinstance(value, str) else None
 
 
-def _sequence(plain: Mapping[str, object], name: str) -> tuple[str, ...]:
-    value = plain.get(name, ())
-    if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) and "\0" not in v for v in value):
-        raise RequestError(f"{name} must be a list of texts, not {value!r}", field=name)
+def _sequence(plain: Mapping[str, object], name: str, most: int) -> tuple[str, ...]:
+    value = () if (given := plain.get(name)) is None else given
+    listed = isinstance(value, (list, tuple)) and len(value) <= most
+    if not listed or not all(isinstance(v, str) and grammar.fits(grammar.TEXT, v) for v in value):
+        raise RequestError(f"{name} must be a list of texts, not {_shown(value)}", hint=f"at most {most}", field=name)
     return tuple(value)
 
 
 def _environment(value: object) -> dict[str, str]:
-    if not isinstance(value, Mapping):
-        raise RequestError(f"env must be a mapping of texts, not {value!r}", field="env")
+    if value is None:
+        return {}
+    most = grammar.MOST_VARIABLES
+    if not isinstance(value, Mapping) or len(value) > most:
+        raise RequestError(f"env must be a mapping of texts, not {_shown(value)}", hint=f"at most {most}", field="env")
     for name, text in value.items():
-        if not isinstance(name, str) or not _ENV_NAME.fullmatch(name):
-            raise RequestError(f"{name!r} is not the name of an environment variable", field="env")
-        if not isinstance(text, str) or "\n" in text or "\0" in text:
+        if not isinstance(name, str) or not grammar.fits(grammar.VARIABLE, name):
+            raise RequestError(f"{_shown(name)} is not the name of an environment variable", field="env")
+        if not isinstance(text, str) or not grammar.fits(grammar.LINE, text):
             raise RequestError(f"environment variable {name} must be one line of text", field="env")
     return dict(value)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import ImageError, PolicyError
-from .facts import Facts, ImageInfo, Policy
+from .facts import HOST_ROOTS, Facts, Host, ImageInfo, Policy
 from .request import KernelRequest, Mount, Resources
+
+_TMP = Mount("/tmp", "/tmp")  # noqa: S108  (every engine shows the host's)
+_NEVER = ("LD_PRELOAD", "LD_AUDIT", "HOME", "USER", "LOGNAME")
+_OF_JOB = ("SLURM_*", "SLURMD_*")
+_OF_IMAGE = ("LANG", "LC_*", "TZ", "TERM", "COLUMNS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,8 @@ class Resolved:
     mounts: tuple[Mount, ...]
     workdir: str
     env: Mapping[str, str]
+    image_env: Mapping[str, str]
+    """Variables of the image to which those of the job are preferred; ``env`` is preferred to both."""
     reasons: tuple[str, ...]
 
 
@@ -44,6 +51,7 @@ def precheck(request: KernelRequest, policy: Policy) -> tuple[str, str]:
     )
     scheduler = _choice(request.scheduler, policy.default_scheduler, policy.schedulers, "scheduler")
     _check_image(request, policy, engine)
+    _check_mounts(request, engine)
     for mount in request.mounts:
         if policy.mount_sources and not any(_inside(mount.source, root) for root in policy.mount_sources):
             raise PolicyError(
@@ -69,19 +77,23 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
         name = request.image.text
         hint = f"jupyter hpcctr images pull {name}"
         raise ImageError(f"the image {name} is not in the store", hint=hint, field="image")
+    if engine != "bare" and facts.image is not None:
+        _check_room(facts.image)
     resources, reasons = _within_limits(request.resources, policy)
-    mounts, workdir, mount_reasons = _mounts(request, facts, policy, engine)
-    image_env = {} if facts.image is None or engine == "bare" else _safe_image_env(facts.image.env)
+    mounted, workdir, mount_reasons = _mounts(request, facts, policy, engine)
+    of_image = {} if facts.image is None or engine == "bare" else facts.image.env
+    image_env, yielding, env_reasons = _image_env(of_image, policy)
     return Resolved(
         request=request,
         engine=engine,
         scheduler=scheduler,
         image=None if engine == "bare" else facts.image,
         resources=resources,
-        mounts=mounts,
+        mounts=mounted,
         workdir=workdir,
         env={**image_env, "HOME": facts.host.home, "USER": facts.host.user, "LOGNAME": facts.host.user, **request.env},
-        reasons=reasons + mount_reasons,
+        image_env=yielding,
+        reasons=reasons + mount_reasons + env_reasons,
     )
 
 
@@ -113,6 +125,17 @@ def _check_image(request: KernelRequest, policy: Policy, engine: str) -> None:
         )
 
 
+def _check_room(image: ImageInfo) -> None:
+    lacks = [root for root in HOST_ROOTS if image.roots and root[1:] not in image.roots]
+    if lacks:  # an image that was put into the store before it was given them
+        name = image.reference
+        raise ImageError(
+            f"the image {name} has no {lacks[0]}, without which no container starts",
+            hint=f"fetch it again: jupyter hpcctr images remove {name}, then jupyter hpcctr images pull {name}",
+            field="image",
+        )
+
+
 def _within_limits(asked: Resources, policy: Policy) -> tuple[Resources, tuple[str, ...]]:
     reasons: list[str] = []
     given = asked
@@ -127,33 +150,97 @@ def _within_limits(asked: Resources, policy: Policy) -> tuple[Resources, tuple[s
     return given, tuple(reasons)
 
 
+def _check_mounts(request: KernelRequest, engine: str) -> None:
+    if engine == "bare" and request.mounts:
+        raise PolicyError(
+            f"the engine 'bare' cannot mount {request.mounts[0].source}",
+            hint="leave the mounts out, which are for images: a bare kernel sees the node's own directories",
+            field="mounts",
+        )
+    seen: set[str] = set()
+    for target in (_plain(mount.target) for mount in request.mounts):
+        if target in seen:
+            raise PolicyError(
+                f"two directories are to be mounted at {target}", hint="mount one of them elsewhere", field="mounts"
+            )
+        seen.add(target)
+
+
 def _mounts(
     request: KernelRequest, facts: Facts, policy: Policy, engine: str
 ) -> tuple[tuple[Mount, ...], str, tuple[str, ...]]:
     host = facts.host
     if engine == "bare":
         return (), host.cwd, ()
-    mounts: dict[str, Mount] = {}
-    if policy.mount_home:
-        mounts[host.home] = Mount(host.home, host.home)
-    mounts.update({m.target: m for m in request.mounts})
-    seen = [*mounts, "/tmp"]  # noqa: S108  (every engine shows the host's /tmp)
-    if any(_inside(host.cwd, target) for target in seen):
-        return tuple(mounts.values()), host.cwd, ()
-    fallback = host.home if policy.mount_home else "/"
-    return (
-        tuple(mounts.values()),
-        fallback,
-        (f"work directory {host.cwd} → {fallback}: it is not mounted in the container",),
-    )
+    made, home = mounts(request, host, policy), _plain(host.home)
+    reasons = [
+        f"home directory {home}: {each.source} is mounted there, as asked for"
+        for each in made
+        if policy.mount_home and each.target == home != each.source
+    ]
+    if shown(host.cwd, made):
+        return made, host.cwd, tuple(reasons)
+    fallback = home if policy.mount_home else "/"
+    reasons.append(f"work directory {host.cwd} → {fallback}: it is not mounted in the container")
+    return made, fallback, tuple(reasons)
+
+
+def mounts(request: KernelRequest, host: Host, policy: Policy) -> tuple[Mount, ...]:
+    """Return what is mounted: the home and what is asked for, outer directories first, which would hide inner ones.
+
+    What the node shows at its own place anyway, below ``/tmp`` above all, need not be mounted, and could only hide it.
+    """
+    home = _plain(host.home)
+    found = {home: Mount(home, home)} if policy.mount_home else {}
+    for asked in request.mounts:
+        found[_plain(asked.target)] = Mount(_plain(asked.source), _plain(asked.target), asked.read_only)
+    ordered = sorted(found.values(), key=lambda each: len(each.target.split("/")) if each.target != "/" else 0)
+    hiding = [each.target for each in ordered if each.source != each.target]
+    return tuple(each for each in ordered if not _is_there(each, hiding))
+
+
+def shown(path: str, mounted: Iterable[Mount]) -> bool:
+    """Return whether a path of the host is the same in a container with these mounts."""
+    around = [mount for mount in (*mounted, _TMP) if _inside(path, mount.target)]
+    return bool(around) and (nearest := max(around, key=lambda each: len(each.target))).source == nearest.target
+
+
+def _is_there(mount: Mount, hiding: Iterable[str]) -> bool:
+    of_node = mount.source == mount.target and any(_inside(mount.target, root) for root in HOST_ROOTS)
+    return of_node and not mount.read_only and not any(_inside(mount.target, each) for each in hiding)
+
+
+def _plain(path: str) -> str:
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
 
 
 def _inside(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip("/") + "/")
 
 
-def _safe_image_env(env: Mapping[str, str]) -> dict[str, str]:
-    # An image may set its own search paths, but not preload anything or claim a user's identity.
-    return {
-        k: v for k, v in env.items() if k not in ("LD_PRELOAD", "LD_AUDIT", "HOME", "USER", "LOGNAME") and "\n" not in v
-    }
+def _image_env(env: Mapping[str, str], policy: Policy) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
+    """Divide an image's variables: those that it keeps, those that give way to the job's, and what to say of them.
+
+    An image may set its own search paths, but not preload anything, claim a user's identity or a job's. What
+    tells a process its place in the job is the job's to say; what tells how to write (``LANG``) is the image's.
+    """
+    kept, yielding, never = {}, {}, []
+    for name, value in env.items():
+        if name in _NEVER or "\n" in value:
+            continue
+        if _any(name, _OF_JOB):
+            never.append(name)
+        elif _any(name, policy.pass_env) and not _any(name, _OF_IMAGE):
+            yielding[name] = value
+        else:
+            kept[name] = value
+    reasons = []
+    if yielding:
+        reasons.append(f"the image sets {', '.join(sorted(yielding))}: the job's values come first where it has any")
+    if never:
+        reasons.append(f"the image sets {', '.join(sorted(never))}: left out, only the scheduler can know")
+    return kept, yielding, tuple(reasons)
+
+
+def _any(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

@@ -150,6 +150,14 @@ class ImageStore(Protocol):
         """Return what the store holds under this name, without asking anybody else. Called at each launch."""
         ...
 
+    def missing(self, image: ImageInfo, paths: Collection[str]) -> tuple[str, ...]:
+        """Return those of some absolute paths that an image is known not to have, neither directory nor file.
+
+        Called at a launch for places to mount on that no directory can be made for. Where it cannot be known,
+        the job finds out.
+        """
+        ...
+
     def pull(self, ref: ImageRef, report: Callable[[str], None]) -> ImageInfo:
         """Resolve the name to a digest and fetch it once; ``report`` is told each step. May take minutes.
 

@@ -10,9 +10,17 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 
+# What an engine's own command, and a program without a container, need of the node: never TMPDIR, which
+# ch-run(1) would show as /tmp.
+HOST_ENV = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "XDG_RUNTIME_DIR", "SLURM_*", "LD_LIBRARY_PATH")
+
 
 def compose(
-    plan_env: Mapping[str, str], environ: Mapping[str, str], passed: Sequence[str], dropped: Sequence[str]
+    plan_env: Mapping[str, str],
+    environ: Mapping[str, str],
+    passed: Sequence[str],
+    dropped: Sequence[str],
+    image_env: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return the environment of a kernel: nothing that is not named.
 
@@ -24,9 +32,31 @@ def compose(
         The job's own environment.
     passed, dropped : Sequence of str
         Patterns of names (fnmatch.fnmatchcase) that are taken from it; dropping beats passing.
+    image_env : Mapping, optional
+        What the image says where the job says nothing.
     """
     names = (name for name in environ if _any(name, passed) and not _any(name, dropped))
-    return {**{name: environ[name] for name in names}, **plan_env}
+    return {**(image_env or {}), **{name: environ[name] for name in names}, **plan_env}
+
+
+def of_command(
+    container_env: Mapping[str, str], environ: Mapping[str, str], dropped: Sequence[str], *, reads_env_file: bool
+) -> dict[str, str]:
+    """Return the process environment of an engine's command, which is also that of a program without a container.
+
+    Parameters
+    ----------
+    container_env : Mapping
+        What ``compose`` has made for the program in the container.
+    environ : Mapping
+        The job's own environment, of which ``HOST_ENV`` is taken.
+    dropped : Sequence of str
+        Patterns of names that are never taken from it.
+    reads_env_file : bool
+        Whether the engine takes the program's environment from the file; else the program has this one.
+    """
+    own = compose({}, environ, HOST_ENV, dropped)
+    return own if reads_env_file else {**own, **container_env}
 
 
 def lines(env: Mapping[str, str]) -> str:

@@ -9,22 +9,25 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
-from ..core.facts import GUEST_ROOT
+from ..core.facts import GUEST_ROOT, HOST_ROOTS
 from ..errors import ImageError
 
 _IPYKERNEL = re.compile(r"ipykernel-([0-9][^-]*)\.dist-info")
 _ENGINES = ("dev", "proc", "sys")
+_NEEDED = tuple(root[1:] for root in HOST_ROOTS)
+_FILES = ("passwd", "group", "hosts", "resolv.conf")  # of /etc: the node's, or made for the user
 _PYTHONS = ("usr/lib", "usr/local/lib", "opt/*/lib", "opt/*/*/lib", "opt/*/envs/*/lib", "home/*/lib", "venv/lib")
 
 
 def furnish(root: Path, mount_points: Iterable[str], *, epoch: int) -> None:
-    """Make everything readable for its owner, and add the directories that are mounted over.
+    """Make everything readable for its owner, and add the directories and files that are mounted over.
 
-    A read-only container cannot make them later. Set-user-id bits, which have no use in a container
-    without privileges, are taken away.
+    A read-only container cannot make them later: without the kernel's file systems, /tmp and the user's entry
+    in /etc/passwd no engine starts one. What is in their place and cannot be mounted over, a link say, gives way.
+    Set-user-id bits, which have no use in a container without privileges, are taken away.
 
     Raises
     ------
@@ -32,6 +35,12 @@ def furnish(root: Path, mount_points: Iterable[str], *, epoch: int) -> None:
         The image has something else than a directory where ours must be.
     """
     _open_up(root)
+    for name in _NEEDED:
+        _give_way(root / name, stat.S_ISDIR)
+        _directory(root, (name,), epoch, required=True)
+    etc = _etc(root, epoch)
+    for name in _FILES:
+        _file(etc / name, epoch)
     for inner in ("guest", "run"):
         _directory(root, PurePosixPath(GUEST_ROOT, inner).parts[1:], epoch, required=True)
     for name in mount_points:
@@ -87,6 +96,40 @@ def _open_up(root: Path) -> None:
             right = (mode & 0o1777) | wanted
             if not stat.S_ISLNK(mode) and right != stat.S_IMODE(mode):
                 path.chmod(right)
+
+
+def _etc(root: Path, epoch: int) -> Path:
+    """Return the image's /etc, made where there is none; a link may lead to another directory of the image."""
+    etc = root / "etc"
+    if not os.path.lexists(etc):
+        _directory(root, ("etc",), epoch, required=True)
+    place = etc.resolve()
+    if not place.is_dir() or not place.is_relative_to(root.resolve()):
+        raise ImageError("the image's /etc is not a directory of its own", hint="make it one in the image")
+    return place
+
+
+def _give_way(path: Path, is_right: Callable[[int], bool]) -> bool:
+    """Remove what is not of the right kind, and return whether nothing is there."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return True
+    if is_right(mode):
+        return False
+    if stat.S_ISDIR(mode):
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    return True
+
+
+def _file(path: Path, epoch: int) -> None:
+    if _give_way(path, stat.S_ISREG):
+        path.touch(exist_ok=False)
+        path.chmod(0o644)
+        os.utime(path, (epoch, epoch))
+        os.utime(path.parent, (epoch, epoch))
 
 
 def _directory(root: Path, parts: tuple[str, ...], epoch: int, *, required: bool) -> None:

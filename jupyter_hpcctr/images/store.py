@@ -7,13 +7,13 @@ import dataclasses
 import datetime
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from ..core.facts import ImageInfo, Policy
 from ..core.request import ImageRef
 from ..errors import ImageError
-from . import fetch, rootfs, search
+from . import fetch, places, rootfs, search
 from .fetch import Resolved, Source
 from .records import Name, Record, Shelf, canonical, info
 
@@ -44,6 +44,10 @@ class SquashStore:
         """
         known = self._shelf.name(canonical(ref))
         return None if known is None else self._info(known.digest, ref.text)
+
+    def missing(self, image: ImageInfo, paths: Collection[str]) -> tuple[str, ...]:
+        """Return those of some absolute paths that an image is known not to have; unsquashfs knows."""
+        return places.missing(Path(image.path), paths)
 
     def pull(self, ref: ImageRef, report: Callable[[str], None]) -> ImageInfo:
         """Resolve a name, fetch and flatten its image unless the store has it, and record the name.

@@ -17,7 +17,7 @@ from ..core import plan as planning
 from ..core.facts import Facts, Host, Policy
 from ..core.plan import LaunchPlan
 from ..core.request import KernelRequest
-from ..core.resolve import resolve
+from ..core.resolve import mounts, resolve
 from ..core.seams import Engine, ImageStore, Scheduler
 from ..errors import LaunchError
 
@@ -44,7 +44,9 @@ def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: st
         python=sys.executable,
     )
     image = None if request.image is None else store.find(request.image)
-    return Facts(host=host, image=image)
+    targets = [mount.target for mount in mounts(request, host, policy)]
+    asked = () if image is None else tuple(each for each in targets if planning.below_filled(each, image))
+    return Facts(host=host, image=image, missing=store.missing(image, asked) if image is not None and asked else ())
 
 
 def draw(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..core import cost as costs
 from ..core import limits, quote
 from ..core.cost import Cost
-from ..core.facts import Facts, ImageInfo, Policy
+from ..core.facts import HOST_ROOTS, Facts, ImageInfo, Policy
 from ..core.limits import Problem
 from ..core.plan import LaunchPlan, job_spec
 from ..core.request import KernelRequest, Resources
@@ -111,6 +111,7 @@ def _as_if_here(request: KernelRequest, facts: Facts, policy: Policy) -> Facts:
     """Put a stand-in for an image that is still to be fetched, in which everything can be mounted."""
     targets = (facts.host.home, *(mount.target for mount in request.mounts))
     roots = {name for path in targets for name in PurePosixPath(path).parts[1:2]} | set(policy.mount_points)
+    roots |= {root[1:] for root in HOST_ROOTS}
     name = "" if request.image is None else request.image.text
     image = ImageInfo(name, digest="", path=f"{policy.store}/…", kind="squashfs", roots=dict.fromkeys(roots, True))
     return replace(facts, image=image)

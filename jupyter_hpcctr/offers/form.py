@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..core import limits
+from ..core import grammar, limits
 from ..core.facts import Partition, Policy, Site
 from .words import duration, memory
 
@@ -15,9 +15,6 @@ Field = dict[str, Any]
 SIMPLE = ("partition", "nodes", "ntasks", "gpus_per_node", "time")
 ADVANCED = ("cpus_per_task", "mem", "gpu_type", "constraint", "account", "qos")
 DEFAULT_MINUTES = 60
-
-_TIME = r"^\s*([0-9]+(:[0-9]+){0,2}|[0-9]+-[0-9]+(:[0-9]+){0,2})\s*$"
-_MEMORY = r"^\s*[0-9]+[KMGTkmgt]?[Bb]?\s*$"
 
 
 def schema(site: Site, policy: Policy) -> dict[str, Any]:
@@ -46,12 +43,12 @@ def groups(made: dict[str, Any]) -> dict[str, Any]:
 def defaults(site: Site, policy: Policy) -> dict[str, Any]:
     """Return the request, without an image, that the form begins with."""
     chosen: dict[str, Any] = {"scheduler": site.scheduler, "nodes": 1, "cpus_per_task": 1}
-    usual = next((p for p in _open(site) if p.is_default), None)
+    usual = next((p for p in _open(site) if p.is_default and grammar.fits(grammar.WORD, p.name)), None)
     minutes = DEFAULT_MINUTES
     if usual is not None and _has_partitions(site):
         chosen["partition"] = usual.name
         minutes = usual.default_time_minutes or minutes
-    account = next((a for a in site.accounts if a.is_default), None)
+    account = next((a for a in site.accounts if a.is_default and grammar.fits(grammar.WORD, a.name)), None)
     if account is not None:
         chosen["account"] = account.name
     limits = [policy.max_time_minutes, None if usual is None else usual.time_limit_minutes]
@@ -103,15 +100,15 @@ def _most_nodes(site: Site, policy: Policy) -> int | None:
 def _number(title: str, least: int, most: int | None, description: str) -> Field:
     field: Field = {"type": "integer", "title": title, "minimum": least, "description": description}
     if most is not None:
-        field["maximum"] = max(most, least)
+        field["maximum"] = min(max(most, least), grammar.MOST_COUNT)
     return field
 
 
 def _choice(title: str, names: list[str], description: str) -> Field:
     field: Field = {"type": "string", "title": title, "description": description}
-    if names:
-        field["enum"] = names
-    return field
+    if names := [name for name in names if grammar.fits(grammar.WORD, name)]:
+        return field | {"enum": names}
+    return field | {"pattern": grammar.anchored(grammar.WORD)}
 
 
 def _partition(site: Site, policy: Policy) -> Field | None:
@@ -147,7 +144,7 @@ def _mem(site: Site, policy: Policy) -> Field:
     return {
         "type": "string",
         "title": "Memory per node",
-        "pattern": _MEMORY,
+        "pattern": grammar.anchored(grammar.MEMORY),
         "examples": ["4G", "4000M"],
         "description": text,
     }
@@ -181,7 +178,7 @@ def _time(site: Site, policy: Policy) -> Field:
     return {
         "type": "string",
         "title": "Time limit",
-        "pattern": _TIME,
+        "pattern": grammar.anchored(grammar.TIME),
         "examples": ["1:00:00", "2-00:00:00"],
         "description": text,
     }

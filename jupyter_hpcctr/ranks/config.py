@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..guest import environment
 
 HOLDER_PID, NODE, ARGV = "@HOLDER_PID@", "@NODE@", "@ARGV@"
-HOST_ENV = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "XDG_RUNTIME_DIR", "SLURM_*", "LD_LIBRARY_PATH")
-"""What an engine's own command needs of the host: never TMPDIR, which ch-run(1) would show as /tmp."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class Config:
     kernel_pid: int
     node: str
     plain: bool
+    image_env: Mapping[str, str] = field(default_factory=dict)
 
     def enter(self, program: Sequence[str]) -> list[str]:
         """Return the words that run a program in the container, for a wrapper to fill in what is its node's."""
@@ -45,10 +44,9 @@ class Config:
     def entered(self, program: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         """Return words and environment that run a program in this node's container from here."""
         words = [word.replace(NODE, "").replace(HOLDER_PID, self.holder_pid) for word in self.enter(program)]
-        own = environment.compose({}, os.environ, HOST_ENV, ())
-        if self.plan["enter"]["reads_env_file"]:
-            return words, own
-        return words, own | environment.compose(self.env, os.environ, self.pass_env, self.drop_env)
+        env = environment.compose(self.env, os.environ, self.pass_env, self.drop_env, self.image_env)
+        reads = bool(self.plan["enter"]["reads_env_file"])
+        return words, environment.of_command(env, os.environ, self.drop_env, reads_env_file=reads)
 
 
 def filled(words: Sequence[str], values: Mapping[str, object]) -> list[str]:

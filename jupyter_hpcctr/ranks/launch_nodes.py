@@ -26,6 +26,7 @@ def start_nodes(config: Config, names: Sequence[str], invitation: Mapping[str, A
     told = {
         "plan": {name: config.plan[name] for name in ("run_dir", "env_file", "directories", "hold")},
         "env": dict(config.env),
+        "image_env": dict(config.image_env),
         "pass_env": list(config.pass_env),
         "drop_env": list(config.drop_env),
         "dir_inside": "" if config.dir_inside == config.dir else config.dir_inside,  # without a container, its own

@@ -64,7 +64,7 @@ class Launcher:
             There is nothing that could start it.
         """
         spec: dict[str, Any] = {"world": world, "ranks": placement.ranks, "by_step": self.by_step, **extra}
-        spec |= {name: getattr(self.config, name) for name in ("env", "pass_env", "drop_env")}
+        spec |= {name: getattr(self.config, name) for name in ("env", "image_env", "pass_env", "drop_env")}
         if self.by_step:
             return self._step(spec, program, placement, self.pmi(pmi))
         if pmi is not None:

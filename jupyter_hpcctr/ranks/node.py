@@ -19,7 +19,7 @@ import zmq
 from ..agent import room
 from ..agent.children import Child
 from ..guest import environment
-from .config import HOST_ENV, NODE
+from .config import NODE
 from .relay import Relay
 from .segments import Copies, Shelf
 
@@ -52,14 +52,14 @@ class NodeProcess:
         suffix = f".{self._name}"
         self._run_dir = plan["run_dir"].replace(NODE, suffix)
         settle(self._run_dir, [each.replace(NODE, suffix) for each in plan["directories"]])
-        env = environment.compose(told["env"], os.environ, told["pass_env"], told["drop_env"])
+        env = environment.compose(told["env"], os.environ, told["pass_env"], told["drop_env"], told.get("image_env"))
         room.write(plan["env_file"].replace(NODE, suffix), environment.lines(env))
         self._holder: Child | None = None
         self._over = False
         if plan["hold"] is not None:
             words = [word.replace(NODE, suffix) for word in plan["hold"]["argv"]]
-            own = environment.compose({}, os.environ, HOST_ENV, ())
-            whole = own if plan["hold"]["reads_env_file"] else {**own, **env}
+            reads = bool(plan["hold"]["reads_env_file"])
+            whole = environment.of_command(env, os.environ, told["drop_env"], reads_env_file=reads)
             self._holder = Child(words, env=whole, cwd=self._run_dir)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._poller = zmq.Poller()

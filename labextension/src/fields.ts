@@ -117,7 +117,8 @@ function message(field: IField, value: unknown, trans: ITrans): string {
     return field.maximum !== undefined && value > field.maximum ? trans.__('At most %1.', field.maximum) : '';
   }
   if (field.pattern && !new RegExp(field.pattern).test(String(value))) {
-    return trans.__('This is written like %1.', (field.examples ?? []).join(trans.__(' or ')));
+    const examples = (field.examples ?? []).join(trans.__(' or '));
+    return examples ? trans.__('This is written like %1.', examples) : trans.__('This is one word.');
   }
   return '';
 }

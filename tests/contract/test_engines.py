@@ -23,7 +23,10 @@ WORDS = ("a b", 'it\'s "so"', "a\nb", "$(x) `x` $HOME", "-x", "--", "", "😀", 
 NAMES = ("a b", "a,b", "a:b", "it's", 'a"b', "a\nb", "-a", "a=b", "😀", "$(x)", "*", "%s", "back\\slash", "#a")
 MARKS = {"charliecloud": frozenset({"CH_RUNNING"}), "bare": frozenset()}
 CASES = [("charliecloud", "squashfs"), ("charliecloud", "directory"), ("bare", "none")]
-SECRET = {"JUPYTER_TOKEN": "s3cret", "LD_LIBRARY_PATH": "/opt/x", "HOME": "/root/else"}
+SECRET = {
+    "JUPYTER_TOKEN": "s3cret", "SLURM_MY_TOKEN": "s3cret", "SLURM_JWT": "s3cret", "SLURM_JOB_ID": "4711",
+    "LD_LIBRARY_PATH": "/opt/x", "HOME": "/root/else",
+}  # fmt: skip
 
 WAIT = """
 import ctypes, os, sys, time

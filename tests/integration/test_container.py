@@ -215,3 +215,10 @@ def test_the_command_line_plans_without_submitting_and_writes_kernelspecs(site, 
     assert hpcctr("--version").stdout.strip() == __version__
     refused = hpcctr("plan", "--image", "no/such:1")
     assert (refused.returncode, "images pull no/such:1" in refused.stderr) == (1, True)
+    for asked, words in (
+        (("--partition", "nowhere"), "there is no partition nowhere"),
+        (("--nodes", "3"), "gives at most 2"),
+        (("--image", kernel_image.reference, "--mount", f"{site.cwd}:/usr/nowhere"), "the image has no such directory"),
+    ):
+        refused = hpcctr("plan", *asked, "--json")
+        assert (refused.returncode, refused.stdout, words in refused.stderr) == (1, "", True), refused.stderr

@@ -80,12 +80,6 @@ def test_a_request_of_the_document_is_a_request_of_the_package():
         assert name in described
 
 
-def test_the_document_has_the_packages_own_grammar_of_references_and_names():
-    pattern = document.document()["components"]["schemas"]["Reference"]["pattern"]
-    assert pattern.replace(r"\x00", r"\0") == f"^(?:{request._LOCAL.pattern}|{request._REFERENCE.pattern})$"
-    assert document.document()["components"]["schemas"]["Word"]["pattern"] == f"^{request._WORD.pattern}$"
-
-
 def test_what_is_answered_is_what_the_document_says(shared_server):
     for path in ("options", "images", "requests", "jobs"):
         answer = shared_server.hpcctr("GET", path)[1]

@@ -12,13 +12,16 @@ import pytest
 from support.images import ENVIRONMENT
 from support.small_images import PULL, listing, make, plain, quiet, store
 
+from jupyter_hpcctr import plugins
 from jupyter_hpcctr.cli.main import main
 from jupyter_hpcctr.core.facts import Policy
 from jupyter_hpcctr.core.job import Command
-from jupyter_hpcctr.core.request import ImageRef
+from jupyter_hpcctr.core.plan import Container
+from jupyter_hpcctr.core.request import ImageRef, Mount
 from jupyter_hpcctr.edge import process
 from jupyter_hpcctr.errors import ImageError
 from jupyter_hpcctr.images.store import SquashStore
+from jupyter_hpcctr.testing import Node
 
 __all__ = ["make", "store"]  # fixtures
 
@@ -227,3 +230,24 @@ def test_images_are_reproducible(built_images, tmp_path):
     epoch = ENVIRONMENT.get("SOURCE_DATE_EPOCH") or "1793491200"  # the recipe's
     again = build(tmp_path, "python", SOURCE_DATE_EPOCH=epoch, LC_ALL="C")
     assert list(again.values()) == [record["digest"]]
+
+
+def nothing(root):
+    """Programs come from the host; of what an engine mounts over there is nothing."""
+    (root / "usr").mkdir()
+    for name in ("bin", "lib", "lib64"):
+        (root / name).symlink_to(f"usr/{name}")
+
+
+def test_an_image_without_the_kernels_file_systems_and_etc_runs(store, make, tmp_path):
+    image = store.pull(ImageRef(make(nothing)), quiet)
+    assert store.missing(image, ["/usr/local", "/etc/passwd", "/hpcctr/run"]) == ("/usr/local",)
+    container = Container(
+        image=image.path, kind="squashfs", mounts=(Mount("/usr", "/usr"),), workdir="/",
+        env_file=str(tmp_path / "run/env"), mount_point=str(tmp_path / "run/mnt"),
+    )  # fmt: skip
+    engine = plugins.engine("charliecloud")
+    with Node(engine, container, run_dir=tmp_path, env={"PATH": "/usr/bin"}) as node:
+        out = node.command(("sh", "-c", "id -u; cat /etc/resolv.conf; ls -d /dev/null /proc/self /sys/kernel"))
+    assert (out.returncode, out.stdout.splitlines()[0]) == (0, str(os.getuid())), out.stderr
+    assert Path("/etc/resolv.conf").read_text() in out.stdout

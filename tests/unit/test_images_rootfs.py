@@ -4,6 +4,7 @@ import stat
 
 import pytest
 
+from jupyter_hpcctr.errors import ImageError
 from jupyter_hpcctr.images import rootfs
 
 
@@ -70,11 +71,15 @@ def test_root_directories_that_may_be_laid_over(root):
         "a": False,
         "dangling": False,
         "dev": False,
+        "etc": False,
         "hpcctr": False,
         "locked": False,
+        "proc": False,
         "srv": True,
         "sticky": True,
         "su": False,
+        "sys": False,
+        "tmp": True,
     }
 
 
@@ -86,3 +91,52 @@ def test_ipykernel_is_found(tmp_path, place):
     assert rootfs.ipykernel(tmp_path) is None
     (tmp_path / place / "ipykernel-7.4.0.dist-info").mkdir(parents=True)
     assert rootfs.ipykernel(tmp_path) == "7.4.0"
+
+
+NEEDED = {"dev", "proc", "sys", "tmp", "etc/passwd", "etc/group", "etc/hosts", "etc/resolv.conf"}
+
+
+def test_an_image_of_nothing_gets_what_every_engine_mounts_over(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    rootfs.furnish(root, (), epoch=1000)
+    assert {str(path.relative_to(root)) for path in root.rglob("*")} == NEEDED | {
+        "etc", "hpcctr", "hpcctr/guest", "hpcctr/run",
+    }  # fmt: skip
+    assert {path.stat().st_mtime for path in root.rglob("*")} == {1000}
+    assert {modes(root)[name] for name in NEEDED if "/" in name} == {0o644}
+
+
+def test_what_cannot_be_mounted_over_gives_way_and_no_link_is_followed(tmp_path):
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/group").mkdir()
+    (root / "etc/group/inner").write_text("x")
+    (root / "etc/hosts").write_text("theirs")
+    (root / "proc").write_text("x")
+    outside.mkdir()
+    (outside / "mark").write_text("x")
+    for link in ("dev", "etc/passwd", "tmp"):
+        (root / link).symlink_to(outside)
+    (root / "etc/resolv.conf").symlink_to("../run/nowhere")
+    rootfs.furnish(root, (), epoch=1000)
+    assert all((root / name).is_dir() and not (root / name).is_symlink() for name in ("dev", "proc", "tmp"))
+    files = ("etc/passwd", "etc/group", "etc/resolv.conf")
+    assert [(root / name).read_text() for name in files if not (root / name).is_symlink()] == ["", "", ""]
+    assert (root / "etc/hosts").read_text() == "theirs"
+    assert [path.name for path in outside.iterdir()] == ["mark"]
+
+
+@pytest.mark.parametrize(("link", "taken"), [("usr/etc", True), ("../outside", False), ("nowhere", False)])
+def test_an_etc_that_is_a_link_is_taken_where_it_stays_in_the_image(tmp_path, link, taken):
+    root = tmp_path / "root"
+    for path in (root / "usr/etc", tmp_path / "outside"):
+        path.mkdir(parents=True)
+    (root / "etc").symlink_to(link)
+    if taken:
+        rootfs.furnish(root, (), epoch=0)
+        assert (root / "usr/etc/passwd").read_text() == ""
+    else:
+        with pytest.raises(ImageError, match="/etc is not a directory of its own"):
+            rootfs.furnish(root, (), epoch=0)
+    assert list((tmp_path / "outside").iterdir()) == []

@@ -12,6 +12,7 @@ from jupyter_hpcctr.core.quote import job_script, line
 from jupyter_hpcctr.core.request import Mount, parse
 from jupyter_hpcctr.core.resolve import resolve
 from jupyter_hpcctr.errors import ImageError, PolicyError, RequestError
+from jupyter_hpcctr.guest.environment import compose
 
 HOST = Host(
     user="alice", uid=1001, home="/home/alice", cwd="/home/alice/nb", job_dir="/state/jobs/1",
@@ -20,7 +21,8 @@ HOST = Host(
 IMAGE = ImageInfo(
     reference="r/n:1", digest="sha256:1", path="/store/1.sqfs", kind="squashfs",
     env={"PATH": "/usr/bin", "LD_PRELOAD": "evil.so", "USER": "root"},
-    roots={"usr": False, "home": True, "scratch": True, "hpcctr": False},
+    roots={"usr": False, "home": True, "scratch": True, "hpcctr": False}
+    | {"dev": False, "proc": False, "sys": False, "tmp": True},
 )  # fmt: skip
 FACTS = Facts(HOST, IMAGE)
 
@@ -140,6 +142,115 @@ def test_a_work_directory_that_is_not_mounted_is_replaced_with_a_reason():
 def test_targets_that_an_image_lacks_get_a_tree_of_their_own():
     mounts = (Mount("/a", "/home/x/y"), Mount("/b", "/scratch"), Mount("/c", "/usr/share"))
     assert stage(mounts, IMAGE, "/run") == ((Mount("/run/stage/home", "/home"),), ("/run/stage/home/x/y",))
+
+
+def test_what_is_on_the_hosts_tmp_is_seen_where_it_is_and_nothing_is_laid_over_it():
+    facts = Facts(dataclasses.replace(HOST, home="/tmp/alice", cwd="/tmp/alice/nb"), IMAGE)
+    made, container = drawn({"image": "r/n:1", "mounts": ["/tmp/data", "/scratch/p"]}, facts)
+    targets = [mount.target for mount in container.mounts]
+    assert targets == ["/hpcctr/guest", "/hpcctr/run", "/scratch", "/scratch/p"]
+    assert (container.workdir, made.reasons) == ("/tmp/alice/nb", ())
+    made, _ = drawn({"image": "r/n:1"}, facts, Policy(state_dir="/tmp/alice/state"))
+    assert made.env["HPCCTR_STARTUP_CACHE"].startswith("/tmp/alice/state/")
+
+
+@pytest.mark.parametrize("mount", ["/a:/tmp/p", "/tmp/p:/tmp/p:ro", "/a:/dev/p", "/a:/proc", "/a:/sys/x"])
+def test_below_the_nodes_own_directories_nothing_else_can_be_mounted(mount):
+    with pytest.raises(RequestError, match="the node's own") as refusal:
+        drawn({"image": "r/n:1", "mounts": [mount]})
+    assert "/scratch" in refusal.value.hint and "/tmp" not in refusal.value.hint
+
+
+def test_a_work_directory_below_a_tmp_of_ones_own_is_not_there():
+    facts = Facts(dataclasses.replace(HOST, cwd="/tmp/nb"), IMAGE)
+    made, container = drawn({"image": "r/n:1", "mounts": ["/scratch/tmp:/tmp"]}, facts)
+    assert container.workdir == "/home/alice"
+    assert made.reasons == ("work directory /tmp/nb → /home/alice: it is not mounted in the container",)
+
+
+def test_a_directory_below_the_hosts_tmp_cannot_be_had_with_a_tmp_of_ones_own():
+    with pytest.raises(RequestError, match="/tmp/data: /tmp is the node's own"):
+        drawn({"image": "r/n:1", "mounts": ["/scratch/tmp:/tmp", "/tmp/data"]})
+
+
+def test_a_work_directory_that_another_mount_hides_is_not_there():
+    facts = Facts(dataclasses.replace(HOST, cwd="/home/alice/nb/x"), IMAGE)
+    made, _ = drawn({"image": "r/n:1", "mounts": ["/scratch/p:/home/alice/nb"]}, facts)
+    assert "work directory" in made.reasons[0]
+    made, _ = drawn({"image": "r/n:1", "mounts": ["/home/alice/nb"]}, facts)
+    assert made.reasons == ()
+
+
+def test_outer_directories_are_mounted_before_inner_ones():
+    _, container = drawn({"image": "r/n:1", "mounts": ["/scratch/a/b", "/scratch/a", "/nfs/home:/home"]})
+    asked = [mount.target for mount in container.mounts if not mount.source.startswith((HOST.run_dir, "/opt"))]
+    assert asked == ["/home", "/home/alice", "/scratch/a", "/scratch/a/b"]
+
+
+@pytest.mark.parametrize("mounts", [["/a:/scratch/x", "/b:/scratch/x"], ["/a:/scratch/x", "/b:/scratch//x/."]])
+def test_two_mounts_at_one_place_are_refused(mounts):
+    with pytest.raises(PolicyError, match="two directories .* /scratch/x") as refusal:
+        drawn({"image": "r/n:1", "mounts": mounts})
+    assert (refusal.value.field, bool(refusal.value.hint)) == ("mounts", True)
+
+
+def test_another_directory_at_the_home_is_mounted_with_a_reason():
+    made, container = drawn({"image": "r/n:1", "mounts": ["/scratch/h:/home/alice/"]})
+    assert Mount("/scratch/h", "/home/alice") in container.mounts
+    assert Mount("/home/alice", "/home/alice") not in container.mounts
+    assert "home directory /home/alice: /scratch/h is mounted there" in made.reasons[0]
+    made, _ = drawn({"image": "r/n:1", "mounts": ["/home/alice"]})
+    assert made.reasons == ()
+
+
+def test_mounts_without_an_image_are_refused():
+    with pytest.raises(PolicyError, match="'bare' cannot mount /data") as refusal:
+        drawn({"engine": "bare", "mounts": ["/data"]}, Facts(HOST))
+    assert refusal.value.field == "mounts"
+
+
+def test_a_place_that_an_image_lacks_in_a_directory_of_its_own_is_refused_with_where_there_is_room():
+    raw = {"image": "r/n:1", "mounts": ["/usr/local/nvidia"]}
+    with pytest.raises(RequestError, match="/usr/local/nvidia: the image has no such directory") as refusal:
+        drawn(raw, dataclasses.replace(FACTS, missing=("/usr/local/nvidia",)))
+    assert (refusal.value.field, refusal.value.hint) == ("mounts", "mount it below one of: /home, /scratch")
+    _, container = drawn(raw)
+    assert container.mounts[-1] == Mount("/usr/local/nvidia", "/usr/local/nvidia")
+
+
+@pytest.mark.parametrize("target", ["/hpcctr", "/hpcctr/run", "/hpcctr/x"])
+def test_our_own_directories_cannot_be_mounted_over(target):
+    with pytest.raises(RequestError, match="/hpcctr is taken"):
+        drawn({"image": "r/n:1", "mounts": [f"/data:{target}"]})
+
+
+@pytest.mark.parametrize("lacks", ["dev", "proc", "sys", "tmp"])
+def test_an_image_of_before_in_which_no_container_starts_is_to_be_fetched_again(lacks):
+    roots = {name: empty for name, empty in IMAGE.roots.items() if name != lacks}
+    with pytest.raises(ImageError, match=f"has no /{lacks}") as refusal:
+        drawn({"image": "r/n:1"}, Facts(HOST, dataclasses.replace(IMAGE, roots=roots)))
+    assert "images remove r/n:1" in refusal.value.hint
+
+
+def test_an_image_gives_way_to_the_job_in_what_is_the_jobs_to_say():
+    env = {
+        "PATH": "/opt/bin", "LANG": "C.UTF-8", "SLURM_JOB_ID": "1", "SLURMD_NODENAME": "x",
+        "CUDA_VISIBLE_DEVICES": "0", "OMPI_MCA_btl": "self", "LD_PRELOAD": "evil.so",
+    }  # fmt: skip
+    facts = Facts(HOST, dataclasses.replace(IMAGE, env=env))
+    made, _ = drawn({"image": "r/n:1", "env": {"OMP_NUM_THREADS": "3"}}, facts)
+    assert (made.env["PATH"], made.env["LANG"]) == ("/opt/bin", "C.UTF-8")
+    assert made.image_env == {"CUDA_VISIBLE_DEVICES": "0", "OMPI_MCA_btl": "self"}
+    assert made.reasons == (
+        "the image sets CUDA_VISIBLE_DEVICES, OMPI_MCA_btl: the job's values come first where it has any",
+        "the image sets SLURMD_NODENAME, SLURM_JOB_ID: left out, only the scheduler can know",
+    )
+    inside = compose(
+        made.env, {"CUDA_VISIBLE_DEVICES": "2", "LANG": "de_DE", "OMP_NUM_THREADS": "8"},
+        made.pass_env, made.drop_env, made.image_env,
+    )  # fmt: skip
+    assert (inside["CUDA_VISIBLE_DEVICES"], inside["OMPI_MCA_btl"]) == ("2", "self")
+    assert (inside["LANG"], inside["OMP_NUM_THREADS"]) == ("C.UTF-8", "3")
 
 
 @pytest.mark.parametrize("word", ["a b", "it's", "$(id)", "`id`", "\n", "-x", "", "é", "a;b"])

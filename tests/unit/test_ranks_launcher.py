@@ -41,6 +41,7 @@ OPEN_MPI_ON_THIS_NODE = [
 SPEC = {
     "world": "w1",
     "env": {"LANG": "C.UTF-8", "A": "a'b"},
+    "image_env": {},
     "pass_env": ["KEPT*"],
     "drop_env": ["KEPT_NOT"],
     "limit": 7,

@@ -8,8 +8,8 @@ any other.
 
 The spec's keys: ``world``, ``ranks``, ``argv``, ``by_step`` (whether a scheduler's step starts us), ``dir`` (with the
 FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it, "" where that is
-no other), ``cwd``, ``env``, ``pass_env``, ``drop_env``, ``shared_memory`` (a directory for MPI's, "" for none), and
-``inside``: whether the container is around us already, so that our own environment is the process's.
+no other), ``cwd``, ``env``, ``image_env``, ``pass_env``, ``drop_env``, ``shared_memory`` (a directory for MPI's, ""
+for none), and ``inside``: whether the container is around us already, so that our own environment is the process's.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def prepare(spec: dict[str, Any], rank: int, token: str) -> tuple[list[str], dic
     if spec["inside"]:
         return spec["argv"], {**os.environ, **memory, **own}
     plan_env = {**memory, **spec["env"], **own}
-    env = environment.compose(plan_env, os.environ, spec["pass_env"], spec["drop_env"])
+    env = environment.compose(plan_env, os.environ, spec["pass_env"], spec["drop_env"], spec.get("image_env"))
     argv = [word.replace("@NODE@", suffix(spec["first"])) for word in spec["argv"]]
     if any(HOLDER_PID in word for word in argv):
         with open(f"{spec['dir']}/holder.pid", encoding="ascii") as file:

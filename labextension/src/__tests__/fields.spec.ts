@@ -46,6 +46,10 @@ describe('values', () => {
     expect(said({ nodes: 1.5 })).toEqual(['nodes: This is a whole number.']);
     expect(said({ time: 'long' })).toEqual(['time: This is written like 1:00:00 or 30.']);
     expect(said({ nodes: 2, time: '', qos: undefined })).toEqual([]);
+    const word = { type: 'string', title: 'Account', pattern: '^(?:[^ ]+)$' };
+    const named = { ...schema, properties: { account: word } } as typeof schema;
+    expect(wrong(named, { account: 'a b' }, trans).map(each => each.message)).toEqual(['This is one word.']);
+    expect(wrong(named, { account: 'ab' }, trans)).toEqual([]);
   });
 
   it('are spoken of by the server first', () => {
