@@ -5,9 +5,10 @@ Its content is a stranger's: nothing is run, and no link of it is followed when 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-import shutil
+import secrets
 import stat
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -29,9 +30,16 @@ def furnish(root: Path, mount_points: Iterable[str], *, epoch: int) -> None:
     Raises
     ------
     ImageError
-        The image has something else than a directory where ours must be.
+        The image has something else than a directory where ours must be, or is nested too deep.
     """
-    _open_up(root)
+    try:
+        _open_up(root)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise ImageError(
+            "the image has a path that is longer than this system's limit", hint="ask its maker to nest fewer directories"
+        ) from error
     for inner in ("guest", "run"):
         _directory(root, PurePosixPath(GUEST_ROOT, inner).parts[1:], epoch, required=True)
     for name in mount_points:
@@ -70,23 +78,41 @@ def remove(tree: Path) -> None:
         return
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         return
-    for directory, names, _ in os.walk(tree):
-        for name in names:
-            path = Path(directory, name)
-            if not path.is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(tree)
+    token, moved, left = secrets.token_hex(8), 0, [str(tree)]
+    while left:
+        directory = left.pop()
+        os.chmod(directory, 0o700)
+        with os.scandir(directory) as entries:
+            found_here = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for path, is_dir in found_here:
+            if not is_dir:
+                os.unlink(path)
+                continue
+            # However deep it was, below the top its path is short, and no call goes deeper than this loop.
+            os.chmod(path, 0o700)  # moving a directory writes to it
+            moved += 1
+            flat = f"{tree}/{token}-{moved}"
+            os.rename(path, flat)
+            left.append(flat)
+        if directory != str(tree):
+            os.rmdir(directory)
+    tree.rmdir()
 
 
 def _open_up(root: Path) -> None:
+    """Go through the tree without recursion: an image may have thousands of directories in one another."""
     root.chmod(0o755)
-    for directory, names, files in os.walk(root):
-        for name, wanted in (*((n, 0o700) for n in names), *((f, 0o400) for f in files)):
-            path = Path(directory, name)
-            mode = path.lstat().st_mode
-            right = (mode & 0o1777) | wanted
-            if not stat.S_ISLNK(mode) and right != stat.S_IMODE(mode):
-                path.chmod(right)
+    left = [str(root)]
+    while left:
+        with os.scandir(left.pop()) as entries:
+            for entry in entries:
+                mode = entry.stat(follow_symlinks=False).st_mode
+                is_dir = stat.S_ISDIR(mode)
+                right = (mode & 0o1777) | (0o700 if is_dir else 0o400)
+                if not stat.S_ISLNK(mode) and right != stat.S_IMODE(mode):
+                    os.chmod(entry.path, right)
+                if is_dir:
+                    left.append(entry.path)
 
 
 def _directory(root: Path, parts: tuple[str, ...], epoch: int, *, required: bool) -> None:

@@ -61,7 +61,9 @@ def debs(recipe: dict[str, Any], packages: list[str], cache: Path) -> list[Path]
     def fill(target: Path) -> None:
         say(f"{recipe['name']}: resolving packages of {suite}")
         sources, root = target.parent / "sources.list", target.parent / "root"
-        sources.write_text(suites.lines(suite))
+        sources.write_text(lines := suites.lines(suite))
+        if f" {suite}-security " not in lines:
+            say(f"{recipe['name']}: no source of {suite}-security here: packages are without their security updates")
         mode = "root" if os.geteuid() == 0 else "chrootless"
         options = (f"--mode={mode}", "--variant=extract", "--skip=cleanup", "--quiet")
         include = ('--aptopt=Apt::Install-Recommends "false"', f"--include={','.join(packages)}")

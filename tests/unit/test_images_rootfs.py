@@ -1,9 +1,11 @@
 """What is done to an unpacked image, whatever is in it."""
 
+import os
 import stat
 
 import pytest
 
+from jupyter_hpcctr.errors import ImageError
 from jupyter_hpcctr.images import rootfs
 
 
@@ -86,3 +88,50 @@ def test_ipykernel_is_found(tmp_path, place):
     assert rootfs.ipykernel(tmp_path) is None
     (tmp_path / place / "ipykernel-7.4.0.dist-info").mkdir(parents=True)
     assert rootfs.ipykernel(tmp_path) == "7.4.0"
+
+
+@pytest.fixture
+def deep(tmp_path):
+    """A tree that is nested deeper than Python's recursion goes, with a locked directory and a file at its end."""
+    root = tmp_path / "root"
+    root.mkdir()
+    here = os.open(root, os.O_RDONLY)
+    for number in range(1500):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        if number == 700:
+            os.symlink("/nowhere", "link", dir_fd=here)
+            locked = os.dup(below)
+        os.close(here)
+        here = below
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, 0, dir_fd=here))
+    os.close(here)
+    os.fchmod(locked, 0o500)
+    os.close(locked)
+    yield root
+    rootfs.remove(root)
+
+
+def test_a_deeply_nested_tree_is_opened_up_and_removed(deep):
+    rootfs.furnish(deep, ("srv",), epoch=0)
+    end = os.path.join(deep, *["d"] * 1500, "file")
+    assert stat.S_IMODE(os.lstat(end).st_mode) == 0o400
+    assert rootfs.roots(deep) == {"d": False, "hpcctr": False, "srv": True}
+    rootfs.remove(deep)
+    assert not deep.exists()
+
+
+def test_a_tree_with_paths_that_are_too_long_is_refused_and_removed(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    here = os.open(root, os.O_RDONLY)
+    for _ in range(40):
+        os.mkdir("d" * 200, dir_fd=here)
+        below = os.open("d" * 200, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    with pytest.raises(ImageError, match="longer than this system's limit"):
+        rootfs.furnish(root, (), epoch=0)
+    rootfs.remove(root)
+    assert not root.exists()
