@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-class ImageChanged(Exception):
+class ImageChanged(Exception):  # noqa: N818  (it is a finding)
     """The file is not the one that was recorded, or is not there; the message is for people."""
 
 

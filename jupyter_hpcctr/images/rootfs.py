@@ -38,7 +38,8 @@ def furnish(root: Path, mount_points: Iterable[str], *, epoch: int) -> None:
         if error.errno != errno.ENAMETOOLONG:
             raise
         raise ImageError(
-            "the image has a path that is longer than this system's limit", hint="ask its maker to nest fewer directories"
+            "the image has a path that is longer than this system's limit",
+            hint="ask its maker to nest fewer directories",
         ) from error
     for inner in ("guest", "run"):
         _directory(root, PurePosixPath(GUEST_ROOT, inner).parts[1:], epoch, required=True)
@@ -78,41 +79,41 @@ def remove(tree: Path) -> None:
         return
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         return
-    token, moved, left = secrets.token_hex(8), 0, [str(tree)]
+    # Each directory is first moved to the top: however deep it was, its path is short then, and nothing recurses.
+    token, moved, left = secrets.token_hex(8), 0, [tree]
     while left:
         directory = left.pop()
-        os.chmod(directory, 0o700)
-        with os.scandir(directory) as entries:
-            found_here = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        for path, is_dir in found_here:
+        directory.chmod(0o700)
+        for path, is_dir in _entries(directory):
             if not is_dir:
-                os.unlink(path)
+                path.unlink()
                 continue
-            # However deep it was, below the top its path is short, and no call goes deeper than this loop.
-            os.chmod(path, 0o700)  # moving a directory writes to it
+            path.chmod(0o700)  # moving a directory writes to it
             moved += 1
-            flat = f"{tree}/{token}-{moved}"
-            os.rename(path, flat)
-            left.append(flat)
-        if directory != str(tree):
-            os.rmdir(directory)
+            left.append(path.rename(tree / f"{token}-{moved}"))
+        if directory != tree:
+            directory.rmdir()
     tree.rmdir()
 
 
 def _open_up(root: Path) -> None:
     """Go through the tree without recursion: an image may have thousands of directories in one another."""
     root.chmod(0o755)
-    left = [str(root)]
+    left = [root]
     while left:
-        with os.scandir(left.pop()) as entries:
-            for entry in entries:
-                mode = entry.stat(follow_symlinks=False).st_mode
-                is_dir = stat.S_ISDIR(mode)
-                right = (mode & 0o1777) | (0o700 if is_dir else 0o400)
-                if not stat.S_ISLNK(mode) and right != stat.S_IMODE(mode):
-                    os.chmod(entry.path, right)
-                if is_dir:
-                    left.append(entry.path)
+        for path, is_dir in _entries(left.pop()):
+            mode = path.lstat().st_mode
+            right = (mode & 0o1777) | (0o700 if is_dir else 0o400)
+            if not stat.S_ISLNK(mode) and right != stat.S_IMODE(mode):
+                path.chmod(right)
+            if is_dir:
+                left.append(path)
+
+
+def _entries(directory: Path) -> list[tuple[Path, bool]]:
+    """Return what is in a directory, and whether each is one itself; links are not followed."""
+    with os.scandir(directory) as entries:
+        return [(directory / entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
 
 
 def _directory(root: Path, parts: tuple[str, ...], epoch: int, *, required: bool) -> None:

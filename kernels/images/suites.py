@@ -1,4 +1,4 @@
-"""Which release of Debian or Ubuntu an image is built from: one of which this machine has apt sources. Part of build.py."""
+"""Which release of Debian or Ubuntu an image is built from: one that this machine has sources of. Part of build.py."""
 
 from __future__ import annotations
 

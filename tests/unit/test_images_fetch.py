@@ -13,14 +13,15 @@ UNPACK = ("umoci", "raw", "unpack", "--rootless", "--image", "x:image", "root")
 BLOB = "blobs/sha256/" + "0" * 64
 # As skopeo 1.9 and umoci 0.4 write them.
 SAID = [
-    (INSPECT, "pinging container registry h: invalid status code from registry 403 (Forbidden)", "wants a login", False),
+    (INSPECT, "pinging registry h: invalid status code from registry 403 (Forbidden)", "wants a login", False),
     (INSPECT, "reading manifest 1 in h/a/b: denied", "wants a login", False),
     (INSPECT, "reading manifest 1 in h/a/b: StatusCode: 403, <html>no</html>", "wants a login", False),
     (INSPECT, "invalid status code from registry 401 (Unauthorized)", "wants a login", False),
     (INSPECT, "received unexpected HTTP status: 429 Too Many Requests", "no more requests", True),
     (INSPECT, "toomanyrequests: You have reached your pull rate limit.", "no more requests", True),
     (INSPECT, "invalid status code from registry 500 (Internal Server Error)", "a fault of its own", True),
-    (INSPECT, "reading manifest 1 in h/a/b: received unexpected HTTP status: 502 Bad Gateway", "a fault of its own", True),
+    (INSPECT, "reading manifest 1 in h/a/b: received unexpected HTTP status: 502 Bad Gateway",
+     "a fault of its own", True),
     (COPY, "reading blob sha256:1: fetching blob: received unexpected HTTP status: 503 Service Unavailable",
      "a fault of its own", True),
     (COPY, "reading blob sha256:1: fetching blob: unauthorized: authentication required", "wants a login", False),
