@@ -49,6 +49,11 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
         "",
         help="Image store, on a file system that nodes share. Default: in the XDG data directory.",
     ).tag(config=True)
+    store_owners = List(
+        Unicode(),
+        [],
+        help="Who may own and write the store's files besides the user and root: users, and groups as '@name'.",
+    ).tag(config=True)
     state_dir = Unicode(
         "",
         help="Launches' private files, on a file system that nodes share. Default: in the XDG state directory.",

@@ -13,17 +13,31 @@ class Child:
     """A program that the agent, or the ranks' hub, started.
 
     Its output goes where its parent's goes, into the job's log, unless ``log`` names a file for it. ``text``
-    is what it reads from its standard input; nothing without.
+    is what it reads from its standard input; nothing without. It inherits the file descriptors ``fds``.
     """
 
     def __init__(
-        self, words: Sequence[str], *, env: Mapping[str, str], cwd: str, log: str | None = None, text: str | None = None
+        self,
+        words: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: str,
+        log: str | None = None,
+        text: str | None = None,
+        fds: Sequence[int] = (),
     ) -> None:
         out = None if log is None else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         stdin = subprocess.DEVNULL if text is None else subprocess.PIPE
         try:
             self._process = subprocess.Popen(  # noqa: S603
-                list(words), stdin=stdin, stdout=out, stderr=out, env=dict(env), cwd=cwd, start_new_session=True
+                list(words),
+                stdin=stdin,
+                stdout=out,
+                stderr=out,
+                env=dict(env),
+                cwd=cwd,
+                start_new_session=True,
+                pass_fds=fds,
             )
         finally:
             if out is not None:

@@ -23,6 +23,7 @@ from ..guest import environment
 from . import room
 from .channels import Channels, kernel_info
 from .children import Child
+from .image import ImageChanged, ImageFile
 from .line import Line
 from .output import Output
 from .ranks import Ranks
@@ -55,6 +56,7 @@ class Agent:
         self._channels = Channels(self._context, self._kernel_dir, self._plan["kernel_dir"], self._key)
         self._ranks = Ranks(self._context, self._plan)
         self._poller.register(self._ranks.socket, zmq.POLLIN)
+        self._image = ImageFile(None)
         self._holder: Child | None = None
         self._holder_pid = ""
         self._held_since = 0.0
@@ -75,8 +77,11 @@ class Agent:
         try:
             node = os.environ.get("SLURMD_NODENAME", "")
             self._line.say("hello", host=socket.gethostname(), node=node, age_s=room.age_s())
-            self._prepare()
-            self._begin()
+            try:
+                self._prepare()
+                self._begin()
+            except ImageChanged as changed:
+                self._fail(str(changed))
             while self._over is None:
                 self._turn(wakeup)
         finally:
@@ -105,19 +110,22 @@ class Agent:
             plan["env"], os.environ, plan["pass_env"], plan["drop_env"], plan.get("image_env")
         )
         room.write(f"{self._run_dir}/env", environment.lines(self._container_env))
+        self._image = ImageFile(plan["image"])
 
     def _begin(self) -> None:
         if self._plan["hold"] is not None:
             self._held_since = time.monotonic()
-            self._holder = self._start(self._plan["hold"])
+            self._holder = self._start(self._plan["hold"], opens=True)
         else:
             self._start_kernel()
 
-    def _start(self, command: Mapping[str, Any]) -> Child:
+    def _start(self, command: Mapping[str, Any], *, opens: bool) -> Child:
         words = [word.replace(HOLDER_PID, self._holder_pid) for word in command["argv"]]
+        fds = self._image.fds if opens else ()  # what joins a container does not open the image
+        words = self._image.words(words) if opens else words
         reads = bool(command["reads_env_file"])
         env = environment.of_command(self._container_env, os.environ, self._plan["drop_env"], reads_env_file=reads)
-        return Child(words, env=env, cwd=self._run_dir if reads else self._plan["workdir"])
+        return Child(words, env=env, cwd=self._run_dir if reads else self._plan["workdir"], fds=fds)
 
     def _start_kernel(self) -> None:
         self._ready, self._informed = False, None
@@ -127,7 +135,7 @@ class Agent:
             self._poller.unregister(each)
         self._ranks.end()
         self._channels.prepare()
-        self._kernel = self._start(self._plan["kernel"])
+        self._kernel = self._start(self._plan["kernel"], opens=self._holder is None)
 
     # -- the loop
 

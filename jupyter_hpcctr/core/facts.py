@@ -21,6 +21,7 @@ class ImageInfo:
     ``digest`` is that of the image's manifest (OCI image-spec, "Descriptor"), ``path`` the host path of
     its SquashFS file or directory. ``roots`` maps the names in its root directory to whether each is
     an empty directory, over which other directories may be laid. ``ipykernel`` is the version found in it.
+    ``size_bytes`` and ``owner`` (a user id) are the file's: the node compares them before it runs it.
     """
 
     reference: str
@@ -33,6 +34,7 @@ class ImageInfo:
     env: Mapping[str, str] = field(default_factory=dict)
     roots: Mapping[str, bool] = field(default_factory=dict)
     ipykernel: str | None = None
+    owner: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ class Policy:
     max_nodes: int | None = None
     max_time_minutes: int | None = None
     store: str = ""
+    store_owners: tuple[str, ...] = ()
     state_dir: str = ""
     insecure_registries: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     link_address: str = ""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from .facts import Facts, ImageInfo, Policy
+from .facts import Facts, ImageInfo, ImageKind, Policy
 from .resolve import Resolved
 
 if TYPE_CHECKING:
@@ -71,6 +71,16 @@ class ImageMpi:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageFile:
+    """What a node compares before it runs an image; field names are those of ``ImageInfo``."""
+
+    path: str
+    kind: ImageKind
+    size_bytes: int
+    owner: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class RankPlan:
     """All that is needed to start ranks in a launch's job, but for what ``%%mpirun`` itself is asked.
 
@@ -93,6 +103,8 @@ class RankPlan:
         The host's Python, and the host's path of ``enter.py``.
     ``mpi``, ``beyond``
         What the image says of its MPI; what to do with more ranks than slots.
+    ``image``
+        The file that ``hold`` mounts, as it was when this was planned; None without an image.
     """
 
     step: tuple[str, ...] | None
@@ -113,6 +125,7 @@ class RankPlan:
     beyond: Beyond
     kernel_dir_host: str
     kernel_dir: str
+    image: ImageFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +177,7 @@ def rank_plan(
         beyond=_beyond(policy) if steps is None else "refuse",
         kernel_dir_host=f"{place.run_dir}/kernel",
         kernel_dir=place.kernel_dir,
+        image=_image_file(resolved.image),
     )
 
 
@@ -171,6 +185,10 @@ def image_mpi(image: ImageInfo | None) -> ImageMpi:
     """Read an image's annotations; nothing is known without an image."""
     notes: Mapping[str, str] = {} if image is None else image.annotations
     return ImageMpi(notes.get(_IMPLEMENTATION, "").lower(), notes.get(_VERSION, ""), notes.get(_PMI, ""))
+
+
+def _image_file(image: ImageInfo | None) -> ImageFile | None:
+    return None if image is None else ImageFile(image.path, image.kind, image.size_bytes, image.owner)
 
 
 def _beyond(policy: Policy) -> Beyond:

@@ -36,6 +36,7 @@ class Engine(Protocol):
 
         Called by ``plan``; the agent runs it once a node, first. The command's process id, as the
         agent sees it, is the holder's: an engine's command must become or be the parked process.
+        ``container.image`` is a word of its own, if it is to be the file that the node has compared and holds open.
         """
         ...
 

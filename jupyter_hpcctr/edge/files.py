@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import grp
 import os
+import pwd
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UnsafePath
@@ -37,14 +40,79 @@ def private_dir(path: Path) -> Path:
     return path
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Who may own and change what this user relies on: ids of users, and of groups whose members are trusted."""
+
+    users: frozenset[int]
+    groups: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, names: Iterable[str] = ()) -> Trust:
+        """Return the user, root, and whom an administrator names: a user's name, or a group's behind an ``@``.
+
+        Raises
+        ------
+        UnsafePath
+            There is no such user or group.
+        """
+        users, groups = _trusted_owners(), set()
+        for name in names:
+            try:
+                if name.startswith("@"):
+                    groups.add(grp.getgrnam(name[1:]).gr_gid)
+                else:
+                    users.add(pwd.getpwnam(name).pw_uid)
+            except KeyError:
+                raise UnsafePath(f"there is no user or group {name}", hint="see HpcctrSite.store_owners") from None
+        return cls(frozenset(users), frozenset(groups))
+
+    def fault(self, path: Path, found: os.stat_result) -> str:
+        """Say in what way somebody else could replace or change a path, "" where nobody can."""
+        if found.st_uid not in self.users:
+            return f"{path} belongs to another user (id {found.st_uid})"
+        sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+        if stat.S_ISLNK(found.st_mode) or sticky:
+            return ""  # a link has no mode of its own; in a sticky directory each may replace their own alone
+        if found.st_mode & stat.S_IWOTH:
+            return f"everybody may write in {path}"
+        if found.st_mode & stat.S_IWGRP and found.st_gid not in self.groups:
+            return f"the group {_group(found.st_gid)} may write in {path}"
+        return ""
+
+
+def check_way(path: Path, trust: Trust) -> None:
+    """Check a directory and all that lead to it, links included, as far as they are there.
+
+    Members of a group that may write in one could replace what is below. Root's group and the user's private
+    group (of the same name, with nobody else in it) are nobody else, unless an access control list grants more.
+
+    Raises
+    ------
+    UnsafePath
+        Somebody else could replace the directory or what is in it.
+    """
+    own = Trust(trust.users, trust.groups | {0} | _private_group())
+    for step, found in _way(path, make=False):
+        listed = found.st_mode & stat.S_IWGRP and _has_acl(step)
+        if fault := (trust if listed else own).fault(step, found):
+            raise UnsafePath(fault, hint=f"choose a directory elsewhere, or: chmod go-w {step}")
+
+
 def _make_way(path: Path) -> None:
     """Check the directories and links that lead to a path, and make those that are missing (0700).
 
     A group may write in them: with a umask of 002 the user's own are like that.
     """
-    here, left, links = Path("/"), list(reversed(path.absolute().parent.parts[1:])), 0
     trusted = _trusted_owners()
-    _check_way(here, here.lstat(), trusted)
+    for step, found in _way(path.absolute().parent, make=True):
+        _check_way(step, found, trusted)
+
+
+def _way(path: Path, *, make: bool) -> Iterator[tuple[Path, os.stat_result]]:
+    """Walk from the root to a path, through links; stop at what is missing, or make it."""
+    here, left, links = Path("/"), list(reversed(path.absolute().parts[1:])), 0
+    yield here, here.lstat()
     while left:
         part = left.pop()
         if part == "..":
@@ -54,10 +122,12 @@ def _make_way(path: Path) -> None:
         try:
             found = step.lstat()
         except FileNotFoundError:
+            if not make:
+                return
             with contextlib.suppress(FileExistsError):
                 step.mkdir(mode=0o700)
             found = step.lstat()
-        _check_way(step, found, trusted)
+        yield step, found
         if not stat.S_ISLNK(found.st_mode):
             here = step
             continue
@@ -88,6 +158,29 @@ def _trusted_owners() -> set[int]:
     known = [(int(first), int(count)) for first, _, count in map(str.split, lines)]
     unnamed = {_NOBODY} if not any(first <= _NOBODY < first + count for first, count in known) else set()
     return {0, os.getuid()} | unnamed
+
+
+def _private_group() -> set[int]:
+    try:
+        user, group = pwd.getpwuid(os.getuid()), grp.getgrgid(os.getgid())
+    except KeyError:
+        return set()
+    private = group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name}
+    return {group.gr_gid} if private else set()
+
+
+def _has_acl(path: Path) -> bool:
+    try:
+        return bool(os.getxattr(path, "system.posix_acl_access", follow_symlinks=False))
+    except OSError:  # none, or a file system without them
+        return False
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
 
 
 def write_private(path: Path, text: str) -> None:

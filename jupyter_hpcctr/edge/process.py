@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,11 +16,26 @@ from ..errors import CommandError, CommandMissing, CommandTimeout
 
 log = logging.getLogger(__name__)
 
+# Runs the program in its own place, once the kernel has been told to kill it with the thread that started it. A parent
+# that was gone before that has left it to another one.
+_MORTAL = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(1)
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
 _PASSING = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def run(
-    command: Command, *, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout_s: float = 30.0
+    command: Command,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout_s: float = 30.0,
+    mortal: bool = False,
 ) -> Output:
     """Run a command to its end and return what it said, whatever its exit status.
 
@@ -31,6 +49,8 @@ def run(
         Work directory.
     timeout_s : float
         Seconds after which the command is killed.
+    mortal : bool
+        Whether the command is to be killed when this process is, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG).
 
     Raises
     ------
@@ -43,9 +63,14 @@ def run(
     """
     name = command.argv[0]
     log.debug("run %s", command.argv)
+    argv = command.argv
+    if mortal:
+        if shutil.which(name, path=None if env is None else env.get("PATH", os.defpath)) is None:
+            raise CommandMissing(f"{name} is not installed", hint="install it, or put it on the PATH")
+        argv = (sys.executable, "-S", "-E", "-c", _MORTAL, str(os.getpid()), *argv)
     try:
         done = subprocess.run(
-            command.argv,
+            argv,
             input=command.stdin.encode(),
             capture_output=True,
             env=None if env is None else dict(env),
@@ -72,7 +97,12 @@ def _not_started(name: str, error: OSError) -> CommandError:
 
 
 def check(
-    command: Command, *, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout_s: float = 30.0
+    command: Command,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout_s: float = 30.0,
+    mortal: bool = False,
 ) -> str:
     """Run a command that must succeed, and return its standard output.
 
@@ -81,7 +111,7 @@ def check(
     CommandError
         Exit status other than 0; the last lines of its standard error are in the message.
     """
-    out = run(command, env=env, cwd=cwd, timeout_s=timeout_s)
+    out = run(command, env=env, cwd=cwd, timeout_s=timeout_s, mortal=mortal)
     if out.returncode != 0:
         said = (out.stderr.strip() or out.stdout.strip())[-2000:]
         raise CommandError(

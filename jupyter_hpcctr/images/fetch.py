@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,22 +20,52 @@ from .manifest import Config, Document
 _PACKAGES = {"skopeo": "skopeo", "umoci": "umoci", "mksquashfs": "squashfs-tools"}
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64le", "riscv64": "riscv64", "s390x": "s390x"}
 _HOUR_S = 3600.0
-# What the tools say, what it means, and what to do. The first that is found counts.
-_MEANINGS: tuple[tuple[tuple[str, ...], str, str, bool], ...] = (
-    (("no space left on device", "disk quota exceeded"), "there is no room for it",
-     "free some in {tmp} and in the image store, or set TMPDIR", False),
-    (("source image rejected", "policy.json"), "there is no signature policy, or it does not allow this image",
-     "see containers-policy.json(5)", False),
-    (("manifest unknown", "name unknown", "no descriptor found", "no image found in", "file not found in index",
-      "no such file or directory", "repository name not known"),
-     "there is no such image", "check its name and tag", False),
-    (("server gave http response to https client",), "the registry speaks plain http only",
-     "an administrator can name its host in HpcctrSite.insecure_registries", False),
-    (("unauthorized", "authentication required", "access to the resource is denied", "forbidden"),
-     "the registry wants a login, or does not know this image", "skopeo login REGISTRY", False),
-    (("connection refused", "no such host", "i/o timeout", "network is unreachable", "no route to host",
-      "connection reset", "did not answer", "bad gateway", "service unavailable"), "the registry does not answer",
-     "check the name of its host, or try again later", True),
+_PATIENCE_S = 90.0  # a registry that says 429 is asked again by skopeo for 62 s
+_ASK, _COPY, _UNPACK = ("inspect",), ("copy",), ("umoci",)
+_SKOPEO = (*_ASK, *_COPY)
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What it means when one of ``steps`` (all without) says a pattern, in lower case, and what to do."""
+
+    patterns: str
+    meaning: str
+    hint: str
+    steps: tuple[str, ...] = ()
+    transient: bool = False
+
+
+# The first that is found counts.
+_MEANINGS = (
+    _Meaning("no space left on device|disk quota exceeded", "there is no room for it",
+             "free some in {tmp} and in the image store, or set TMPDIR"),
+    _Meaning("source image rejected|policy.json", "there is no signature policy, or it does not allow this image",
+             "see containers-policy.json(5)", _SKOPEO),
+    _Meaning("toomanyrequests|too many requests|status code from registry 429|statuscode: 429",
+             "the registry takes no more requests from here for now",
+             "try again later; with a login (skopeo login REGISTRY) many allow more", _SKOPEO, transient=True),
+    _Meaning("blobs/sha256/[0-9a-f]+: no such file|blob unknown|fetching blob:.* 404",
+             "the image is not whole: its manifest names a layer or config that is not there",
+             "push it again, or ask its maker to", _SKOPEO),
+    _Meaning("manifest unknown|name unknown|no descriptor found|no image found in|file not found in index"
+             "|repository name not known", "there is no such image", "check its name and tag", _SKOPEO),
+    _Meaning("no such file or directory", "there is no such image", "check its name and tag", _ASK),
+    _Meaning("no such file or directory",
+             "one of its layers has a link to a file that is not there", "ask its maker to build it again", _UNPACK),
+    _Meaning("file name too long", "it has a path that is longer than this system's limit",
+             "ask its maker to nest fewer directories"),
+    _Meaning("server gave http response to https client", "the registry speaks plain http only",
+             "an administrator can name its host in HpcctrSite.insecure_registries", _SKOPEO),
+    _Meaning("unauthorized|authentication required|access to the resource is denied|forbidden|statuscode: 40[13]"
+             r"|: denied\b", "the registry wants a login, or does not let you have this image",
+             "skopeo login REGISTRY", _SKOPEO),
+    _Meaning("status code from registry 5[0-9][0-9]|http status: 5[0-9][0-9]|statuscode: 5[0-9][0-9]|bad gateway"
+             "|service unavailable|gateway timeout|internal server error", "the registry has a fault of its own",
+             "try again later, or tell its administrator", _SKOPEO, transient=True),
+    _Meaning("connection refused|no such host|i/o timeout|network is unreachable|no route to host|connection reset"
+             "|did not answer|unexpected eof", "the registry does not answer",
+             "check the name of its host, or try again later", _SKOPEO, transient=True),
 )  # fmt: skip
 
 
@@ -104,7 +135,7 @@ def copy(resolved: Resolved, work: Path) -> Config:
     Raises
     ------
     ImageError
-        It could not be fetched.
+        It could not be fetched, or is made for another machine than its manifest says.
     """
     source, layout = resolved.source.at(resolved.digest), work / "layout"
     before = ["--override-os", "linux", "--override-arch", architecture()]
@@ -116,7 +147,9 @@ def copy(resolved: Resolved, work: Path) -> Config:
     _tool(words, resolved.source, work, timeout_s=_HOUR_S)
     (named,) = json.loads((layout / "index.json").read_text())["manifests"]
     found = _blob(layout, named)
-    return manifest.config_of(found, _blob(layout, manifest.document(found.get("config"))), resolved.annotations)
+    config = _blob(layout, manifest.document(found.get("config")))
+    manifest.check_platform(config, architecture())
+    return manifest.config_of(found, config, resolved.annotations)
 
 
 def unpack(resolved: Resolved, work: Path) -> Path:
@@ -156,7 +189,7 @@ def _level() -> int:
 
 def _inspect(source: Source) -> str:
     after = ("--tls-verify=false",) if source.plain_http else ()
-    return _tool(("skopeo", "inspect", "--raw", *after, source.words), source, None, timeout_s=60.0)
+    return _tool(("skopeo", "inspect", "--raw", *after, source.words), source, None, timeout_s=_PATIENCE_S)
 
 
 def _blob(layout: Path, descriptor: Document) -> Document:
@@ -169,20 +202,21 @@ def _tool(words: tuple[str, ...], source: Source, work: Path | None, *, timeout_
     env = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
     env |= {} if work is None else {"TMPDIR": str(work)}
     try:
-        return process.check(Command(words), env=env, timeout_s=timeout_s)
+        return process.check(Command(words), env=env, timeout_s=timeout_s, mortal=True)
     except CommandMissing as error:
         package = _PACKAGES[words[0]]
         hint = f"on Debian and Ubuntu: apt install {package}"
         raise CommandMissing(f"{words[0]} is not installed, which images need", hint=hint) from error
     except CommandError as error:
-        raise _explain(error, source, work) from error
+        raise _explain(error, source, words, work) from error
 
 
-def _explain(error: CommandError, source: Source, work: Path | None) -> ImageError:
+def _explain(error: CommandError, source: Source, words: tuple[str, ...], work: Path | None) -> ImageError:
     said = f"{error.stderr} {error.message}".lower()
-    for patterns, meaning, hint, transient in _MEANINGS:
-        if any(pattern in said for pattern in patterns):
-            told = ImageError(f"{source.ref.text}: {meaning}", hint=hint.format(tmp=work or "TMPDIR"))
-            told.transient = transient
+    step = next((word for word in words if word in _SKOPEO), words[0])
+    for each in _MEANINGS:
+        if (not each.steps or step in each.steps) and re.search(each.patterns, said):
+            told = ImageError(f"{source.ref.text}: {each.meaning}", hint=each.hint.format(tmp=work or "TMPDIR"))
+            told.transient = each.transient
             return told
     return ImageError(f"{source.ref.text}: {error.message}", hint="the last lines say why")

@@ -158,6 +158,22 @@ def config_of(manifest: Document, config: Document, above: Mapping[str, str]) ->
     )
 
 
+def check_platform(config: Document, architecture: str) -> None:
+    """Refuse a config that says another platform than Linux on this architecture; one that says nothing may pass.
+
+    Raises
+    ------
+    ImageError
+        The image's programs would not run here, whatever its index says.
+    """
+    said = (str(config.get("os") or "linux"), str(config.get("architecture") or architecture))
+    if said != ("linux", architecture):
+        raise ImageError(
+            f"the image's config says that it is made for {'/'.join(said)}, and this machine is linux/{architecture}",
+            hint="ask its maker to build it for this machine, or choose another image",
+        )
+
+
 def texts(value: object) -> dict[str, str]:
     """Return the texts of a mapping by name, and nothing of anything else."""
     return {n: t for n, t in document(value).items() if isinstance(t, str)}

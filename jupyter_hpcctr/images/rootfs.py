@@ -5,9 +5,10 @@ Its content is a stranger's: nothing is run, and no link of it is followed when 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-import shutil
+import secrets
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
@@ -32,9 +33,17 @@ def furnish(root: Path, mount_points: Iterable[str], *, epoch: int) -> None:
     Raises
     ------
     ImageError
-        The image has something else than a directory where ours must be.
+        The image has something else than a directory where ours must be, or is nested too deep.
     """
-    _open_up(root)
+    try:
+        _open_up(root)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise ImageError(
+            "the image has a path that is longer than this system's limit",
+            hint="ask its maker to nest fewer directories",
+        ) from error
     for name in _NEEDED:
         _give_way(root / name, stat.S_ISDIR)
         _directory(root, (name,), epoch, required=True)
@@ -79,23 +88,41 @@ def remove(tree: Path) -> None:
         return
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         return
-    for directory, names, _ in os.walk(tree):
-        for name in names:
-            path = Path(directory, name)
-            if not path.is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(tree)
+    # Each directory is first moved to the top: however deep it was, its path is short then, and nothing recurses.
+    token, moved, left = secrets.token_hex(8), 0, [tree]
+    while left:
+        directory = left.pop()
+        directory.chmod(0o700)
+        for path, is_dir in _entries(directory):
+            if not is_dir:
+                path.unlink()
+                continue
+            path.chmod(0o700)  # moving a directory writes to it
+            moved += 1
+            left.append(path.rename(tree / f"{token}-{moved}"))
+        if directory != tree:
+            directory.rmdir()
+    tree.rmdir()
 
 
 def _open_up(root: Path) -> None:
+    """Go through the tree without recursion: an image may have thousands of directories in one another."""
     root.chmod(0o755)
-    for directory, names, files in os.walk(root):
-        for name, wanted in (*((n, 0o700) for n in names), *((f, 0o400) for f in files)):
-            path = Path(directory, name)
+    left = [root]
+    while left:
+        for path, is_dir in _entries(left.pop()):
             mode = path.lstat().st_mode
-            right = (mode & 0o1777) | wanted
+            right = (mode & 0o1777) | (0o700 if is_dir else 0o400)
             if not stat.S_ISLNK(mode) and right != stat.S_IMODE(mode):
                 path.chmod(right)
+            if is_dir:
+                left.append(path)
+
+
+def _entries(directory: Path) -> list[tuple[Path, bool]]:
+    """Return what is in a directory, and whether each is one itself; links are not followed."""
+    with os.scandir(directory) as entries:
+        return [(directory / entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
 
 
 def _etc(root: Path, epoch: int) -> Path:
@@ -118,7 +145,7 @@ def _give_way(path: Path, is_right: Callable[[int], bool]) -> bool:
     if is_right(mode):
         return False
     if stat.S_ISDIR(mode):
-        shutil.rmtree(path)
+        remove(path)
     else:
         path.unlink()
     return True

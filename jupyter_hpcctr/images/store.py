@@ -25,14 +25,15 @@ class SquashStore:
     ----------
     policy : Policy
         ``store`` is the directory, ``mount_points`` the root directories that each image gets,
-        ``insecure_registries`` the hosts (with or without a port) that are asked by plain http.
+        ``insecure_registries`` the hosts (with or without a port) that are asked by plain http,
+        ``store_owners`` those who may write in the store besides the user and root.
     """
 
     def __init__(self, policy: Policy) -> None:
         if not policy.store:
             raise ImageError("the image store has no directory", hint="set HpcctrSite.store")
         self._policy = policy
-        self._shelf = Shelf(Path(policy.store))
+        self._shelf = Shelf(Path(policy.store), policy.store_owners)
 
     def find(self, ref: ImageRef) -> ImageInfo | None:
         """Return what the store holds under this name: reads two small files and asks nobody.
@@ -185,9 +186,9 @@ class SquashStore:
 
 
 def _seconds(created: str) -> int:
-    """Return an RFC 3339 time as seconds since 1970, 0 where it is none."""
+    """Return an RFC 3339 time as seconds since 1970, 0 where it is none; SquashFS counts to the year 2106."""
     try:
-        return max(0, int(datetime.datetime.fromisoformat(created[:19] + "+00:00").timestamp()))
+        return min(max(0, int(datetime.datetime.fromisoformat(created[:19] + "+00:00").timestamp())), 0xFFFFFFFF)
     except ValueError:
         return 0
 

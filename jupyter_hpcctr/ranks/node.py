@@ -18,6 +18,7 @@ import zmq
 
 from ..agent import room
 from ..agent.children import Child
+from ..agent.image import ImageChanged, ImageFile
 from ..guest import environment
 from .config import NODE
 from .relay import Relay
@@ -60,7 +61,12 @@ class NodeProcess:
             words = [word.replace(NODE, suffix) for word in plan["hold"]["argv"]]
             reads = bool(plan["hold"]["reads_env_file"])
             whole = environment.of_command(env, os.environ, told["drop_env"], reads_env_file=reads)
-            self._holder = Child(words, env=whole, cwd=self._run_dir)
+            try:
+                self._image = ImageFile(plan["image"])
+            except ImageChanged as changed:
+                shutil.rmtree(self._run_dir, ignore_errors=True)
+                raise SystemExit(f"{self._name}: {changed}") from changed
+            self._holder = Child(self._image.words(words), env=whole, cwd=self._run_dir, fds=self._image.fds)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._poller = zmq.Poller()
         self._relay = Relay(self._context, self._poller, f"{self._run_dir}/kernel")

@@ -2,12 +2,12 @@
 
     python3 kernels/images/build.py RECIPE... --output DIR [--push REGISTRY]
 
-A recipe is a directory with recipe.toml (Debian packages, tree, config, annotations) and
-requirements.lock (wheels, with their hashes). Packages come from the machine's own apt sources
-(HPCCTR_APT_SOURCES names a file with others), wheels through pip; both are kept in DIR/.cache and
-looked up again only with --refresh. DIR/NAME becomes an OCI image layout whose digests depend on
-the packages, the recipe and SOURCE_DATE_EPOCH alone. Needs mmdebstrap, dpkg-deb, GNU tar and user
-namespaces; skopeo for --push.
+A recipe is a directory with recipe.toml (suites, packages, tree, config, annotations) and
+requirements.lock (wheels, with their hashes; requirements-3.10.lock is for that Python alone).
+Packages come from the machine's own apt sources (HPCCTR_APT_SOURCES names a file with others), wheels
+through pip; both are kept in DIR/.cache and looked up again only with --refresh. DIR/NAME becomes an
+OCI image layout whose digests depend on the packages, the recipe and SOURCE_DATE_EPOCH alone. Needs
+mmdebstrap, dpkg-deb, GNU tar and user namespaces; skopeo for --push.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import suites
 import tree
 from layout import OCI, Layout, snapshot
 
@@ -36,19 +37,43 @@ HERE = Path(__file__).resolve().parent
 
 
 def load(name: str) -> Document:
-    """Read a recipe; what it does not say of packages, config and annotations is its base's."""
+    """Read a recipe and those below it, for the suite that the topmost of them names or else the machine has.
+
+    What a recipe does not say of suites, packages, config and annotations is its base's.
+    """
+    chain = [_read(name)]
+    while "base" in chain[-1]:
+        chain.append(_read(chain[-1]["base"]))
+    words: dict[str, dict[str, str]] = {}
+    for each in reversed(chain):
+        for suite, more in each.get("suites", {}).items():
+            words[suite] = {**words.get(suite, {}), **more}
+    pinned = [each["debian"]["suite"] for each in chain if "suite" in each["debian"]]
+    suite = pinned[0] if pinned else suites.choose(words)
+    recipe: Document = {}
+    for each in reversed(chain):
+        recipe = _complete(suites.fill(each, words.get(suite, {})), recipe, suite)
+    return recipe
+
+
+def _read(name: str) -> Document:
     place = Path(name) if "/" in name else HERE / name
     try:
         recipe: Document = tomllib.loads((place / "recipe.toml").read_text())
     except FileNotFoundError:
         raise SystemExit(f"there is no recipe {place}/recipe.toml") from None
-    recipe["lock"] = (place / "requirements.lock").read_text()
-    base = load(recipe["base"]) if "base" in recipe else None
-    recipe["below"] = base
-    recipe["all_packages"] = [*(base["all_packages"] if base else []), *recipe["debian"]["packages"]]
-    recipe["without"] = [*(base["without"] if base else []), *recipe["debian"].get("without", [])]
+    return recipe | {"place": str(place)}
+
+
+def _complete(recipe: Document, base: Document, suite: str) -> Document:
+    place = Path(recipe.pop("place"))
+    own = place / f"requirements-{recipe['wheels']['python']}.lock"
+    recipe["lock"] = (own if own.exists() else place / "requirements.lock").read_text()
+    recipe["suite"], recipe["below"] = suite, base or None
+    recipe["all_packages"] = [*base.get("all_packages", []), *recipe["debian"]["packages"]]
+    recipe["without"] = [*base.get("without", []), *recipe["debian"].get("without", [])]
     for key in ("config", "annotations"):
-        recipe[key] = {**(base[key] if base else {}), **recipe.get(key, {})}
+        recipe[key] = {**base.get(key, {}), **recipe.get(key, {})}
     return recipe
 
 
@@ -58,7 +83,7 @@ def epoch_of(recipe: Document) -> int:
 
 def key_of(recipe: Document) -> str:
     """Return a digest of everything that a build reads, short of the package archive."""
-    code = "".join((HERE / f).read_text() for f in ("build.py", "tree.py", "layout.py"))
+    code = "".join((HERE / f).read_text() for f in ("build.py", "suites.py", "tree.py", "layout.py"))
     what = json.dumps([recipe, epoch_of(recipe), tree.arch(), code], default=str, sort_keys=True)
     return hashlib.sha256(what.encode()).hexdigest()
 
@@ -133,7 +158,7 @@ def describe(recipe: Document, root: Path, created: str) -> dict[str, str]:
     versions = {}
     for path in (root / "var/lib/dpkg/status.d").iterdir():
         version = re.search(r"^Version: (?:\d+:)?(.+?)(?:-[^-]+)?$", path.read_text(), re.MULTILINE)
-        versions[path.name] = version[1] if version else ""
+        versions[tree.plain(path.name)] = version[1] if version else ""
     cpu = {"amd64": "x86_64", "arm64": "aarch64"}.get(tree.arch(), tree.arch())
     own = {name: text.format_map(versions) for name, text in recipe["annotations"].items()}
     return {**own, "org.opencontainers.image.created": created, "io.archspec.cpu.target": cpu}

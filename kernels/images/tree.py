@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import suites
+
 PLATFORMS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
 
 
@@ -43,27 +45,6 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def apt_sources(suite: str) -> str:
-    """Return the machine's own sources of this suite, its updates and its security, as one-line entries."""
-    if named := os.environ.get("HPCCTR_APT_SOURCES"):
-        return Path(named).read_text()
-    wanted, found = {suite, f"{suite}-updates", f"{suite}-security"}, []
-    for path in sorted(Path("/etc/apt").glob("sources.list.d/*.sources")):
-        for stanza in re.split(r"\n\s*\n", path.read_text()):
-            field = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*)$", stanza, re.MULTILINE))
-            if "deb" in field.get("Types", "").split() and field.get("Enabled", "yes") != "no":
-                key = field.get("Signed-By", "")
-                option = f"[signed-by={key}] " if key.startswith("/") else ""
-                found += [(option, uri, s) for uri in field["URIs"].split() for s in field["Suites"].split()]
-    for path in (Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt").glob("sources.list.d/*.list"))):
-        text = path.read_text() if path.exists() else ""
-        found += re.findall(r"^deb[ \t]+(\[[^]]*\][ \t]+)?(\S+)[ \t]+(\S+)[ \t].*$", text, re.MULTILINE)
-    lines = [f"deb {option}{uri} {s} main" for option, uri, s in found if s in wanted]
-    if not lines:
-        raise SystemExit(f"no apt source of {suite} here: name a file with one in HPCCTR_APT_SOURCES")
-    return "\n".join(dict.fromkeys(lines)) + "\n"
-
-
 def kept(cache: Path, key: object, fill: Callable[[Path], None]) -> Path:
     """Return the directory of the cache for a key, filled once, whole or not at all."""
     place = cache / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
@@ -75,14 +56,16 @@ def kept(cache: Path, key: object, fill: Callable[[Path], None]) -> Path:
 
 
 def debs(recipe: dict[str, Any], packages: list[str], cache: Path) -> list[Path]:
-    suite = recipe["debian"]["suite"]
+    suite = recipe["suite"]
 
     def fill(target: Path) -> None:
-        say(f"{recipe['name']}: resolving Debian packages")
+        say(f"{recipe['name']}: resolving packages of {suite}")
         sources, root = target.parent / "sources.list", target.parent / "root"
-        sources.write_text(apt_sources(suite))
+        sources.write_text(lines := suites.lines(suite))
+        if f" {suite}-security " not in lines:
+            say(f"{recipe['name']}: no source of {suite}-security here: packages are without their security updates")
         mode = "root" if os.geteuid() == 0 else "chrootless"
-        options = (f"--mode={mode}", "--variant=extract", "--skip=cleanup/apt", "--quiet")
+        options = (f"--mode={mode}", "--variant=extract", "--skip=cleanup", "--quiet")
         include = ('--aptopt=Apt::Install-Recommends "false"', f"--include={','.join(packages)}")
         run("mmdebstrap", *options, *include, suite, root, sources)
         (root / "var/cache/apt/archives").rename(target)
@@ -114,6 +97,11 @@ def dropped(name: str, patterns: list[str]) -> bool:
     return any(fnmatch.fnmatch(name, p) for p in patterns)
 
 
+def plain(package: str) -> str:
+    """Return a package's name without the "t64" that it has since it was built for 64-bit times."""
+    return package.removesuffix("t64")
+
+
 def unpack_debs(root: Path, recipe: dict[str, Any], files: list[Path]) -> None:
     """Unpack what is not in a lower layer, usr-merged; no maintainer script runs."""
     section, status = recipe["debian"], root / "var/lib/dpkg/status.d"
@@ -124,7 +112,7 @@ def unpack_debs(root: Path, recipe: dict[str, Any], files: list[Path]) -> None:
             (root / name).symlink_to(f"usr/{name}")
     for deb in files:
         package = deb.name.partition("_")[0]
-        if package not in section["packages"] and dropped(package, recipe["without"]):
+        if package not in section["packages"] and dropped(plain(package), recipe["without"]):
             continue
         if (status / package).exists():
             continue

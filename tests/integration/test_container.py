@@ -1,5 +1,6 @@
 """Kernels inside real OCI images on Slurm nodes: pulled from a real registry, run by Charliecloud."""
 
+import dataclasses
 import json
 import os
 import secrets
@@ -13,6 +14,7 @@ from support.kernels import Running
 
 from jupyter_hpcctr import __version__
 from jupyter_hpcctr.errors import ImageError
+from jupyter_hpcctr.images.store import SquashStore
 
 
 @pytest.fixture
@@ -184,6 +186,24 @@ def test_an_image_whose_file_was_changed_is_refused_before_anything_is_submitted
         manager.start_kernel()
     manager.context.destroy(linger=0)
     assert site.queue() == []
+
+
+def test_an_image_that_was_swapped_while_the_job_waited_is_not_run(
+    site, start, kernel_image, image_policy, monkeypatch
+):
+    site.configure(store=image_policy.store)
+    found = SquashStore.find
+
+    def find(self, ref):
+        """As it was when the job was submitted; what is there when it starts has another size."""
+        info = found(self, ref)
+        return dataclasses.replace(info, size_bytes=info.size_bytes - 1)
+
+    monkeypatch.setattr(SquashStore, "find", find)
+    kernel = start(image=kernel_image.reference, scheduler="slurm")
+    content, _ = kernel.run("1")
+    assert content["ename"] == "JobEnded"
+    assert "is not what it was when this was submitted: it has" in content["evalue"]
 
 
 def hpcctr(*words):

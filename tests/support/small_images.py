@@ -1,6 +1,7 @@
 """Small images, made in a moment, for tests of the store; and what is in the files that come of them."""
 
 import shutil
+import tarfile
 import textwrap
 
 import pytest
@@ -48,21 +49,42 @@ def make(tmp_path, registry, monkeypatch, request):
     monkeypatch.syspath_prepend(str(RECIPES))
     import layout
 
+    class Odd(layout.Layout):
+        """Writes what the builder never does: a hard link, and a config that differs from its manifest."""
+
+        config_architecture = None
+
+        def _add(self, tar, root, name, what):
+            if what[0] != "hard":
+                return super()._add(tar, root, name, what)
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.LNKTYPE, what[1]
+            return tar.addfile(info)
+
+        def document(self, value, media_type):
+            if self.config_architecture and media_type.endswith("config.v1+json"):
+                value = value | {"architecture": self.config_architecture}
+            return super().document(value, media_type)
+
     count = iter(range(100))
 
-    def image(fill, *, architecture=None, labels=None, tag="1", zstd=False):
+    def image(  # noqa: PLR0913  (each is what one test is about)
+        fill, *, architecture=None, config_architecture=None, created=None, labels=None, more=None, tag="1", zstd=False
+    ):
         place = tmp_path / f"image{next(count)}"
         root = place / "root"
         root.mkdir(parents=True)
         fill(root)
-        out = layout.Layout(place / "oci", 1_700_000_000)
-        descriptor, diff = out.layer(root, {}, layout.snapshot(root))
+        out = Odd(place / "oci", 1_700_000_000)
+        out.config_architecture = config_architecture
+        descriptor, diff = out.layer(root, {}, layout.snapshot(root) | (more or {}))
         manifest = {"schemaVersion": 2, "mediaType": f"{layout.OCI}.manifest.v1+json", "layers": [descriptor]}
         config = {"os": "linux", "architecture": architecture or fetch.architecture(), "created": out.created}
         config |= {
             "config": {"Labels": labels or {}, "Env": ["A=b c"]},
             "rootfs": {"type": "layers", "diff_ids": [diff]},
         }
+        config |= {"created": created} if created else {}
         out.finish(manifest | {"annotations": {"org.example.a": "1"}}, config, "x")
         if zstd:
             words = ("skopeo", "--insecure-policy", "copy", "--quiet", "--all", "--dest-compress-format=zstd")

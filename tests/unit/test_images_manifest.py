@@ -124,3 +124,21 @@ def test_names_are_written_out(text, whole):
 def test_local_names_do_not_depend_on_where_one_is(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert canonical(ImageRef("oci:img:1")) == f"oci:{tmp_path}/img:1"
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"os": "linux", "architecture": "arm64"}, "linux/arm64, and this machine is linux/amd64"),
+        ({"os": "windows", "architecture": "amd64"}, "windows/amd64, and"),
+        ({"architecture": "s390x"}, "linux/s390x, and"),
+    ],
+)
+def test_config_for_another_machine_is_refused_whatever_the_manifest_says(config, said):
+    with pytest.raises(ImageError, match=said):
+        manifest.check_platform(config, "amd64")
+
+
+@pytest.mark.parametrize("config", [{}, {"os": "linux", "architecture": "amd64"}, {"architecture": "amd64"}])
+def test_config_for_this_machine_is_taken(config):
+    manifest.check_platform(config, "amd64")

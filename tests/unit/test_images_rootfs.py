@@ -1,5 +1,6 @@
 """What is done to an unpacked image, whatever is in it."""
 
+import os
 import stat
 
 import pytest
@@ -140,3 +141,50 @@ def test_an_etc_that_is_a_link_is_taken_where_it_stays_in_the_image(tmp_path, li
         with pytest.raises(ImageError, match="/etc is not a directory of its own"):
             rootfs.furnish(root, (), epoch=0)
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+@pytest.fixture
+def deep(tmp_path):
+    """A tree that is nested deeper than Python's recursion goes, with a locked directory and a file at its end."""
+    root = tmp_path / "root"
+    root.mkdir()
+    here = os.open(root, os.O_RDONLY)
+    for number in range(1500):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        if number == 700:
+            os.symlink("/nowhere", "link", dir_fd=here)
+            locked = os.dup(below)
+        os.close(here)
+        here = below
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, 0, dir_fd=here))
+    os.close(here)
+    os.fchmod(locked, 0o500)
+    os.close(locked)
+    yield root
+    rootfs.remove(root)
+
+
+def test_a_deeply_nested_tree_is_opened_up_and_removed(deep):
+    rootfs.furnish(deep, ("srv",), epoch=0)
+    end = os.path.join(deep, *["d"] * 1500, "file")
+    assert stat.S_IMODE(os.lstat(end).st_mode) == 0o400
+    assert rootfs.roots(deep) == {"d": False, "hpcctr": False, "srv": True}
+    rootfs.remove(deep)
+    assert not deep.exists()
+
+
+def test_a_tree_with_paths_that_are_too_long_is_refused_and_removed(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    here = os.open(root, os.O_RDONLY)
+    for _ in range(40):
+        os.mkdir("d" * 200, dir_fd=here)
+        below = os.open("d" * 200, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    with pytest.raises(ImageError, match="longer than this system's limit"):
+        rootfs.furnish(root, (), epoch=0)
+    rootfs.remove(root)
+    assert not root.exists()

@@ -1,7 +1,11 @@
 """Commands that cannot even be started."""
 
 import errno
+import os
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +47,43 @@ def test_a_machine_that_has_too_little_left_is_worth_another_try(monkeypatch, nu
 def test_a_program_that_is_not_there_is_missing():
     with pytest.raises(CommandMissing):
         process.run(Command(("no-such-program-here",)))
+
+
+def test_a_mortal_command_is_as_any_other(monkeypatch, tmp_path):
+    words = ("sh", "-c", "cat; echo $A; echo bad >&2; exit 3")
+    out = process.run(Command(words, stdin="in "), env={"A": "b", "PATH": "/usr/bin:/bin"}, cwd=tmp_path, mortal=True)
+    assert (out.returncode, out.stdout, out.stderr) == (3, "in b\n", "bad\n")
+    with pytest.raises(CommandMissing, match="no-such-program-here is not installed"):
+        process.run(Command(("no-such-program-here",)), mortal=True)
+
+
+PARENT = """
+import sys
+from jupyter_hpcctr.core.job import Command
+from jupyter_hpcctr.edge import process
+process.run(Command(("sh", "-c", f"echo $$; echo $$ > {sys.argv[1]}; exec sleep 600")), timeout_s=600, mortal=True)
+"""
+
+
+def test_a_mortal_command_ends_with_its_parent_even_if_that_is_killed(tmp_path):
+    record = tmp_path / "pid"
+    until = time.monotonic() + 60
+    with subprocess.Popen((sys.executable, "-c", PARENT, str(record))) as parent:
+        while not (record.exists() and record.read_text().endswith("\n")):
+            assert time.monotonic() < until and parent.poll() is None
+            time.sleep(0.02)
+        child = int(record.read_text())
+        os.kill(child, 0)
+        parent.kill()
+    while is_alive(child):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def is_alive(pid):
+    """Whether a process runs; one that has ended may wait for its new parent to take note."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state not in "ZX"

@@ -8,7 +8,7 @@ from test_plan import HOST, IMAGE
 
 from jupyter_hpcctr.core.facts import Facts, Policy
 from jupyter_hpcctr.core.plan import EngineCommand, plan, to_json
-from jupyter_hpcctr.core.ranks import ImageMpi, RankPlan
+from jupyter_hpcctr.core.ranks import ImageFile, ImageMpi, RankPlan
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve
 from jupyter_hpcctr.engines.bare import Bare
@@ -69,6 +69,7 @@ IN_AN_IMAGE = RankPlan(
     beyond="refuse",
     kernel_dir_host=f"{RUN}/kernel",
     kernel_dir="/hpcctr/run",
+    image=ImageFile(IMAGE.path, "squashfs", IMAGE.size_bytes, IMAGE.owner),
 )  # fmt: skip
 WITHOUT_IMAGE = RankPlan(
     step=STEP,

@@ -1,0 +1,76 @@
+"""The image's file on its node: compared with what the plan recorded, opened once, and kept open to the end.
+
+Between submission and start hours can pass, in which somebody with access to a directory above the file could put
+another in its place. What is compared is what gets mounted: engines are given the open file, not its name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class ImageChanged(Exception):  # noqa: N818  (it is a finding)
+    """The file is not the one that was recorded, or is not there; the message is for people."""
+
+
+class ImageFile:
+    """An image's file, open.
+
+    Parameters
+    ----------
+    recorded : Mapping or None
+        ``path``, ``kind``, ``size_bytes`` and ``owner`` of the image; 0 and None where they are not known.
+
+    Raises
+    ------
+    ImageChanged
+        It belongs to somebody else, others may write to it, or it has another size.
+    """
+
+    def __init__(self, recorded: Mapping[str, Any] | None) -> None:
+        self._path, self._fd = "", -1
+        if recorded is not None and recorded["kind"] == "squashfs":
+            self._path = recorded["path"]
+            self._fd = _opened(recorded)
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """What a program that is given the file must inherit."""
+        return () if self._fd < 0 else (self._fd,)
+
+    def words(self, words: Sequence[str]) -> list[str]:
+        """Put the open file (proc(5), "/proc/self/fd") in the place of its name."""
+        return [f"/proc/self/fd/{self._fd}" if self._fd >= 0 and word == self._path else word for word in words]
+
+
+def _opened(recorded: Mapping[str, Any]) -> int:
+    path = recorded["path"]
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        why = "it is a link now" if error.errno == errno.ELOOP else error.strerror
+        raise ImageChanged(f"the image's file {path} cannot be opened: {why}. Pull the image again") from error
+    if fault := _fault(os.fstat(fd), recorded):
+        os.close(fd)
+        raise ImageChanged(
+            f"the image's file {path} is not what it was when this was submitted: {fault}. "
+            "Find out who changed it before you pull the image again"
+        )
+    return fd
+
+
+def _fault(found: os.stat_result, recorded: Mapping[str, Any]) -> str:
+    owner, size = recorded["owner"], recorded["size_bytes"]
+    if not stat.S_ISREG(found.st_mode):
+        return "it is no file"
+    if owner is not None and found.st_uid not in (owner, os.getuid(), 0):
+        return f"it belongs to user {found.st_uid}, not to {owner}"
+    if found.st_mode & 0o022:
+        return "others may write to it"
+    if size and found.st_size != size:
+        return f"it has {found.st_size} bytes, not {size}"
+    return ""
