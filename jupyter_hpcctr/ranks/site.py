@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NODES_PATIENCE_S = 60.0
 T = TypeVar("T")
 NAMES = {"openmpi": "Open MPI", "mpich": "MPICH"}
-NATURAL_S, EXIT_PATIENCE_S, FAREWELL_S, CLOSE_S = 0.5, 1.0, 2.0, 1.4
+KILLED_S, NATURAL_S, EXIT_PATIENCE_S, FAREWELL_S, CLOSE_S = 1.0, 0.5, 1.0, 2.0, 1.4
 
 
 class Site:
@@ -161,6 +161,9 @@ class Site:
         """End a world's processes and its launcher, at once."""
         for node in self.nodes(world):
             node.kill(world.name)
+        until = time.monotonic() + KILLED_S
+        while not world.pids.keys() <= world.ended.keys() and time.monotonic() < until:
+            yield  # a launcher that is told first would kill wrappers before they have ended what their ranks started
         patience_s = NATURAL_S if all(code == 0 for code in world.ended.values()) else 0.0
         for each_s, end in ((patience_s, world.interrupt_launcher), (EXIT_PATIENCE_S, None)):
             until = time.monotonic() + each_s
