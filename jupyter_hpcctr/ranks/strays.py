@@ -6,7 +6,6 @@ its children that it has not started.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time

@@ -69,27 +69,37 @@ def test_a_daemon_ends_where_the_wrapper_is_killed(node):
     node.until(lambda: is_over(pid))
 
 
-def test_a_daemon_of_a_program_that_ended_before_ends_with_its_world(node):
+@pytest.fixture
+def sleep():
+    """Start processes with more variables in their environment."""
+    running = []
+
+    def start(**env):
+        running.append(subprocess.Popen(["sleep", "4321"], env={**os.environ, **env}))
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.kill()
+        each.wait()
+
+
+def test_a_daemon_of_a_program_that_ended_before_ends_with_its_world(node, sleep):
     """Without a subreaper it has nobody: a Python without ctypes, for example."""
-    with subprocess.Popen(["sleep", "4321"], env={**os.environ, "HPCCTR_WORLD": "w1"}) as daemon:
-        with subprocess.Popen(["sleep", "4321"], env={**os.environ, "HPCCTR_WORLD": "w10"}) as other:
-            node.relay.expect({"world": "w1", "ranks": 1})
-            node.relay.forget("w1")
-            assert daemon.wait(30) == -signal.SIGKILL
-            assert other.poll() is None
-            other.kill()
+    daemon, other = sleep(HPCCTR_WORLD="w1"), sleep(HPCCTR_WORLD="w10")
+    node.relay.expect({"world": "w1", "ranks": 1})
+    node.relay.forget("w1")
+    assert daemon.wait(30) == -signal.SIGKILL
+    assert other.poll() is None
 
 
-def test_a_job_that_a_rank_has_submitted_is_none_of_its_processes(monkeypatch):
+def test_a_job_that_a_rank_has_submitted_is_none_of_its_processes(monkeypatch, sleep):
     """sbatch(1) hands on the environment."""
     monkeypatch.setenv("SLURM_JOB_ID", "1")
-    env = {**os.environ, "HPCCTR_WORLD": "w1", "SLURM_JOB_ID": "2"}
-    with subprocess.Popen(["sleep", "4321"], env=env) as job:
-        with subprocess.Popen(["sleep", "4321"], env={**env, "SLURM_JOB_ID": "1"}) as daemon:
-            strays.end("w1")
-            assert daemon.wait(30) == -signal.SIGKILL
-            assert job.poll() is None
-            job.kill()
+    job, daemon = sleep(HPCCTR_WORLD="w1", SLURM_JOB_ID="2"), sleep(HPCCTR_WORLD="w1")
+    strays.end("w1")
+    assert daemon.wait(30) == -signal.SIGKILL
+    assert job.poll() is None
 
 
 def test_children_that_a_rank_leaves_and_that_end_by_themselves_are_no_zombies(node):
