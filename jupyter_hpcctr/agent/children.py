@@ -8,6 +8,8 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 
+_running: list[Child] = []
+
 
 class Child:
     """A program that the agent, or the ranks' hub, started.
@@ -42,6 +44,8 @@ class Child:
         finally:
             if out is not None:
                 os.close(out)
+        _running[:] = [each for each in _running if each.code is None]
+        _running.append(self)
         if self._process.stdin is not None and text is not None:
             with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin_:
                 stdin_.write(text.encode())
@@ -69,3 +73,8 @@ class Child:
                 self._process.wait(patience_s)
         self.signal(signal.SIGKILL)
         self._process.wait()
+
+
+def running() -> set[int]:
+    """Return the process ids of all ``Child`` that nobody has taken leave of; other children were adopted."""
+    return {each.pid for each in _running}

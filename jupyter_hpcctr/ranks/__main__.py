@@ -21,8 +21,10 @@ def main(argv: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="hpcctr ranks: %(message)s", stream=sys.stderr)
     config = Config(**json.loads(room.read_private(argv[1])))
     looking = begun(look(config))
+    from . import strays
     from .hub import Hub
 
+    strays.adopt()
     return Hub(config, looking).run()
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .hub import Flow, Hub
 
 UP_PATIENCE_S = 180.0
-CHECK_PATIENCE_S = 5.0
+CHECK_PATIENCE_S = 20.0
 
 
 def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Generator[None, None, World]:
@@ -34,7 +34,7 @@ def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Ge
     world = site.world
     if world is not None and world.state == "running" and not wanted.get("fresh"):
         refuse_ended(hub, world)
-        _fits(world, wanted)
+        yield from _fits(hub, world, wanted)
         return world
     launcher = yield from site.launcher()
     placement = yield from placed(hub, wanted)
@@ -44,15 +44,17 @@ def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Ge
         hub.notice(reason, level="warning")
     yield from site.reach(placement, behind=behind)
     program = list(hub.config.plan["rank_argv"])
-    start = launcher.start(site.new_name(), program, placement, pmi=wanted.get("pmi"), extra={})
+    crowded = site.crowded(placement)
+    start = launcher.start(site.new_name(), program, placement, pmi=wanted.get("pmi"), extra={}, crowded=crowded)
     hub.notice(f"starting {placement.ranks} rank{'s' * (placement.ranks != 1)} …", fleeting=True)
     world = site.world = site.launch(start, placement)
     try:
         yield from _wait_up(hub, world, behind=behind)
         if site.checked is None or site.checked["key"] != _key(world):
             site.checked = yield from check(hub, world, behind=behind)
-            for line in () if site.checked["ok"] else site.checked["lines"]:
-                hub.notice(line, level="warning")
+            for level in ("error", "info"):
+                for line in site.checked[level]:
+                    hub.notice(line, level=level)
         _heed(hub, behind=behind)  # or the cell would begin, and the interrupt be for that
     except BaseException:
         yield from site.end(world)
@@ -92,17 +94,46 @@ def again(hub: Hub, world: World) -> Flow:
     return {}
 
 
-def _fits(world: World, wanted: Mapping[str, Any]) -> None:
+def _fits(hub: Hub, world: World, wanted: Mapping[str, Any]) -> Generator[None, None, None]:
+    """Let a request pass that the running ranks fulfil.
+
+    Raises
+    ------
+    RankError
+        They do not. What its hint says can be done.
+    """
     asked = wanted.get("ranks")
     per_node = wanted.get("ranks_per_node")
     same = asked in (None, world.ranks, world.wanted.get("ranks"))
     if same and per_node in (None, world.placement.per_node, world.wanted.get("ranks_per_node")):
         return
+    use = f"leave {' and '.join(explain.sizes(wanted))} out to use the {world.ranks} ranks that run"
+    try:
+        placement = yield from placed(hub, wanted)
+    except RankError as refused:
+        if refused.etype != "RanksRefused":
+            raise
+        shared = yield from _would_fit(hub, {**wanted, "oversubscribe": True})
+        hint = f"{use}, or let them share CPUs: {explain.restart(wanted)} --oversubscribe" if shared else use
+        raise RankError("RanksRefused", str(refused), hint=hint) from None
+    if placement.reasons and placement.ranks == world.ranks:  # new ones would be as many
+        for reason in placement.reasons:
+            hub.notice(reason, level="warning")
+        return
+    many = f"{asked} were asked for" if asked else f"{per_node} per node were asked for"
     raise RankError(
         "WorldMismatch",
-        f"{world.ranks} ranks are running with their variables, and {asked or per_node} were asked for",
-        hint=f"leave -n out to use them, or start anew: %mpirun restart -n {asked or world.ranks}, or --fresh",
+        f"{world.ranks} ranks are running with their variables, and {many}",
+        hint=f"{use}, or start new ones: {explain.restart(wanted)}, or --fresh",
     )
+
+
+def _would_fit(hub: Hub, wanted: Mapping[str, Any]) -> Generator[None, None, bool]:
+    try:
+        yield from placed(hub, wanted)
+    except RankError:
+        return False
+    return True
 
 
 def placed(hub: Hub, wanted: Mapping[str, Any]) -> Generator[None, None, Placement]:
@@ -164,7 +195,8 @@ def check(hub: Hub, world: World, *, behind: bool = False) -> Generator[None, No
         The user interrupted.
     """
     if any(said["mpi"] is None for said in world.up.values()):
-        return {"key": _key(world), "ok": False, "lines": [explain.no_mpi(world)]}
+        line = explain.no_mpi(world)
+        return {"key": _key(world), "ok": False, "lines": [line], "error": [line], "info": []}
     ask = hub.site.ask()
     hub.site.tell(world, {"op": "check", "ask": ask})
     results: dict[int, dict[str, Any]] = {}

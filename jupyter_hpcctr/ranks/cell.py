@@ -142,7 +142,7 @@ def _settle(hub: Hub, cell: Cell) -> Generator[None, None, bool]:
     """
     world, seen = cell.world, hub.interrupts
     if cell.gone and (said := world.launcher_words()):
-        cell.output.say("notice", text=f"{world.start.shown.split()[0]} said:\n{said}", level="warning", fleeting=False)
+        cell.output.say("notice", text=f"{world.start.shown.split()[0]} said:\n{said}", level="error", fleeting=False)
     if cell.pending:
         yield from _tell_stacks(hub, cell)
     cell.interrupted = True

@@ -74,37 +74,48 @@ def no_mpi(world: World) -> str:
 
 
 def checked(world: World, results: Mapping[int, Mapping[str, Any]], *, shares: bool) -> dict[str, Any]:
-    """Put the ranks' findings into a line or two; ``ok`` is whether nothing in them is odd."""
-    lines: list[str] = []
-    ok = True
+    """Put the ranks' findings into a line or two; ``ok`` is whether nothing in them is odd.
+
+    Of the ``lines``, ``error`` has those that say what does not work, and ``info`` those that say what could be better.
+    """
+    wrong: list[str] = []
+    remarks: list[str] = []
     libraries = {short(str(said["mpi"]["library"])) for said in world.up.values()}
     if len(libraries) > 1:
-        ok = False
-        lines.append("the ranks use different MPI libraries: " + ", ".join(sorted(libraries)))
+        wrong.append("the ranks use different MPI libraries: " + ", ".join(sorted(libraries)))
     if len(results) < world.ranks:
-        ok = False
         missing = ranges(set(range(world.ranks)) - results.keys())
-        lines.append(f"the check got no answer from {missing}: messages between ranks may hang")
-    odd = {str(said[key]) for said in results.values() for key in ("error", "stuck") if said.get(key)}
-    ok = ok and not odd
-    lines += sorted(odd)
+        wrong.append(f"the check got no answer from {missing}: messages between ranks may hang")
+    wrong += sorted({str(said[key]) for said in results.values() for key in ("error", "stuck") if said.get(key)})
     first = results.get(0, {})
     in_node, between = first.get("in_node_gb_s"), first.get("between_gb_s")
     measured = ((in_node, "in a node"), (between, "between nodes"))
     speeds = [f"{value:.1f} GB/s {where}" for value, where in measured if value]
-    if speeds:
-        lines.append("checked: " + ", ".join(speeds))
+    found = ["checked: " + ", ".join(speeds)] if speeds else []
     if not shares:
-        ok = False
-        lines.append(
+        remarks.append(
             "the engine gives each rank a container of its own: MPI was told to copy messages by way of shared memory"
         )
     if in_node and in_node < SLOW_GB_S and not world.placement.over:
-        ok = False
-        lines.append(
+        remarks.append(
             f"ranks of a node exchange only {in_node:.2f} GB/s: CPUs are shared or busy, or MPI copies messages twice"
         )
-    return {"ok": ok, "lines": lines, "in_node_gb_s": in_node, "between_gb_s": between}
+    said = {"ok": not wrong and not remarks, "lines": wrong + found + remarks, "error": wrong, "info": remarks}
+    return {**said, "in_node_gb_s": in_node, "between_gb_s": between}
+
+
+def sizes(wanted: Mapping[str, Any]) -> list[str]:
+    """Return the options that ask for a number of ranks, with their values."""
+    named = (("-n", "ranks"), ("--ranks-per-node", "ranks_per_node"))
+    return [f"{option} {wanted[name]}" for option, name in named if wanted.get(name)]
+
+
+def restart(wanted: Mapping[str, Any]) -> str:
+    """Return the line that starts ranks as they are wanted."""
+    words = ["%mpirun restart", *sizes(wanted)]
+    words += ["--oversubscribe"] if wanted.get("oversubscribe") else []
+    words += [f"--pmi {wanted['pmi']}"] if wanted.get("pmi") else []
+    return " ".join(words)
 
 
 def ended(world: World) -> str:

@@ -180,10 +180,10 @@ class Hub:
             return self.own
         return None if self.switchboard is None else self.switchboard.nodes.get(name)
 
-    def open_switchboard(self) -> Switchboard:
-        """Listen for other nodes, from now on."""
+    def open_switchboard(self, address: str) -> Switchboard:
+        """Listen for other nodes at an address, from now on."""
         if self.switchboard is None:
-            self.switchboard = Switchboard(self.context, self.poller, self.site.receive)
+            self.switchboard = Switchboard(self.context, self.poller, self.site.receive, address=address)
             self.switchboard.chunks = self.traffic.receive
         return self.switchboard
 

@@ -1,14 +1,20 @@
-"""Starts the processes on other nodes, by the scheduler's own words."""
+"""Starts the processes on other nodes, by the scheduler's own words, and says where they find the hub."""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+import socket
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from ..agent.children import Child
 from .config import Config, filled
+from .found import answer
+
+EVERYWHERE = "*"
 
 
 def start_nodes(config: Config, names: Sequence[str], invitation: Mapping[str, Any], log: str) -> Child:
@@ -33,3 +39,27 @@ def start_nodes(config: Config, names: Sequence[str], invitation: Mapping[str, A
         "invitation": dict(invitation),
     }
     return Child(words, env=dict(os.environ), cwd="/", log=log, text=json.dumps(told))
+
+
+def listening_address(config: Config, names: Sequence[str]) -> Generator[None, None, str]:
+    """Return the address at which other nodes of a job reach this one.
+
+    It is loopback's where all of them are on this machine, as those of the small cluster are, and else every one: which
+    of this node's networks srun takes is not ours to know.
+    """
+    words = ["scontrol", "--oneliner", "show", "node", ",".join(names)]
+    printed = yield from answer(config, words, dict(os.environ))
+    found = re.findall(r"\bNodeAddr=(\S+)", printed)
+    own = {_address_towards(address) for address in found}
+    only = own.pop() if len(own) == 1 and len(found) == len(names) else ""
+    return only if only and ipaddress.ip_address(only).is_loopback else EVERYWHERE
+
+
+def _address_towards(host: str) -> str:
+    """Return this node's own address on the way to another, "" where it has no such name; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, 6818))
+        except OSError:
+            return ""
+        return str(probe.getsockname()[0])

@@ -19,6 +19,8 @@ SEPARATE = {
     "UCX_TLS": "^posix,cma,xpmem,knem",
 }
 """For ranks of a node in containers of their own: one may not read another's memory, and MPI hangs that tries."""
+YIELD = {"OMPI_MCA_mpi_yield_when_idle": "1"}
+"""For more ranks than CPUs: those of Open MPI that wait let others work. MPICH's do so by themselves, now and then."""
 _PMI = {"openmpi": "pmix", "mpich": "pmi2"}
 _OFF_SLURM = ("SLURM_", "PMI_", "PMIX_", "OMPI_COMM_")
 """Of the job's variables, those by which an mpiexec would take itself for a part of the job's step."""
@@ -54,9 +56,16 @@ class Launcher:
         return asked or _PMI.get(self.found["family"], "pmix")
 
     def start(
-        self, world: str, program: list[str], placement: Placement, *, pmi: str | None, extra: Mapping[str, Any]
+        self,
+        world: str,
+        program: list[str],
+        placement: Placement,
+        *,
+        pmi: str | None,
+        extra: Mapping[str, Any],
+        crowded: bool = False,
     ) -> Start:
-        """Lay out how a program is started on ranks.
+        """Lay out how a program is started on ranks; ``crowded`` is whether they are more than the CPUs somewhere.
 
         Raises
         ------
@@ -65,6 +74,8 @@ class Launcher:
         """
         spec: dict[str, Any] = {"world": world, "ranks": placement.ranks, "by_step": self.by_step, **extra}
         spec |= {name: getattr(self.config, name) for name in ("env", "image_env", "pass_env", "drop_env")}
+        if crowded:
+            spec["env"] = {name: value for name, value in YIELD.items() if name not in os.environ} | dict(spec["env"])
         if self.by_step:
             return self._step(spec, program, placement, self.pmi(pmi))
         if pmi is not None:

@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import zmq
@@ -23,6 +24,7 @@ from ..guest import environment
 from .config import NODE
 from .relay import Relay
 from .segments import Copies, Shelf
+from .slots import this_machine
 
 SILENCE_S = 20.0
 HOLD_PATIENCE_S = 60.0
@@ -97,7 +99,7 @@ class NodeProcess:
             self._await_holder()
             self._heard = time.monotonic()  # the hub speaks to those that have come: silence counts from here
             if not self._over:
-                self._say({"kind": "node"})
+                self._say({"kind": "node", "machine": asdict(this_machine())})
             while not self._over and time.monotonic() - self._heard < SILENCE_S:
                 self._turn()
         finally:

@@ -11,6 +11,7 @@ import zmq
 
 from .bundle import Item
 from .relay import Relay
+from .slots import Machine, this_machine
 
 BEAT_S, LOST_S = 1.0, 10.0
 AWAY_S = 2.0
@@ -23,6 +24,7 @@ class Node(Protocol):
     """A node of the allocation, as the hub uses it."""
 
     name: str
+    machine: Machine | None
 
     def expect(self, spec: Mapping[str, Any]) -> None:
         """Write down what a world's ranks run."""
@@ -42,6 +44,7 @@ class OwnNode:
 
     def __init__(self, name: str, relay: Relay) -> None:
         self.name, self.relay = name, relay
+        self.machine: Machine | None = this_machine()
 
     def expect(self, spec: Mapping[str, Any]) -> None:
         """Write down what a world's ranks run."""
@@ -63,8 +66,10 @@ class OwnNode:
 class OtherNode:
     """A node whose relay has dialled the hub."""
 
-    def __init__(self, name: str, send: Callable[[dict[str, Any], Any], None]) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, send: Callable[[dict[str, Any], Any], None], machine: Machine | None = None
+    ) -> None:
+        self.name, self.machine = name, machine
         self.heard = time.monotonic()
         self.send = send
 
@@ -89,10 +94,13 @@ class OtherNode:
 class Switchboard:
     """Listens for the other nodes: CURVE (RFC 26 of ZeroMQ), and ZAP (RFC 27) for one key alone.
 
-    Whoever has not that key gets nothing. The nodes are told it by their standard input.
+    Whoever has not that key gets nothing. The nodes are told it by their standard input. It listens at ``address``; at
+    every one where that is ``*``.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], poller: zmq.Poller, receive: Receive) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], poller: zmq.Poller, receive: Receive, *, address: str
+    ) -> None:
         self.nodes: dict[str, OtherNode] = {}
         self.chunks: Callable[[str, dict[str, Any], bytes], None] = lambda node, said, data: None
         self._receive = receive
@@ -111,7 +119,7 @@ class Switchboard:
         self.socket.linger = 500
         self.socket.rcvhwm = self.socket.sndhwm = 0
         self.socket.router_handover = True
-        port = self.socket.bind_to_random_port("tcp://*")
+        port = self.socket.bind_to_random_port(f"tcp://{address}")
         poller.register(self.socket, zmq.POLLIN)
         self.invitation = {
             "port": port,
@@ -136,7 +144,8 @@ class Switchboard:
 
     def _on_said(self, name: str, said: dict[str, Any], data: list[bytes]) -> None:
         if said["kind"] == "node":
-            self.nodes[name] = OtherNode(name, lambda message, more: self._send(name, message, more))
+            machine = Machine(**said["machine"]) if "machine" in said else None
+            self.nodes[name] = OtherNode(name, lambda message, more: self._send(name, message, more), machine)
         node = self.nodes.get(name)
         if node is None:  # lost already, and forgotten
             return

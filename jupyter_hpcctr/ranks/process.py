@@ -5,19 +5,25 @@ from __future__ import annotations
 import collections
 import contextlib
 import os
+import select
 import signal
+import time
+from collections.abc import Sequence
 from typing import Any
 
+from ..guest.mpirun import offspring
 from .bundle import Bundle
 from .fifo import CAPACITY, Fifo
 from .spill import Spill
+
+KILL_S = 0.5
 
 
 class RankProcess:
     """Puts text and messages of a rank in order, and bounds the text of a cell."""
 
     def __init__(self, world: str, rank: int, *, directory: str, token: str, wrapper: int) -> None:
-        self.world, self.rank = world, rank
+        self.world, self.rank, self._wrapper = world, rank, wrapper
         base = f"{directory}/{world}.{rank}"
         with contextlib.ExitStack() as opened:
             self.out, self.err = (
@@ -30,6 +36,7 @@ class RankProcess:
         self.gone = False
         self.spill: Spill | None = None
         self._pid_fd = -1
+        self._ended: set[int] = set()
         self._waiting: collections.deque[tuple[int, str, tuple[Any, ...]]] = collections.deque()
         self._passed = 0
 
@@ -40,22 +47,42 @@ class RankProcess:
             self._pid_fd = os.pidfd_open(pid)
 
     def signal(self, signum: int) -> None:
-        """Send a signal to the process, never to another one that got its number; SIGKILL to all it has started."""
-        if signum == signal.SIGKILL and self._pid_fd >= 0:
-            self._kill_group()
-        for descriptor in (self._pid_fd, self.wrapper_fd if signum == signal.SIGKILL else -1):
-            if descriptor >= 0:
-                with contextlib.suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(descriptor, signum)
+        """Send a signal to the process, never to another one that got its number."""
+        _send(self._pid_fd, signum)
 
-    def _kill_group(self) -> None:
-        """End the process and what it has started: its wrapper, which does so else, is about to be killed itself."""
-        with contextlib.suppress(ProcessLookupError):  # stopped, it frees no number by waiting for its process
-            signal.pidfd_send_signal(self.wrapper_fd, signal.SIGSTOP)
-        with contextlib.suppress(ProcessLookupError):
+    def begin_kill(self) -> None:
+        """Stop the wrapper, which frees no number of its children then, and kill the process and its group."""
+        _send(self.wrapper_fd, signal.SIGSTOP)
+        with contextlib.suppress(OSError):
             signal.pidfd_send_signal(self._pid_fd, 0)  # the number is still its own
             if os.getpgid(self.pid) == self.pid:
                 os.killpg(self.pid, signal.SIGKILL)
+        _send(self._pid_fd, signal.SIGKILL)
+
+    def kill_children(self) -> bool:
+        """Kill what is below the stopped wrapper now; return whether there may be more.
+
+        A child hands its own to the wrapper when it ends, perhaps after these were listed: only where all that are
+        listed had ended before, there are no others.
+        """
+        listed = offspring.children(self._wrapper)
+        new = [pid for pid in listed if pid not in self._ended]
+        for pid in new:
+            with contextlib.suppress(OSError):
+                descriptor = os.pidfd_open(pid)
+                try:
+                    signal.pidfd_send_signal(self.wrapper_fd, 0)  # it is the wrapper still whose children these are
+                    if _has_ended(descriptor):
+                        self._ended.add(pid)
+                    elif offspring.parent(pid) == self._wrapper:
+                        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                finally:
+                    os.close(descriptor)
+        return bool(new)
+
+    def kill_wrapper(self) -> None:
+        """Kill the wrapper itself, at last."""
+        _send(self.wrapper_fd, signal.SIGKILL)
 
     def catches(self, signum: int) -> bool:
         """Return whether the process has a handler for a signal (proc(5), "SigCgt"); else it would end by it."""
@@ -143,3 +170,32 @@ class RankProcess:
         for descriptor in (self._pid_fd, self.wrapper_fd):
             if descriptor >= 0:
                 os.close(descriptor)
+
+
+def _has_ended(descriptor: int) -> bool:
+    """Whether the process of a pidfd has, with its last thread: a thread inherits the children of another."""
+    asked = select.poll()
+    asked.register(descriptor, select.POLLIN)
+    return bool(asked.poll(0))
+
+
+def _send(descriptor: int, signum: int) -> None:
+    """Send a signal to the process of a pidfd, -1 for none; one that has ended gets none."""
+    if descriptor >= 0:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(descriptor, signum)
+
+
+def kill(ranks: Sequence[RankProcess], patience_s: float = KILL_S) -> None:
+    """End ranks with all that they have started, in whatever sessions, and then their wrappers.
+
+    A wrapper adopts what its rank leaves, so all of it is below the wrapper for as long as that lives; it is killed
+    after ``patience_s`` seconds in any case.
+    """
+    for rank in ranks:
+        rank.begin_kill()
+    until = time.monotonic() + patience_s
+    while sum(rank.kill_children() for rank in ranks) and time.monotonic() < until:
+        time.sleep(offspring.TICK_S)
+    for rank in ranks:
+        rank.kill_wrapper()

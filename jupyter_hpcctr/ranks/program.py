@@ -28,7 +28,8 @@ def run(hub: Hub, request: Mapping[str, Any]) -> Flow:
     yield from site.reach(placement)
     words = program_words(request.get("argv"), request.get("script"))
     extra = {name: request[name] for name in ("limit", "spill")}
-    start = launcher.start(site.new_name(), words, placement, pmi=request.get("pmi"), extra=extra)
+    crowded = site.crowded(placement)
+    start = launcher.start(site.new_name(), words, placement, pmi=request.get("pmi"), extra=extra, crowded=crowded)
     world = site.launch(start, placement)
     output = Output(hub)
     try:

@@ -15,8 +15,9 @@ from typing import Any
 
 import zmq
 
+from . import strays
 from .bundle import Bundle
-from .process import RankProcess
+from .process import RankProcess, kill
 from .segments import remove_all
 from .spill import Spill
 
@@ -149,7 +150,8 @@ class Relay:
         if not rank.gone:
             self._read_socket()  # what it said before its end
             if rank.status is None:
-                rank.signal(signal.SIGKILL)  # a wrapper that was killed leaves its process behind
+                rank.begin_kill()  # a wrapper that was killed leaves its process behind
+                strays.end(rank.world, rank.rank)
             else:
                 self._await_owed(rank)
             rank.end(self.bundles[rank.world])
@@ -247,8 +249,7 @@ class Relay:
     def kill(self, world: str) -> None:
         """End the processes of a world."""
         self._read_door()  # one that has just begun is not known otherwise
-        for rank in self._of(world, None):
-            rank.signal(signal.SIGKILL)
+        kill(tuple(self._of(world, None)))
 
     def forget(self, world: str) -> None:
         """Close what is left of a world that has ended."""
@@ -257,6 +258,7 @@ class Relay:
             rank = self.ranks.pop(key)
             self._end(rank)
             rank.close()
+        strays.end(world)
         self._limits.pop(world, None)
         self.bundles.pop(world, None)
         shutil.rmtree(self._shared_memory.pop(world, ""), ignore_errors=True)

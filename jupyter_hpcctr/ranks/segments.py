@@ -11,6 +11,7 @@ import contextlib
 import mmap
 import os
 import secrets
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from .failure import RankError
 
 CHUNK = 4 * 1024 * 1024
 ON_THE_WAY = 4
+STALLED_S = 60.0
 _PLACE = "/dev/shm"  # noqa: S108  (the file is made exclusively, 0600)
 
 
@@ -218,8 +220,9 @@ class Traffic:
         return {"path": path, "bytes": size}
 
     def _answered(self, name: str, path: str) -> Generator[None, None, list[tuple[dict[str, Any], bytes]]]:
+        until = time.monotonic() + STALLED_S
         while not self._answers:
-            if not self._alive(name):
+            if not self._alive(name) or time.monotonic() > until:
                 raise RankError("NodeLost", f"node {name} does not answer any more")
             yield
         # Others may be late answers to what was given up.

@@ -13,7 +13,7 @@ from . import slots
 from .bundle import Item
 from .failure import RankError
 from .found import answer, look
-from .launch_nodes import start_nodes
+from .launch_nodes import listening_address, start_nodes
 from .launcher import Launcher, Start
 from .nodes import Node, OtherNode
 from .slots import Placement
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NODES_PATIENCE_S = 60.0
 T = TypeVar("T")
 NAMES = {"openmpi": "Open MPI", "mpich": "MPICH"}
-NATURAL_S, EXIT_PATIENCE_S, FAREWELL_S, CLOSE_S = 0.5, 1.0, 2.0, 1.4
+KILLED_S, NATURAL_S, EXIT_PATIENCE_S, FAREWELL_S, CLOSE_S = 1.0, 0.5, 1.0, 2.0, 1.4
 
 
 class Site:
@@ -100,7 +100,9 @@ class Site:
         missing = [node.name for node in placement.nodes if node.name and hub.node(node.name) is None]
         if not missing:
             return
-        board = hub.open_switchboard()
+        board = hub.switchboard
+        if board is None:
+            board = hub.open_switchboard((yield from listening_address(hub.config, missing)))
         hub.notice(f"reaching {', '.join(missing)} …", fleeting=True)
         log = f"{hub.config.run_dir}/nodes.log"
         child = start_nodes(hub.config, missing, board.invitation, log)
@@ -124,6 +126,11 @@ class Site:
                     hint="use fewer ranks, on this node alone, or start the kernel anew",
                 )
             yield
+
+    def crowded(self, placement: Placement) -> bool:
+        """Return whether ranks of a placement, whose nodes have been reached, have to share CPUs."""
+        there = {each.name: self._hub.node(each.name or self._hub.own.name) for each in placement.nodes}
+        return slots.crowded(placement, {name: node.machine for name, node in there.items() if node and node.machine})
 
     # -- worlds
 
@@ -161,6 +168,9 @@ class Site:
         """End a world's processes and its launcher, at once."""
         for node in self.nodes(world):
             node.kill(world.name)
+        until = time.monotonic() + KILLED_S
+        while not world.pids.keys() <= world.ended.keys() and time.monotonic() < until:
+            yield  # a launcher that is told first would kill wrappers before they have ended what their ranks started
         patience_s = NATURAL_S if all(code == 0 for code in world.ended.values()) else 0.0
         for each_s, end in ((patience_s, world.interrupt_launcher), (EXIT_PATIENCE_S, None)):
             until = time.monotonic() + each_s

@@ -22,6 +22,20 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """What a node is on, which may be shared: the identity of a running operating system, and its CPUs."""
+
+    identity: str
+    cpus: int
+
+
+def this_machine() -> Machine:
+    """Return the machine of this process."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return Machine(file.read().strip(), os.cpu_count() or 1)
+
+
+@dataclass(frozen=True)
 class Placement:
     """Where ranks go. ``per_node`` is the most on a node; ``reasons`` say what differs from the wish."""
 
@@ -52,6 +66,17 @@ def nodes_of(env: Mapping[str, str], names: Sequence[str]) -> tuple[Node, ...]:
     """Return a Slurm allocation's nodes, in its order."""
     tasks = tasks_per_node(env.get("SLURM_TASKS_PER_NODE", ""))
     return tuple(Node(name, tasks[at] if at < len(tasks) else 1) for at, name in enumerate(names))
+
+
+def crowded(placement: Placement, machines: Mapping[str, Machine]) -> bool:
+    """Return whether a machine has more ranks than CPUs. ``machines`` are those that are known, by names of nodes."""
+    left, ranks = placement.ranks, dict.fromkeys(machines.values(), 0)
+    for node in placement.nodes:
+        here = min(node.slots, placement.per_node, left)
+        left -= here
+        if node.name in machines:
+            ranks[machines[node.name]] += here
+    return placement.over or any(number > machine.cpus for machine, number in ranks.items())
 
 
 def place(

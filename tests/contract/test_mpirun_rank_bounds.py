@@ -83,6 +83,8 @@ TAKEN = {
     "sys.stdout.close(); sys.stderr.close()": "out",
     "sys.stdout = None; os.close(1)": "out",
     "sys.stdout = sys.__stdout__ = None; sys.stderr.close()": "out",
+    "del sys.stdout": "out",
+    "del sys.stdout, sys.__stdout__, sys.stderr, sys.__stderr__": "err",
 }
 
 

@@ -188,7 +188,8 @@ def test_the_site_describes_itself(jobs):
 def test_an_estimate_submits_nothing(jobs, tmp_path):
     spec = JobSpec("x", ("true",), Resources(cpus_per_task=1, time_minutes=5), str(tmp_path), f"{tmp_path}/log")
     command = jobs.scheduler.estimate(spec)
-    if command is None:  # nobody waits
+    assert (command is None) == (jobs.scheduler.name == "local"), "no job waits there, and elsewhere it can be asked"
+    if command is None:
         return
     estimate = jobs.scheduler.estimated(jobs.run(command))
     assert time.strptime(estimate.start, "%Y-%m-%dT%H:%M:%S") and estimate.nodes
@@ -202,7 +203,8 @@ def test_an_estimate_submits_nothing(jobs, tmp_path):
 def test_an_estimate_of_what_can_never_be_is_a_refusal(jobs, tmp_path, impossible, field):
     spec = JobSpec("x", ("true",), Resources(**impossible), str(tmp_path), f"{tmp_path}/log")
     command = jobs.scheduler.estimate(spec)
-    if command is None:
+    assert (command is None) == (jobs.scheduler.name == "local")
+    if command is None:  # it is refused when it is submitted: test_local
         return
     with pytest.raises(SubmitRefused) as refusal:
         jobs.scheduler.estimated(jobs.run(command))

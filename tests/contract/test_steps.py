@@ -108,7 +108,9 @@ def test_mpi_runs_in_steps_beside_others_that_hold_all_of_the_job(slurm_jobs, tm
     (tmp_path / "asked").write_text(json.dumps(asked))
     behind = [step(slurm_jobs, 8, program=hold), node_step(slurm_jobs, ("sh", "-c", "exec sleep 120"))]
     code = f"import subprocess, time, pathlib; behind = [subprocess.Popen(words) for words in {behind!r}]\n"
-    code += "while len(list(pathlib.Path().glob('held-*'))) < 8: time.sleep(0.05)\n" + IN_THE_JOB
+    code += "until = time.monotonic() + 60\n"
+    code += "while len(list(pathlib.Path().glob('held-*'))) < 8 and time.monotonic() < until: time.sleep(0.05)\n"
+    code += IN_THE_JOB
     code += "assert [each.poll() for each in behind] == [None, None]\nfor each in behind: each.kill()\n"
     job = slurm_jobs.submit([sys.executable, "-c", code], tmp_path, nodes=2, ntasks=8)
     slurm_jobs.wait(job, JobState.ENDED, timeout_s=150)

@@ -41,6 +41,7 @@ def test_ranks_in_trouble(notebook, mpi):
     segfaults(notebook)
     aborts(notebook)
     exits(notebook)
+    exits_while_others_wait(notebook)
     exits_for_good(notebook)
     takes_too_long(notebook)
     is_interrupted_in_python(notebook)
@@ -98,6 +99,13 @@ def exits(notebook):
     assert "rank 0 of 4 failed with SystemExit" in error
     assert "sys.exit(3) was called" in text
     works(notebook, anew=False)
+
+
+def exits_while_others_wait(notebook):
+    error, text = notebook.fails("if comm.rank == 0:\n    sys.exit(5)\ncomm.Barrier()")
+    assert "sys.exit(5) was called" in text and "ended and started again" in error
+    assert "stay" not in text + error
+    works(notebook, anew=True)
 
 
 def exits_for_good(notebook):

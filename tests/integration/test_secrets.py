@@ -13,6 +13,7 @@ import pytest
 import zmq
 from support.kernels import Running, site_of
 from support.slurm import base_environment
+from support.waiting import listening
 from zmq.utils.monitor import recv_monitor_message
 
 from jupyter_hpcctr.core import plan as planning
@@ -155,25 +156,6 @@ def test_the_servers_parent_is_not_taken_for_the_kernels(kernel):
     assert os.environ["JPY_PARENT_PID"] == str(os.getpid())
     parent = kernel.value("__import__('os').environ.get('JPY_PARENT_PID')")
     assert parent != str(os.getpid())
-
-
-def listening(pids):
-    """(address, port) of every TCP socket on which these processes listen, as /proc/net has them (proc(5))."""
-    ours = set()
-    for pid in pids:
-        for path in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                ours.add(os.readlink(path))
-            except OSError:
-                continue
-    found = set()
-    for name in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
-            local, state, inode = (line.split()[n] for n in (1, 3, 9))
-            if state == "0A" and f"socket:[{inode}]" in ours:
-                address, port = local.split(":")
-                found.add((address, int(port, 16)))
-    return found
 
 
 def test_the_link_listens_on_one_address_and_the_job_on_none(kernel):

@@ -129,8 +129,13 @@ class Running:
         return self.manager.provisioner.launch
 
     def run(self, code, *, timeout=READY_S, **more):
-        """Execute a cell; return (reply's content, [messages published for it])."""
+        """Execute a cell; return (reply's content, [messages published for it]).
+
+        After an error ipykernel aborts what is in its queue, and what comes in the next moment: perhaps the test's next
+        cell. So nothing is to stop on error, unless ``stop_on_error`` says so.
+        """
         published = []
+        more.setdefault("stop_on_error", False)
         reply = self.client.execute_interactive(code, timeout=timeout, output_hook=published.append, **more)
         return reply["content"], published
 

@@ -34,7 +34,7 @@ class Notebook:
     def interrupted(self, code, *, after):
         """Interrupt a cell on ranks when it has printed ``after``; return as ``fails``."""
         client, seen, sent = self.running.client, [], False
-        asked = client.execute(f"%%mpirun\n{code}")
+        asked = client.execute(f"%%mpirun\n{code}", stop_on_error=False)
         until = time.monotonic() + 60
         while time.monotonic() < until:
             message = client.get_iopub_msg(timeout=60)

@@ -196,12 +196,12 @@ class Socket:
             self._socket.send(json.dumps({**message, "channel": channel, "buffers": []}))
         return header["msg_id"]
 
-    def execute(self, code):
+    def execute(self, code, *, stop_on_error=True):
         """Ask for a cell's execution; return the request's id."""
         return self.send(
             "execute_request",
             {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False,
-             "stop_on_error": True},
+             "stop_on_error": stop_on_error},
         )  # fmt: skip
 
     def receive(self, *, timeout=PATIENCE_S):
@@ -249,7 +249,7 @@ class Socket:
 
     def run(self, code, *, timeout=PATIENCE_S):
         """Execute a cell; return (reply's content, text of its standard output)."""
-        asked = self.execute(code)
+        asked = self.execute(code, stop_on_error=False)
         replied, idle, text = None, False, ""
         while replied is None or not idle:
             message = self.until(lambda m: m["parent_header"].get("msg_id") == asked, timeout=timeout)[-1]

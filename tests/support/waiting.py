@@ -18,11 +18,13 @@ def wait_until(condition, what):
 
 def until_end(flow):
     """Let a flow of the hub go on to its end, and return its value."""
-    while True:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
         try:
             next(flow)
         except StopIteration as stop:
             return stop.value
+    raise AssertionError("the flow does not come to an end")
 
 
 def wait_for_no_segments():
@@ -44,3 +46,22 @@ def state_of(pid):
         return text(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return "gone"
+
+
+def listening(pids):
+    """(address, port) of every TCP socket on which these processes listen, as /proc/net has them (proc(5))."""
+    ours = set()
+    for pid in pids:
+        for path in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                ours.add(os.readlink(path))
+            except OSError:
+                continue
+    found = set()
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            local, state, inode = (line.split()[n] for n in (1, 3, 9))
+            if state == "0A" and f"socket:[{inode}]" in ours:
+                address, port = local.split(":")
+                found.add((address, int(port, 16)))
+    return found

@@ -169,7 +169,7 @@ def test_a_deeply_nested_tree_is_opened_up_and_removed(deep):
     rootfs.furnish(deep, ("srv",), epoch=0)
     end = os.path.join(deep, *["d"] * 1500, "file")
     assert stat.S_IMODE(os.lstat(end).st_mode) == 0o400
-    assert rootfs.roots(deep) == {"d": False, "hpcctr": False, "srv": True}
+    assert rootfs.roots(deep).items() >= {"d": False, "hpcctr": False, "srv": True}.items()
     rootfs.remove(deep)
     assert not deep.exists()
 

@@ -26,6 +26,14 @@ def test_loading_starts_nothing_and_the_help_is_complete(shell, hub):
     assert "--ranks-per-node" in shell.object_inspect("%mpirun")["docstring"]
 
 
+@pytest.mark.parametrize("line", ["%mpirun help", "%mpirun --help", "%mpirun -h", "%%mpirun --help\nprint(1)"])
+def test_help_is_shown_where_people_ask_for_it(shell, hub, line):
+    result, captured = run(shell, line)
+    assert result.success
+    assert captured.stdout == magic.HELP
+    assert hub.found == 0
+
+
 def test_a_cell_runs_and_its_output_is_there(shell, hub):
     hub.scripts["execute"] = lambda hub, request: hub.out([0, 1, 2, 3], "hello\n") or {}
     result, captured = run(shell, "%%mpirun\nprint('hello')")

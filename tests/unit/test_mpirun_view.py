@@ -25,6 +25,9 @@ class Screen:
         if text:
             self.shown.append((stream, text))
 
+    def remark(self, text):
+        self.shown.append(("remark", text))
+
     def publish(self, data, metadata, display_id, update):
         self.shown.append(("update" if update else "display", data))
 
@@ -227,6 +230,16 @@ def test_quiet_shows_only_what_is_wrong():
     view.handle({"event": "notice", "text": "starting", "level": "info", "fleeting": True})
     view.handle({"event": "notice", "text": "reduced", "level": "info", "fleeting": False})
     view.handle({"event": "notice", "text": "careful", "level": "warning", "fleeting": False})
+    view.handle({"event": "notice", "text": "broken", "level": "error", "fleeting": False})
     view.handle({"event": "of a newer hub"})
     view.close()
-    assert screen.take() == [("stderr", "careful\n")]
+    assert screen.take() == [("remark", "careful"), ("stderr", "broken\n")]
+
+
+def test_what_could_be_better_is_a_quiet_line():
+    screen = Screen()
+    view = view_of(screen)
+    for level in ("info", "warning", "error"):
+        for _ in range(2):
+            view.handle({"event": "notice", "text": level, "level": level, "fleeting": False})
+    assert screen.take() == [("remark", "info"), ("remark", "warning"), ("stderr", "error\n")]

@@ -68,6 +68,58 @@ def test_a_world_without_losses_is_kept(hub):
     assert not hub.busy_behind
 
 
+@pytest.mark.parametrize(
+    ("wanted", "message", "hint"),
+    [
+        (
+            {"ranks": 4}, "2 ranks are running with their variables, and 4 were asked for",
+            "leave -n 4 out to use the 2 ranks that run, or start new ones: %mpirun restart -n 4, or --fresh",
+        ),
+        (
+            {"ranks_per_node": 1, "pmi": "pmi2"},
+            "2 ranks are running with their variables, and 1 per node were asked for",
+            "leave --ranks-per-node 1 out to use the 2 ranks that run, or start new ones: "
+            "%mpirun restart --ranks-per-node 1 --pmi pmi2, or --fresh",
+        ),
+        (
+            {"ranks": 9}, "9 ranks were asked for, and the allocation has room for 4",
+            "leave -n 9 out to use the 2 ranks that run, or let them share CPUs: %mpirun restart -n 9 --oversubscribe",
+        ),
+        (
+            {"ranks": 9, "oversubscribe": True}, "2 ranks are running with their variables, and 9 were asked for",
+            "leave -n 9 out to use the 2 ranks that run, or start new ones: "
+            "%mpirun restart -n 9 --oversubscribe, or --fresh",
+        ),
+        (
+            {"ranks": 9, "ranks_per_node": 1}, "9 ranks at 1 per node need 9 nodes, and there is 1",
+            "leave -n 9 and --ranks-per-node 1 out to use the 2 ranks that run",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_advised_to_who_wants_other_ranks_can_be_done(hub, monkeypatch, wanted, message, hint):
+    def room():
+        yield
+        return (Node("n1", 4),)
+
+    hub.config.plan = {"beyond": "refuse"}
+    monkeypatch.setattr(hub.site, "room", room)
+    with pytest.raises(RankError) as refused:
+        until_end(bringup.bring_up(hub, wanted))
+    assert (str(refused.value), refused.value.hint) == (message, hint)
+
+
+def test_ranks_that_would_be_reduced_to_those_that_run_are_those(hub, monkeypatch):
+    def room():
+        yield
+        return (Node("", 2),)
+
+    hub.config.plan = {"beyond": "reduce"}
+    hub.notice = lambda text, level: hub.told.append((level, text))
+    monkeypatch.setattr(hub.site, "room", room)
+    assert until_end(bringup.bring_up(hub, {"ranks": 9})) is hub.site.world
+    assert hub.told == [("warning", "ranks 9 → 2: this machine has 2 CPUs for them")]
+
+
 def test_an_interrupt_ends_the_request_and_not_what_is_started_behind_it(hub):
     hub.interrupts = 1
     with pytest.raises(RankError, match="interrupted while the ranks were starting"):
@@ -105,7 +157,7 @@ def reaching(hub, monkeypatch):
     hub.notice = lambda *args, **kwargs: None
     hub.config.run_dir = "/none"
     with zmq.Context() as context:
-        hub.switchboard = Switchboard(context, zmq.Poller(), lambda *said: None)
+        hub.switchboard = Switchboard(context, zmq.Poller(), lambda *said: None, address="127.0.0.1")
         yield step
         hub.switchboard.close()
 

@@ -212,7 +212,11 @@ def test_what_a_check_found(make, results, other, shares, ok, lines):
     found = explain.checked(make(ranks=2, up={0: mpi(2), 1: mpi(2, other)}), results, shares=shares)
     first = results.get(0, {})
     speeds = {name: first.get(name) for name in ("in_node_gb_s", "between_gb_s")}
-    assert found == {"ok": ok, "lines": lines, **speeds}
+    assert found["lines"] == [*found["error"], *(line for line in lines if "checked" in line), *found["info"]]
+    assert sorted(found["lines"]) == sorted(lines)
+    assert (found["ok"], found | speeds) == (ok, found)
+    assert all("exchange only" in line or "a container of its own" in line for line in found["info"])
+    assert not any("exchange only" in line or "checked" in line for line in found["error"])
 
 
 VALUE = {"ename": "ValueError", "evalue": "no"}

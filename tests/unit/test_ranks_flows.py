@@ -25,7 +25,7 @@ class Hub:
     def __init__(self, log):
         self.interrupts, self.told, self.log = 0, [], log
         tell, nothing = (lambda world, message, ranks: self.told.append(message["op"])), (lambda world: None)
-        self.own = types.SimpleNamespace(name="n1", tell=tell, kill=nothing, forget=nothing)
+        self.own = types.SimpleNamespace(name="n1", tell=tell, kill=nothing, forget=nothing, machine=None)
         self.config = types.SimpleNamespace(plan={"step": None, "rank_argv": [], "beyond": "reduce", "shares": True})
         self.shelf = Shelf("/nowhere", "/nowhere")
         self.site = Site(self)
@@ -47,7 +47,7 @@ class Hub:
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     made = Hub(str(tmp_path / "log"))
-    for name in ("NATURAL_S", "EXIT_PATIENCE_S"):
+    for name in ("KILLED_S", "NATURAL_S", "EXIT_PATIENCE_S"):
         monkeypatch.setattr(site, name, 0)
     monkeypatch.setattr(made.site, "launch", lambda start, placement: made.world(1))
     made.site._launcher = types.SimpleNamespace(start=lambda *args, **kwargs: None, found={})

@@ -258,3 +258,15 @@ def test_ranks_in_containers_of_their_own_do_not_read_one_anothers_memory():
     assert spec["env"]["OMPI_MCA_btl_vader_single_copy_mechanism"] == "none"
     assert spec["env"]["UCX_TLS"] == "^posix,cma,xpmem,knem"
     assert "UCX_TLS" not in started(OPEN_MPI, TWO_NODES).spec["env"]
+
+
+def test_ranks_that_are_more_than_cpus_let_others_work_while_they_wait(monkeypatch):
+    def env(**more):
+        launcher = Launcher(config_of(WITHOUT_IMAGE), OPEN_MPI)
+        return launcher.start("w1", ["rank"], TWO_NODES, pmi=None, extra={}, **more).spec["env"]
+
+    name = "OMPI_MCA_mpi_yield_when_idle"
+    assert env(crowded=True) == {**SPEC["env"], name: "1"}
+    assert env() == SPEC["env"]
+    monkeypatch.setenv(name, "0")  # the user's own word
+    assert env(crowded=True) == SPEC["env"]

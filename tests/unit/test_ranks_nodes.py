@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 import zmq
+from support.waiting import until_end
 
-from jupyter_hpcctr.ranks import nodes
+from jupyter_hpcctr.ranks import launch_nodes, nodes
 from jupyter_hpcctr.ranks.nodes import OtherNode, Switchboard
 
 
@@ -16,7 +17,7 @@ def board(monkeypatch):
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr(nodes, "time", SimpleNamespace(monotonic=lambda: clock.now))
     with zmq.Context() as context:
-        made = Switchboard(context, zmq.Poller(), lambda *items: None)
+        made = Switchboard(context, zmq.Poller(), lambda *items: None, address="127.0.0.1")
         told = []
         made.nodes["n2"] = OtherNode("n2", lambda message, data: told.append(message["op"]))
 
@@ -46,7 +47,7 @@ def test_a_hub_that_was_stopped_itself_gives_the_nodes_their_time(board):
 
 def test_a_node_that_is_given_up_is_absent_also_where_it_has_only_just_come():
     with zmq.Context() as context:
-        board = Switchboard(context, zmq.Poller(), lambda *items: None)
+        board = Switchboard(context, zmq.Poller(), lambda *items: None, address="127.0.0.1")
         dealer = context.socket(zmq.DEALER)
         dealer.identity = b"n2"
         keys = {name: board.invitation[f"{name}_key"].encode() for name in ("server", "public", "secret")}
@@ -62,3 +63,24 @@ def test_a_node_that_is_given_up_is_absent_also_where_it_has_only_just_come():
         finally:
             dealer.close(linger=0)
             board.close()
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        ("NodeName=n2 Arch=x86_64 NodeAddr=127.0.0.1 NodeHostName=n2\nNodeName=n3 NodeAddr=localhost Port=17003\n",
+         "127.0.0.1"),
+        ("NodeName=n2 NodeAddr=192.0.2.7\nNodeName=n3 NodeAddr=127.0.0.1\n", "*"),
+        ("NodeName=n2 NodeAddr=127.0.0.1\n", "*"),
+        ("NodeName=n2 NodeAddr=no-such-host.invalid\nNodeName=n3 NodeAddr=no-such-host.invalid\n", "*"),
+        ("slurm_load_node error: Unable to contact slurm controller\n", "*"),
+    ],
+)  # fmt: skip
+def test_a_hub_listens_on_loopback_alone_where_all_nodes_are_on_it(monkeypatch, printed, expected):
+    def answer(config, words, env):
+        assert words == ["scontrol", "--oneliner", "show", "node", "n2,n3"]
+        yield
+        return printed
+
+    monkeypatch.setattr(launch_nodes, "answer", answer)
+    assert until_end(launch_nodes.listening_address(None, ["n2", "n3"])) == expected

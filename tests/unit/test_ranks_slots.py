@@ -5,7 +5,17 @@ import os
 import pytest
 
 from jupyter_hpcctr.ranks.failure import RankError
-from jupyter_hpcctr.ranks.slots import Node, Placement, machine_slots, nodes_of, place, tasks_per_node
+from jupyter_hpcctr.ranks.slots import (
+    Machine,
+    Node,
+    Placement,
+    crowded,
+    machine_slots,
+    nodes_of,
+    place,
+    tasks_per_node,
+    this_machine,
+)
 
 A, B, C = Node("n1", 4), Node("n2", 4), Node("n3", 2)
 HERE = Node("", 4)
@@ -164,3 +174,25 @@ def reduced(ranks, nodes, per_node, *reasons):
 )
 def test_less_is_given_where_that_is_the_policy_and_said_why(asked, per_node, nodes, expected):
     assert placed(asked, per_node, *nodes, reduce=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("ranks", "cpus", "expected"),
+    [
+        (8, {"n1": ("a", 4), "n2": ("b", 4)}, False),
+        (8, {"n1": ("a", 4), "n2": ("b", 3)}, True),
+        (7, {"n1": ("a", 4), "n2": ("b", 3)}, False),
+        (8, {"n1": ("a", 4), "n2": ("a", 4)}, True),  # nodes of the small cluster are on one machine
+        (8, {"n1": ("a", 8), "n2": ("a", 8)}, False),
+        (8, {}, False),
+    ],
+)
+def test_where_ranks_are_more_than_cpus(ranks, cpus, expected):
+    machines = {name: Machine(*each) for name, each in cpus.items()}
+    assert crowded(Placement(ranks, (A, B), 4, over=False), machines) == expected
+    assert crowded(Placement(ranks, (A, B), 4, over=True), machines)
+
+
+def test_a_machine_is_known_again():
+    assert this_machine() == this_machine()
+    assert this_machine().cpus == os.cpu_count()

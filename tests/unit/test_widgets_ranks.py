@@ -15,6 +15,7 @@ from jupyter_client.manager import AsyncKernelManager, KernelManager
 from nbclient import NotebookClient
 from support.fake_hub import WORLD, FakeHub
 from support.kernels import Running
+from support.waiting import wait_until
 
 from jupyter_hpcctr.guest.mpirun.errors import MpirunError
 from jupyter_hpcctr.guest.mpirun.panel import RankPanel
@@ -236,9 +237,8 @@ def test_a_click_interrupts_a_cell_that_runs_where_clicks_have_a_subshell(hub, t
         kernel.run(LOAD.format(hub.directory) + "\nfrom jupyter_hpcctr.widgets import RankPanel\npanel = RankPanel()")
         button = kernel.value("panel.buttons['interrupt'].model_id")
         hub.world = {**WORLD, "processes": {"0": {"pid": 1, "node": "n1", "busy": True}}}
-        asked = client.execute("%%mpirun\npass")
-        while "execute" not in hub.ops():
-            time.sleep(0.01)
+        asked = client.execute("%%mpirun\npass", stop_on_error=False)
+        wait_until(lambda: "execute" in hub.ops(), "the cell reaches no hub")
         click = session.msg(
             "comm_msg", {"comm_id": button, "data": {"method": "custom", "content": {"event": "click"}}}
         )

@@ -23,9 +23,11 @@ import time
 
 if __package__:
     from .. import environment
+    from . import offspring
 else:  # run as a file, as launchers do
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     import environment  # type: ignore[import-not-found,no-redef,unused-ignore]
+    from mpirun import offspring  # type: ignore[import-not-found,no-redef,unused-ignore]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would be 20 modules more for every rank
@@ -34,6 +36,7 @@ if TYPE_CHECKING:  # typing would be 20 modules more for every rank
 ENV_FILE, HOLDER_PID = "@ENV@", "@HOLDER_PID@"
 LAST_WORDS_S = 2.0  # a launcher that sees a rank fail ends the others, who are to say first where they stood
 OPEN_PATIENCE_S = 30
+OFFSPRING_S = 2.0
 _NEEDED = ("PATH", "LD_LIBRARY_PATH")  # by a program without a container, to find the host's MPI
 # Where Open MPI 4, Open MPI 5 and UCX put what the ranks of a node share; killed ranks leave it behind.
 _SHARED_MEMORY = ("OMPI_MCA_btl_vader_backing_directory", "OMPI_MCA_btl_sm_backing_directory", "UCX_POSIX_DIR")
@@ -56,6 +59,7 @@ def main(argv: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, pass_on)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    offspring.adopt()
     try:
         pid = stdio.start(program, env)
     except OSError as error:
@@ -65,11 +69,12 @@ def main(argv: list[str]) -> int:
         stdio.announce(event="enter", pid=pid)
         if ended:  # before there was anybody to pass it on to
             os.kill(pid, signal.SIGKILL)
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # not waited for, its number stays its own
+        offspring.await_end(pid)  # not waited for, its number stays its own
         process, pid = pid, 0  # SIGTERM may come when the number is free, or another's
         with contextlib.suppress(ProcessLookupError):  # what it has started goes with it
             os.killpg(process, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        offspring.end_children(OFFSPRING_S)
     stdio.announce(event="exit", status=status)
     stdio.close()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

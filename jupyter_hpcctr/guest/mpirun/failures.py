@@ -122,11 +122,11 @@ def text(error: BaseException) -> str:
 
 
 def exit_text(error: SystemExit) -> str:
-    """Say what has become of sys.exit in a rank that stays."""
+    """Say what sys.exit does in a cell. What becomes of its rank is the hub's to say: others may be stuck in MPI."""
     code = error.code
     called = "sys.exit()" if code is None else f"sys.exit({code!r})"
     status = code & 0xFF if isinstance(code, int) else int(code is not None)
-    return f"{called} was called: a program would end here with status {status}; the rank stays, with its variables"
+    return f"{called} was called: it ends the cell here, as it would end a program, with status {status}"
 
 
 def is_group(error: BaseException) -> bool:

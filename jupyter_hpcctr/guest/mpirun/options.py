@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 CELL = "cell"
-COMMANDS = ("start", "stop", "restart", "status", "panel", "push", "pull", "run")
+COMMANDS = ("start", "stop", "restart", "status", "panel", "push", "pull", "run", "help")
+HELP = ("-h", "--help")
 
 
 class Option(NamedTuple):
@@ -74,6 +75,8 @@ def of_cell(line: str) -> Options:
     MpirunUsageError
         Something is wrong with it; the text says what to write instead.
     """
+    if any(word in HELP for word in line.split()[:1]):
+        return Options("help")
     options = Options(CELL)
     rest = _read(options, _words(line, comments=True))
     if rest and rest[0] in COMMANDS:
@@ -100,6 +103,8 @@ def of_line(line: str) -> Options:
         Something is wrong with it; the text says what to write instead.
     """
     command, _, tail = line.strip().partition(" ")
+    if command in HELP:
+        return Options("help")
     if command not in COMMANDS:
         raise MpirunUsageError(_no_command(command))
     options = Options(command)
@@ -121,7 +126,7 @@ def of_line(line: str) -> Options:
 def _no_command(command: str) -> str:
     if not command or command.startswith("-"):
         return (
-            f"%mpirun needs one of {', '.join(COMMANDS)} as its first word; "
+            f"%mpirun needs one of {', '.join(COMMANDS)} as its first word (%mpirun help says what they do); "
             "to run a cell on the ranks begin it with %%mpirun (two %)"
         )
     near = _nearest(command, COMMANDS)

@@ -63,7 +63,7 @@ class Rank:
     def __init__(self, env: MutableMapping[str, str]) -> None:
         self.number, self.ranks = int(env["HPCCTR_RANK"]), int(env["HPCCTR_RANKS"])
         self.directory = env["HPCCTR_DIR"]
-        self._world = env.pop("HPCCTR_WORLD")
+        self._world = env["HPCCTR_WORLD"]  # stays: by it the relay knows what a rank has started
         self._doing = "is starting: MPI is not initialized yet"
         self._busy = True
         self._cell = 0

@@ -32,6 +32,15 @@ class Screen:
         other.flush()  # a kernel collects them apart
         this.write(text)
 
+    def remark(self, text: str) -> None:
+        """Show a line about the ranks that is none of what they print, and no trouble."""
+        if self.rich:
+            self.vanish()
+            self._empty = False
+            self._shell.display_pub.publish(data={"text/plain": text}, metadata={})
+        else:
+            self.write("stdout", text + "\n")
+
     def publish(self, data: dict[str, Any], metadata: dict[str, Any], display_id: str, update: bool) -> None:
         """Show a bundle, or show it in the place of the earlier one of the same ``display_id``."""
         self.vanish()

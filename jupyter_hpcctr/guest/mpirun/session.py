@@ -10,6 +10,7 @@ from .data import pack, unpack
 from .ends import problem
 from .errors import Interrupted, MpirunError, MpirunUsageError
 from .labels import label, ranges
+from .manual import HELP
 from .options import Options, of_cell, of_line
 from .screen import Screen
 from .segment import DataError, Segment, new_name, owner_of, remove
@@ -72,6 +73,9 @@ class Session:
             It was interrupted, and the ranks with it.
         """
         options = of_cell(line)
+        if options.command == "help":
+            self._do_help(options, None)
+            return
         if options.exec:
             self._do_run(options, {"script": body})
             return
@@ -94,6 +98,9 @@ class Session:
         """Carry out a line; ``scope`` are the variables around it. Raises what ``cell`` raises."""
         options = of_line(line)
         return getattr(self, f"_do_{options.command}")(options, scope)
+
+    def _do_help(self, _options: Options, _scope: object) -> None:
+        self._view([], 0).line(HELP.rstrip("\n"))
 
     def _do_start(self, options: Options, _scope: object) -> None:
         self._start_by("start", options)

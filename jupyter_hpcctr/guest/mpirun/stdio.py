@@ -52,9 +52,9 @@ class Stdio:
                 with contextlib.suppress(OSError):
                     os.dup2(saved, descriptor)
             stream = getattr(sys, name, None)
-            if not hasattr(stream, "write") or getattr(stream, "closed", False):
-                stream = getattr(sys, f"__{name}__")
-                if stream is None or stream.closed:
+            if not _is_open(stream):
+                stream = getattr(sys, f"__{name}__", None)
+                if not _is_open(stream):
                     stream = open(descriptor, "w", buffering=1, closefd=False, **_TEXT)  # noqa: SIM115
                     setattr(sys, f"__{name}__", stream)
                 setattr(sys, name, stream)
@@ -79,12 +79,20 @@ class Stdio:
 
     def flush(self) -> None:
         """Hand over what is in Python's buffers and in C's."""
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):  # whatever the user has put there
-                stream.flush()
+        for name in ("stdout", "stderr"):
+            with contextlib.suppress(Exception):  # whatever the user has put there, or taken away
+                getattr(sys, name).flush()
         flush, streams = self._streams
         for stream in streams:  # not fflush(NULL): it waits for each file that some thread is reading
             flush(stream)
+
+
+def _is_open(stream: Any) -> bool:
+    """Whether it can be written to, as far as it says."""
+    try:
+        return hasattr(stream, "write") and not getattr(stream, "closed", False)
+    except Exception:  # a class of the user's
+        return False
 
 
 def _are_same(one: int, other: int) -> bool:

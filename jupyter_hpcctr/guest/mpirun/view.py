@@ -95,13 +95,16 @@ class View:
     # Events
 
     def _on_notice(self, event: Event) -> None:
-        text, warning = str(event["text"]), event.get("level") == "warning"
+        text, level = str(event["text"]), event.get("level", "info")
         if event.get("fleeting"):
             if not self._quiet:
                 self._screen.fleeting(text)
-        elif text not in self._notices and (warning or not self._quiet):
+        elif text not in self._notices and (level != "info" or not self._quiet):
             self._notices.add(text)
-            self._screen.write("stderr" if warning else "stdout", text + "\n")
+            if level == "error":
+                self._screen.write("stderr", text + "\n")
+            else:
+                self._screen.remark(text)
 
     def _on_out(self, event: Event) -> None:
         if self._quiet:
