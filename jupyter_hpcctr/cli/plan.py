@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
 
 from .. import plugins
 from ..config import load_policy
 from ..core import quote
 from ..core.plan import LaunchPlan, to_json
 from ..launch import draw, gather
-from . import asking
+from . import asking, parts
 
 
-def register(commands: Any) -> None:
+def register(commands: parts.Commands[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
-    each = commands.add_parser("plan", help="show what a launch would do, without submitting it")
+    each = parts.action(commands, "plan", "show what starting a kernel would submit, without submitting it")
     asking.add_options(each)
     each.add_argument("--json", action="store_true", help="print the whole plan as JSON")
     each.set_defaults(func=run)
