@@ -15,6 +15,7 @@ from jupyter_client.manager import AsyncKernelManager, KernelManager
 from nbclient import NotebookClient
 from support.fake_hub import WORLD, FakeHub
 from support.kernels import Running
+from support.waiting import wait_until
 
 from jupyter_hpcctr.guest.mpirun.errors import MpirunError
 from jupyter_hpcctr.guest.mpirun.panel import RankPanel
@@ -237,16 +238,13 @@ def test_a_click_interrupts_a_cell_that_runs_where_clicks_have_a_subshell(hub, t
         button = kernel.value("panel.buttons['interrupt'].model_id")
         hub.world = {**WORLD, "processes": {"0": {"pid": 1, "node": "n1", "busy": True}}}
         asked = client.execute("%%mpirun\npass")
-        while "execute" not in hub.ops():
-            time.sleep(0.01)
+        wait_until(lambda: "execute" in hub.ops(), hub.ops)
         click = session.msg(
             "comm_msg", {"comm_id": button, "data": {"method": "custom", "content": {"event": "click"}}}
         )
         click["header"]["subshell_id"] = subshell
         client.shell_channel.send(click)
-        while (reply := client.get_shell_msg(timeout=60))["parent_header"].get("msg_id") != asked:
-            pass
-        assert reply["content"]["ename"] == "KeyboardInterrupt"
+        assert kernel.ended(asked)["ename"] == "KeyboardInterrupt"
         assert "told to stop" in kernel.value("panel.message.value")
     finally:
         kernel.stop()
