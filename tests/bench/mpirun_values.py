@@ -50,7 +50,8 @@ def _in_turn(launcher, ranks, sizes, warms):
 def _alone(make, ranks, size, rounds, *, copies):
     """Seconds by kind of a large array; {} where there is no room for so many copies of it."""
     if (needed := copies * size) > (room := _room()):
-        print(f"{size / GB:g} GB, {ranks} ranks: skipped, it needs {needed / GB:.0f} GB and there is room for {room / GB:.1f}")
+        words = f"it needs {needed / GB:.0f} GB and there is room for {room / GB:.1f}"
+        print(f"{size / GB:g} GB, {ranks} ranks: skipped, {words}")
         return {}
     side = make()
     try:
