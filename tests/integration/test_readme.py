@@ -64,7 +64,8 @@ class User:
             for entry in importlib.metadata.distribution(name).entry_points.select(group="console_scripts"):
                 script = self.home / "jupyter/bin" / entry.name
                 if not script.exists():
-                    script.write_text(SCRIPT.format(python=script.parent / "python3", module=entry.module, name=entry.attr))
+                    python = script.parent / "python3"
+                    script.write_text(SCRIPT.format(python=python, module=entry.module, name=entry.attr))
                     script.chmod(0o755)
 
 
