@@ -12,7 +12,6 @@ ARGS ?=
 export PYTHON ARGS
 BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/installed-$(shell cat pyproject.toml Makefile | cksum | cut -d' ' -f1)
-BENCH_STAMP := $(STAMP)-bench
 FOREIGN_STAMP := build/foreign-$(shell cat pyproject.toml Makefile | cksum | cut -d' ' -f1)
 # The extension of JupyterLab is built anew when one of its sources has changed.
 LAB := jupyter_hpcctr/_lab
@@ -60,10 +59,14 @@ lint: setup
 	lint-imports
 	cd labextension && jlpm lint
 
-bench: setup $(BENCH_STAMP)
+bench: setup
 	python tests/bench/run.py $(ARGS)
 
 setup: packages $(STAMP) $(LAB_STAMP) $(FOREIGN_STAMP)
+
+# The benchmarks compare with ipyparallel. Its own JupyterLab extensions stay out of the pages under test.
+NOT_OURS := .venv/share/jupyter/labextensions/ipyparallel-labextension .venv/share/jupyter/nbextensions/ipyparallel \
+	.venv/etc/jupyter/*/ipyparallel.json .venv/etc/jupyter/nbconfig/tree.d/ipyparallel.json
 
 # What builds the package is installed first, so that pip need not fetch it again for each installation.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -72,6 +75,7 @@ $(STAMP): | packages
 	$(PIP) --upgrade hatchling editables hatch-jupyter-builder 'jupyter-builder>=1.2,<2' build
 	rm -rf $(LAB_LINK)
 	SKIP_JUPYTER_BUILDER=1 $(PIP) --upgrade --no-build-isolation --editable '.[lab,test,lint]'
+	rm -rf $(NOT_OURS)
 	rm -f .venv/installed-*
 	touch $@
 
@@ -94,11 +98,6 @@ $(FOREIGN_STAMP): $(STAMP)
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 		--no-binary :all: --dest build "jupyter_server==$$($(BIN)/python -c 'import jupyter_server; print(jupyter_server.__version__)')"
 	for sdist in build/jupyter_server-*.tar.gz; do tar -C build -xzf $$sdist && rm $$sdist; done
-	touch $@
-
-# What the product is compared with is installed for that alone.
-$(BENCH_STAMP): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	touch $@
 
 clean:

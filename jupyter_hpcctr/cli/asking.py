@@ -1,43 +1,56 @@
-"""The options with which a kernel is asked for, the same for ``plan`` and ``kernelspec add``."""
+"""The options that describe a kernel, the same for ``plan`` and ``kernelspec add``."""
 
 from __future__ import annotations
 
 import argparse
 
+from ..config import load_policy
 from ..core.request import KernelRequest, parse
 from ..errors import RequestError
+from .completion import known_images, offer
 
+REFERENCE = "registry/name:tag, registry/name@sha256:…, oci:DIR:TAG, oci-archive:FILE or docker-archive:FILE"
+"""How an image can be named."""
 _RESOURCES = {
-    "nodes": "number of nodes",
-    "ntasks": "number of MPI ranks in all",
-    "ntasks-per-node": "number of MPI ranks on each node",
-    "cpus-per-task": "CPUs for each rank",
-    "mem": "memory on each node: 4G, 4000M",
-    "gpus-per-node": "GPUs on each node: 2, or with a type a100:2",
-    "time": "wall time limit: minutes, HH:MM:SS or D-HH:MM:SS",
-    "partition": "partition",
-    "account": "account to charge",
-    "qos": "quality of service",
-    "constraint": "node features",
-    "reservation": "reservation",
+    "nodes": ("N", "number of nodes (default: 1); the kernel runs on the first"),
+    "ntasks": ("N", "number of MPI ranks in total"),
+    "ntasks-per-node": ("N", "number of MPI ranks per node"),
+    "cpus-per-task": ("N", "number of CPUs per rank"),
+    "mem": ("SIZE", "memory per node, for example 4G or 4000M"),
+    "gpus-per-node": ("[TYPE:]N", "number of GPUs per node, for example 2 or a100:2"),
+    "time": ("TIME", "time limit: minutes, HH:MM:SS or D-HH:MM:SS"),
+    "partition": ("NAME", "partition to submit to"),
+    "account": ("NAME", "account to charge"),
+    "qos": ("NAME", "quality of service"),
+    "constraint": ("FEATURES", "features that the nodes must have"),
+    "reservation": ("NAME", "reservation to use"),
 }
 
 
 def add_options(to: argparse.ArgumentParser) -> None:
     """Add the request's options; resources have sbatch(1)'s names."""
-    to.add_argument("--image", metavar="REF", help="OCI image: registry/name:tag, name@sha256:…, oci:DIR:TAG")
-    to.add_argument("--engine", help="container engine; 'bare' runs without a container")
-    to.add_argument("--scheduler", help="'slurm', or 'local' for none")
-    for name, text in _RESOURCES.items():
+    kernel = to.add_argument_group("kernel")
+    image = kernel.add_argument("--image", metavar="REF", help=f"OCI image: {REFERENCE}")
+    offer(image, known_images)
+    engine = kernel.add_argument("--engine", help="container engine, or 'bare' for no container (default: the site's)")
+    offer(engine, lambda: load_policy().engines)
+    scheduler = kernel.add_argument("--scheduler", help="'slurm', or 'local' for this machine (default: the site's)")
+    offer(scheduler, lambda: load_policy().schedulers)
+    resources = to.add_argument_group("resources", "As in sbatch(1).")
+    for name, (metavar, text) in _RESOURCES.items():
         aliases = ["--gpus"] if name == "gpus-per-node" else []
-        to.add_argument(
-            f"--{name}", *aliases, dest=name.replace("-", "_"), metavar="N" if "number" in text else "VALUE", help=text
-        )
-    to.add_argument(
-        "--mount", action="append", default=[], metavar="SOURCE[:TARGET[:ro]]", help="directory to mount; repeatable"
+        resources.add_argument(f"--{name}", *aliases, dest=name.replace("-", "_"), metavar=metavar, help=text)
+    kernel.add_argument(
+        "--mount",
+        action="append",
+        default=[],
+        metavar="SOURCE[:TARGET[:ro]]",
+        help="directory to mount in the container; repeatable",
     )
-    to.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="environment variable; repeatable")
-    to.add_argument("--python", help="the image's Python (default python3)")
+    kernel.add_argument(
+        "--env", action="append", default=[], metavar="NAME=VALUE", help="environment variable to set; repeatable"
+    )
+    kernel.add_argument("--python", help="Python interpreter in the image (default: python3)")
 
 
 def request(arguments: argparse.Namespace) -> KernelRequest:
@@ -54,6 +67,6 @@ def request(arguments: argparse.Namespace) -> KernelRequest:
     for text in arguments.env:
         name, equals, value = text.partition("=")
         if not equals:
-            raise RequestError(f"--env {text!r} is not NAME=VALUE")
+            raise RequestError(f"--env {text!r} is not of the form NAME=VALUE", field="env")
         env[name] = value
     return parse({**raw, "mounts": list(arguments.mount), "env": env})

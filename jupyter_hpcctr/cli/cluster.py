@@ -8,24 +8,24 @@ import time
 from pathlib import Path
 
 from ..downscale.cluster import Cluster, ClusterStatus
+from . import parts
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``cluster`` and its three words to a command line."""
-    parser = subparsers.add_parser("cluster", help="run a real Slurm in one directory, without root")
-    words = parser.add_subparsers(metavar="up | status | down", required=True)
-    up = words.add_parser("up", help="start a cluster; return when its nodes are idle")
+def register(commands: parts.Commands[argparse.ArgumentParser]) -> None:
+    """Add ``cluster`` and its actions."""
+    actions = parts.group(commands, "cluster", "run a real Slurm in one directory, without root, to try things out")
+    up = parts.action(actions, "up", "start a cluster and wait until its nodes are idle")
     up.add_argument("--nodes", type=int, default=2, metavar="N", help="number of nodes (default: 2)")
-    up.add_argument("--cpus", type=int, metavar="N", help="CPUs of each node (default: this machine's, at least 4)")
-    up.add_argument("--gpus", type=int, default=0, metavar="N", help="declared GPUs of each node (default: 0)")
-    up.add_argument("--memory", type=int, metavar="MIB", help="memory of each node (default: this machine's)")
+    up.add_argument("--cpus", type=int, metavar="N", help="CPUs per node (default: this machine's, at least 4)")
+    up.add_argument("--gpus", type=int, default=0, metavar="N", help="declared GPUs per node (default: 0)")
+    up.add_argument("--memory", type=int, metavar="MIB", help="memory per node in MiB (default: this machine's)")
     up.add_argument(
-        "--features", default="", metavar="NAME,…", help="features of the nodes, for --constraint (default: none)"
+        "--features", default="", metavar="NAME,…", help="node features, for --constraint (default: none)"
     )
     up.set_defaults(func=_up)
-    status = words.add_parser("status", help="say how the cluster is; exit status 1 where it is not up")
+    status = parts.action(actions, "status", "show the state of the cluster; exit status 1 if it is not up")
     status.set_defaults(func=_status)
-    down = words.add_parser("down", help="cancel its jobs, end its processes, remove its files")
+    down = parts.action(actions, "down", "cancel its jobs, stop its processes and remove its files")
     down.set_defaults(func=_down)
     for each in (up, status, down):
         each.add_argument(
@@ -41,7 +41,7 @@ def _up(args: argparse.Namespace) -> int:
     )
     took = time.monotonic() - before
     print(_describe(cluster.status()))
-    print(f"up in {took:.1f} s; to use it:\n\n    export SLURM_CONF={shlex.quote(str(cluster.conf))}\n")
+    print(f"up in {took:.1f} s; to use it, run:\n\n    export SLURM_CONF={shlex.quote(str(cluster.conf))}\n")
     return 0
 
 
@@ -53,7 +53,7 @@ def _status(args: argparse.Namespace) -> int:
 
 def _down(args: argparse.Namespace) -> int:
     cluster = Cluster.at(args.dir)
-    print(f"cluster in {cluster.directory}: {'down' if cluster.down() else 'there was none'}")
+    print(f"cluster in {cluster.directory}: {'down' if cluster.down() else 'not there'}")
     return 0
 
 

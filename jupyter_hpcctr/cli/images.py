@@ -12,21 +12,24 @@ from ..core.facts import ImageInfo
 from ..core.request import ImageRef
 from ..core.seams import ImageStore
 from ..plugins import image_store
+from . import asking, parts
+from .completion import offer, stored_images
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``images`` and its three words to a command line."""
-    parser = subparsers.add_parser("images", help="pull, list or remove images")
-    words = parser.add_subparsers(metavar="pull | list | remove", required=True)
-    pull = words.add_parser("pull", help="fetch an image and flatten it into the store, once")
+def register(commands: parts.Commands[argparse.ArgumentParser]) -> None:
+    """Add ``images`` and its actions."""
+    actions = parts.group(commands, "images", "pull, list or remove images of the image store")
+    more = "The image is flattened to one file, once for all kernels."
+    pull = parts.action(actions, "pull", "fetch an image into the image store", more)
+    pull.add_argument("ref", metavar="REF", help=asking.REFERENCE)
     pull.set_defaults(func=_pull)
-    listing = words.add_parser("list", help="list the store's images, newest first")
-    listing.add_argument("--json", action="store_true", help="everything that is known of them, as JSON")
+    listing = parts.action(actions, "list", "list the images of the image store, newest first")
+    listing.add_argument("--json", action="store_true", help="print everything that is known of them as JSON")
     listing.set_defaults(func=_list)
-    remove = words.add_parser("remove", help="forget a name, and delete its image when that was the last one")
+    more = "The image itself is deleted with its last name. Jobs that use it keep it until they end."
+    remove = parts.action(actions, "remove", "remove an image from the image store", more)
+    offer(remove.add_argument("ref", metavar="REF", help="its name, as 'images list' prints it"), stored_images)
     remove.set_defaults(func=_remove)
-    for each in (pull, remove):
-        each.add_argument("ref", metavar="REF", help="registry/name:tag, name@sha256:…, oci:DIR:TAG, oci-archive:FILE")
 
 
 def _store() -> ImageStore:
@@ -44,10 +47,7 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([dataclasses.asdict(i) for i in found], indent=2, sort_keys=True))
         return 0
-    rows = [("IMAGE", "DIGEST", "SIZE", "IPYKERNEL"), *(_row(i) for i in found)]
-    widths = [max(len(row[n]) for row in rows) for n in range(4)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(parts.table(("IMAGE", "DIGEST", "SIZE", "IPYKERNEL"), [_row(image) for image in found]))
     return 0
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import HpcctrError
-from . import cluster, images, kernelspec, plan
+from . import cluster, completion, images, kernelspec, parts, plan
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the whole command line's parser."""
-    top = argparse.ArgumentParser(prog="jupyter hpcctr", description="Jupyter kernels inside OCI images on HPC nodes.")
-    top.add_argument("--version", action="version", version=__version__)
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for each in (kernelspec, plan, images, cluster):
+    top = argparse.ArgumentParser(
+        prog="jupyter hpcctr", description="Jupyter kernels in OCI images on the compute nodes of a cluster."
+    )
+    top.add_argument("--version", action="version", version=f"jupyter_hpcctr {__version__}")
+    parts.prints_help(top)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
+    for each in (images, kernelspec, plan, cluster, completion):
         each.register(commands)
     return top
 
@@ -29,7 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0, or 1 after an error whose message and hint went to standard error, or argparse's 2.
     """
-    arguments = parser().parse_args(argv)
+    top = parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may follow
+        import argcomplete
+
+        argcomplete.autocomplete(top)
+    arguments = top.parse_args(argv)
     try:
         return int(arguments.func(arguments))
     except HpcctrError as error:
@@ -41,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(f"system: {where}{error.strerror or error}\n")
         if error.filename:
-            sys.stderr.write("  what to do: see that this place is there, is yours and has room, or name another\n")
+            sys.stderr.write("  what to do: check that this path exists, is yours and has free space, or use another\n")
         return 1
     except KeyboardInterrupt:
         return 130

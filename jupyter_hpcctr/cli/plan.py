@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
 
 from .. import compose, plugins
 from ..config import load_policy
@@ -14,14 +13,14 @@ from ..core.facts import Policy
 from ..core.plan import LaunchPlan, to_json
 from ..errors import PolicyError, SchedulerUnreachable
 from ..launch import draw, gather
-from . import asking
+from . import asking, parts
 
 _PATIENCE_S = 90.0
 
 
-def register(commands: Any) -> None:
+def register(commands: parts.Commands[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
-    each = commands.add_parser("plan", help="show what a launch would do, without submitting it")
+    each = parts.action(commands, "plan", "show what starting a kernel would submit, without submitting it")
     asking.add_options(each)
     each.add_argument("--json", action="store_true", help="print the whole plan as JSON")
     each.set_defaults(func=run)

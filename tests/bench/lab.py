@@ -33,7 +33,7 @@ OPENED = """card => new Promise((done, failed) => {
 })"""
 
 
-def measure(place, *, quick):
+def measure(place, effort):
     """Return the rows of the table."""
     site = Site(_made(Path(place["directory"]) / "lab"), base_environment() | {"SLURM_CONF": os.environ["SLURM_CONF"]})
     known = [{"reference": f"registry.example.org/tools/tool-{n:03}:1", "title": f"Tool {n}"} for n in range(IMAGES)]
@@ -44,10 +44,10 @@ def measure(place, *, quick):
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-            rows = _start(browser, server, rounds=5 if quick else 15)
-            rows += _picker(browser, server, rounds=5 if quick else 20)
+            rows = _start(browser, server, effort.of(15, 5, 1), warms=effort.warms)
+            rows += _picker(browser, server, effort.of(20, 5, 1))
             browser.close()
-        return rows + _answers(server, rounds=20 if quick else 100)
+        return rows + _answers(server, effort.of(100, 20, 1))
     finally:
         server.kill()
 
@@ -57,18 +57,18 @@ def _made(directory):
     return directory
 
 
-def _start(browser, server, *, rounds):
+def _start(browser, server, rounds, *, warms):
     """Loads of the page with an empty cache, with the extension and without it, in turn and in any order."""
     link = server.site.data / "labextensions" / "jupyter-hpcctr"
     took, loaded = {True: [], False: []}, set()
-    for number in range(rounds + 1):
+    for number in range(rounds + warms):
         for there in random.sample((True, False), 2):
             if there != link.exists():
                 link.symlink_to(BUILT) if there else link.unlink()
             milliseconds, asked = _load(browser, server)
             assert there == bool(asked), asked
             loaded |= asked
-            if number:  # the first warms the machine's caches
+            if number >= warms:  # the first warms the machine's caches
                 took[there].append(milliseconds)
     if not link.exists():
         link.symlink_to(BUILT)
@@ -108,7 +108,7 @@ def _load(browser, server):
     return took, {url.partition(ours)[2] for url in asked if ours in url}
 
 
-def _picker(browser, server, *, rounds):
+def _picker(browser, server, rounds):
     context = browser.new_context(viewport=SIZE)
     desk = Desk(context.new_page(), server).open()
     card = desk.page.locator(".jp-LauncherCard[data-category='HPC']").first
@@ -126,7 +126,7 @@ def _picker(browser, server, *, rounds):
     ]
 
 
-def _answers(server, *, rounds):
+def _answers(server, rounds):
     rows = []
     for name, words in (("options", "sinfo"), ("jobs", "squeue"), ("images", "")):
         answer = server.hpcctr("GET", name)[1]  # what is asked of the scheduler is kept from here on

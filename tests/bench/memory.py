@@ -9,9 +9,9 @@ from report import Row, goal, median
 MB = 1_000_000
 
 
-def measure(place, *, quick):
+def measure(place, effort):
     """Return the rows of the table, for kernels that have run a cell."""
-    number = 2 if quick else 4
+    number = effort.of(4, 2, 1)
     request = {"image": place["image"], "engine": "charliecloud", "scheduler": "slurm"}
     kernels = [_started(request)]
     try:

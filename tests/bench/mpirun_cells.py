@@ -5,19 +5,19 @@ import re
 from mpirun_sides import Mpirun, Px, use
 from report import Row, goal, median, p95
 
-SIZES = (2, 4, 8)
+SIZES, SMALLEST = (2, 4, 8), (2,)
 ALIKE = "for i in range(100): print('line', i)"
 APART = "for i in range(100): print('line', i, 'of', MPI.COMM_WORLD.rank)"
 GOALS = {8: 0.3}
 TURN = 5
 
 
-def measure(place, *, quick):
+def measure(place, effort):
     """Return the rows of the table."""
-    trips = 40 if quick else 200
-    launcher = use(place)
+    trips = effort.of(200, 40, 4 * TURN)
+    launcher = use(place, effort)
     rows = []
-    for ranks in SIZES:
+    for ranks in effort.of(SIZES, SIZES, SMALLEST):
         sides = []
         try:
             sides += [Mpirun()]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mpirun_sides import use
-from place import unpacked
+from place import by_hand, unpacked
 from report import Row, goal, median
 from support.images import build, image_cache
 
@@ -30,9 +30,9 @@ SETTINGS = {
 NO_SINGLE_COPY = {"OMPI_MCA_btl_vader_single_copy_mechanism": "none", "MPIR_CVAR_CH4_CMA_ENABLE": "0"}
 
 
-def measure(place, *, quick):
+def measure(place, effort):
     """Return the rows of the table. A way that hangs once is not tried again."""
-    launcher = use(place)
+    launcher = use(place, effort)
     os.environ.update(SETTINGS)
     cache = image_cache()
     name = IMAGES[place["mpi"]]
@@ -48,17 +48,19 @@ def measure(place, *, quick):
             BY_COPY: (("ch-run", str(root), "--", *inside), NO_SINGLE_COPY),
         }
         found = {way: {} for way in ways}
-        for what in (what for _ in range(2 if quick else 5) for what in UNITS):
+        asked = effort.of(5, 2, 1) * effort.of([[each] for each in UNITS], [[each] for each in UNITS], [["--smallest"]])
+        for wanted in asked:
             for way, (words, settings) in ways.items():
-                if what not in {hung for (hung, _), values in found[way].items() if values is None}:
-                    _run([*launcher, "-n", "2", *words, what], settings, found[way])
+                hung = {each for (each, _), values in found[way].items() if values is None}
+                if not hung & set(wanted):
+                    _run([*launcher, "-n", "2", *words, *wanted], settings, found[way])
     return _rows(found)
 
 
 @contextmanager
 def _holder(root):
     """Yield the process that ranks join: it has the container's namespaces, and waits."""
-    holder = subprocess.Popen(["ch-run", str(root), "--", "sleep", "3600"])
+    holder = subprocess.Popen(["ch-run", str(root), "--", "sleep", "3600"], env=by_hand())
     try:
         until = time.monotonic() + 30
         while Path(f"/proc/{holder.pid}/comm").read_text() != "sleep\n":
@@ -72,7 +74,7 @@ def _holder(root):
 
 def _run(words, settings, found):
     """Add the values by what and size; None for the one that did not end."""
-    env = {**os.environ, **settings}
+    env = {**by_hand(), **settings}
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env, start_new_session=True)
     try:
         printed, _ = process.communicate(timeout=LIMIT_S)

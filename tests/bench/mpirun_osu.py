@@ -1,6 +1,6 @@
 """OSU-style: latency, bandwidth and allreduce of two ranks, from buffers, without pickle. A JSON line for each size.
 
-A program of its own, for an image's Python too: only mpi4py is needed. ``mpirun_osu.py [WHAT …]``.
+A program of its own, for an image's Python too: only mpi4py is needed. ``mpirun_osu.py [--smallest] [WHAT …]``.
 """
 
 import json
@@ -19,9 +19,11 @@ SIZES = {
 
 
 def main(wanted):
-    comm = MPI.COMM_WORLD
+    comm, count = MPI.COMM_WORLD, None
+    if wanted[:1] == ["--smallest"]:
+        count, wanted = 1, wanted[1:]
     for what in wanted or SIZES:
-        for size in SIZES[what]:
+        for size in SIZES[what][:count]:
             if comm.rank == 0:
                 print(json.dumps({"begun": what, "bytes": size}), flush=True)
             value = WAYS[what](comm, size)

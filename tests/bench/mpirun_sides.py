@@ -15,11 +15,14 @@ PATIENCE_S = 180.0
 LAUNCHERS = {"openmpi": ("mpiexec.openmpi", "--oversubscribe"), "mpich": ("mpiexec.hydra", "-launcher", "fork")}
 
 
-def use(place):
+def use(place, effort):
     """Choose the MPI for this process and all that it starts; return the words of its launcher.
+
+    A smoke has ipyparallel's controller look for its engines more often than each three seconds.
 
     mpi4py's wheel asks for ``libmpi.so.12``, the name of the MPICH ABI initiative; Debian's MPICH has another one.
     """
+    Px.options = effort.of("", "", ", delay=0, controller_args=['--HeartMonitor.period=300']")
     family = place["mpi"]
     if family == "mpich":
         libraries = Path(place["directory"], "mpich")
@@ -109,7 +112,7 @@ class Mpirun(Side):
 class Px(Side):
     """What people use instead."""
 
-    name, magic = "ipyparallel's %%px", "%%px"
+    name, magic, options = "ipyparallel's %%px", "%%px", ""
     before_stop = "cluster.stop_cluster_sync()"
     push_code = "view.push(dict({0}={0}), block=True)".format
     pull_code = "pulled = view.pull('{}', block=True)".format
@@ -128,5 +131,5 @@ config.MPIEngineSetLauncher.mpi_args = {options!r}
 
     def start_code(self, ranks):
         """The words of ipyparallel's documentation, with this launcher."""
-        cluster = f"ipyparallel.Cluster(engines='mpi', n={ranks}, config=config, log_level=40)"
+        cluster = f"ipyparallel.Cluster(engines='mpi', n={ranks}, config=config, log_level=40{self.options})"
         return f"cluster = {cluster}\nrc = cluster.start_and_connect_sync(activate=True)\nview = rc[:]"

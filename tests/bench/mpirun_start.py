@@ -7,24 +7,24 @@ import time
 from mpirun_sides import Mpirun, Px, use
 from report import Row, goal, median
 
-SIZES = (2, 4, 8)
+SIZES, SMALLEST = (2, 4, 8), (2,)
 MODULES = "import mpi4py.MPI, IPython.core.interactiveshell, zmq"
 
 
-def measure(place, *, quick):
+def measure(place, effort):
     """Return the rows of the table; one more round than counted goes before, to warm the caches for all."""
-    rounds = 2 if quick else 5
-    launcher = use(place)
+    rounds, sizes, warms = effort.of(5, 2, 1), effort.of(SIZES, SIZES, SMALLEST), effort.warms
+    launcher = use(place, effort)
     rows = []
-    for ranks in SIZES:
+    for ranks in sizes:
         found = {"fresh": [], "ours": [], "px": []}
-        for number in range(rounds + (ranks == SIZES[0])):
+        for number in range(rounds + (warms if ranks == sizes[0] else 0)):
             took = {
                 "fresh": _fresh(launcher, ranks),
                 "ours": _started(Mpirun(), ranks),
                 "px": _started(Px(launcher), ranks),
             }
-            if number or ranks != SIZES[0]:
+            if number >= warms or ranks != sizes[0]:
                 for name, seconds in took.items():
                     found[name].append(seconds)
         rows += _rows(ranks, found, launcher)

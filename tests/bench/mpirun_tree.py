@@ -11,16 +11,16 @@ from mpirun_sides import Mpirun
 from mpirun_srun import environment
 from report import Row, goal, median, p95
 
-SHAPES = ((4, 16), (8, 32), (16, 64))
+SHAPES, SMALLEST = ((4, 16), (8, 32), (16, 64)), ((2, 2),)
 """Nodes, and ranks on each."""
 GOALS = {64: 10}
 ROLES = {"jupyter_hpcctr.ranks --node": "nodes", "jupyter_hpcctr.ranks": "hub", "mpirun_srun.py": "simulated ranks"}
 
 
-def measure(place, *, quick):
+def measure(place, effort):
     """Return the rows of the table."""
     rows = []
-    for nodes, per_node in SHAPES:
+    for nodes, per_node in effort.of(SHAPES, SHAPES, SMALLEST):
         directory = Path(place["directory"], f"sim{nodes}")
         directory.mkdir()
         with _allocation(environment(directory, nodes, per_node)):
@@ -28,7 +28,7 @@ def measure(place, *, quick):
         try:
             side.seconds("%mpirun start")
             side.remember()
-            rows += _rows(side, nodes, per_node, 40 if quick else 200)
+            rows += _rows(side, nodes, per_node, effort.of(200, 40, 10))
         finally:
             side.stop()
     return rows

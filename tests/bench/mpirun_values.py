@@ -11,47 +11,54 @@ TOUCH = "touched = float({}[::512].sum())"
 """Reads a number in each page: what is mapped only costs nothing before."""
 
 
-def measure(place, *, quick):
+def measure(place, effort):
     """Return the rows of the table. Of a gigabyte each side runs alone, and ipyparallel on two ranks alone."""
-    launcher = use(place)
-    rows = []
-    sides = []
+    launcher, many, large = use(place, effort), effort.of(8, 8, 2), effort.of(GB, GB, MB)
+    small = (("1 kB", KB, effort.of(50, 10, 1)), ("1 MB", MB, effort.of(20, 5, 1)))
+    rows = _in_turn(launcher, many, small, effort.warms)
+    rounds, label = effort.of(3, 1, 1), effort.of("1 GB", "1 GB", "1 MB again")
+    ours = _alone(Mpirun, 2, large, rounds, copies=6)
+    px = _alone(lambda: Px(launcher), 2, large, rounds, copies=8)
+    rows += _compared(f"{label}, 2 ranks", "s", ours, px)
+    if alone := _alone(Mpirun, many, large, rounds, copies=12):
+        note = "ipyparallel sends a copy to each: 8 ranks would take more than 20 GiB"
+        for name, each in alone.items():
+            rows.append(Row(f"{name}, {label}, {many} ranks alone: %mpirun", median(each), "s", None, None, note, each))
+    return rows
+
+
+def _in_turn(launcher, ranks, sizes, warms):
+    """Both sides run all the time and take turns."""
+    rows, sides = [], []
     try:
         sides += [Mpirun()]
         sides += [Px(launcher)]
         for side in sides:
-            side.start(8)
-        for label, size, rounds in (("1 kB", KB, 10 if quick else 50), ("1 MB", MB, 5 if quick else 20)):
+            side.start(ranks)
+        for label, size, rounds in sizes:
             found = [{name: [] for name in ("push", "pull")} for _ in sides]
-            for number in range(rounds + 1):
+            for number in range(rounds + warms):
                 for side, each in zip(sides, found, strict=True):
-                    _round(side, size, each if number else {name: [] for name in each})
-            rows += _compared(f"{label}, 8 ranks", "ms", *found)
+                    _round(side, size, each if number >= warms else {name: [] for name in each})
+            rows += _compared(f"{label}, {ranks} ranks", "ms", *found)
     finally:
         for side in sides:
             side.stop()
-    rounds = 1 if quick else 3
-    ours = _alone(Mpirun, 2, rounds, needed=6 * GB)
-    px = _alone(lambda: Px(launcher), 2, rounds, needed=8 * GB)
-    rows += _compared("1 GB, 2 ranks", "s", ours, px)
-    if many := _alone(Mpirun, 8, rounds, needed=12 * GB):
-        note = "ipyparallel sends a copy to each: 8 ranks would take more than 20 GiB"
-        for name, each in many.items():
-            rows.append(Row(f"{name}, 1 GB, 8 ranks: %mpirun", median(each), "s", None, None, note, each))
     return rows
 
 
-def _alone(make, ranks, rounds, *, needed):
-    """Seconds by kind of a gigabyte; {} where there is no room for it."""
-    if needed > (room := _room()):
-        print(f"1 GB, {ranks} ranks: skipped, it needs {needed / GB:.0f} GB and there is room for {room / GB:.1f}")
+def _alone(make, ranks, size, rounds, *, copies):
+    """Seconds by kind of a large array; {} where there is no room for so many copies of it."""
+    if (needed := copies * size) > (room := _room()):
+        words = f"it needs {needed / GB:.0f} GB and there is room for {room / GB:.1f}"
+        print(f"{size / GB:g} GB, {ranks} ranks: skipped, {words}")
         return {}
     side = make()
     try:
         side.start(ranks)
         found = {name: [] for name in ("push", "push and first reading", "pull and first reading")}
         for _ in range(rounds):
-            _round_of_gigabytes(side, found)
+            _round_of_gigabytes(side, size, found)
         return found
     finally:
         side.stop()
@@ -65,8 +72,8 @@ def _round(side, size, found):
     side.seconds(f"assert all((each == x).all() for each in pulled)\n{side.forget_code}")
 
 
-def _round_of_gigabytes(side, found):
-    side.seconds(f"x = np.full({GB // 8}, 1.5)")
+def _round_of_gigabytes(side, size, found):
+    side.seconds(f"x = np.full({size // 8}, 1.5)")
     pushed = side.seconds(side.push_code("x"))
     read = side.run(TOUCH.format("x"))
     pulled = side.seconds(f"{side.pull_code('x')}\nsums = [float(each[::512].sum()) for each in pulled]")

@@ -27,6 +27,7 @@ from jupyter_hpcctr.downscale.cluster import Cluster
 from jupyter_hpcctr.images.store import SquashStore
 
 HERE = Path(__file__).resolve().parent
+SETTLED_S = 120.0
 
 
 @contextlib.contextmanager
@@ -69,9 +70,22 @@ def settle():
 
     Slurm starts batch jobs once a second: the random rest lets each begin anywhere in that second.
     """
-    while subprocess.run(["squeue", "-h"], capture_output=True, check=True, timeout=30).stdout.strip():
-        time.sleep(0.1)
+    _wait_for_an_empty_queue()
     time.sleep(0.3 + random.random())
+
+
+def clear():
+    """Cancel the jobs that a failed benchmark has left: the next one would wait for their end."""
+    for options in (["--signal=KILL", "--full"], []):
+        subprocess.run(["scancel", "--quiet", *options, f"--user={os.getuid()}"], check=True, timeout=30)
+    _wait_for_an_empty_queue()
+
+
+def _wait_for_an_empty_queue():
+    until = time.monotonic() + SETTLED_S
+    while left := subprocess.run(["squeue", "-h"], capture_output=True, check=True, timeout=30).stdout.strip():
+        assert time.monotonic() < until, left.decode()
+        time.sleep(0.1)
 
 
 class Managed:
@@ -128,6 +142,11 @@ def _allocated(job):
     return datetime.datetime.fromisoformat(found[1]).timestamp()
 
 
+def by_hand():
+    """The environment of a careful user who runs ch-run(1): it would show the directory in TMPDIR as ``/tmp``."""
+    return {name: value for name, value in os.environ.items() if name != "TMPDIR"}
+
+
 class ByHand:
     """An ipykernel that somebody starts with the words given and connects to by its connection file."""
 
@@ -144,7 +163,9 @@ class ByHand:
         if batch:
             line = ["sbatch", "--quiet", "--wait", f"--output={self.name}.log", f"--wrap=exec {shlex.join(line)}"]
         self.log = open(f"{self.name}.log", "wb")  # noqa: SIM115  (as long as the process)
-        self.process = subprocess.Popen(line, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            line, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, env=by_hand()
+        )
 
     def first_result(self):
         """Seconds from the start to the first result."""

@@ -1,4 +1,4 @@
-"""Benchmarks with ratios measured in the same run: ``run.py [--quick] [--mpi FAMILY] [NAME …]``.
+"""Benchmarks with ratios measured in the same run: ``run.py [--quick | --smoke] [--mpi FAMILY] [NAME …]``.
 
 Run as an ordinary user, on an idle machine with Slurm, Charliecloud, skopeo, umoci and mksquashfs, in the
 project's Python environment. Everything runs in a Slurm of one node that is started for it.
@@ -31,52 +31,65 @@ BENCHMARKS = {
 GROUPS = {"mpirun": [name for name in BENCHMARKS if name.startswith("mpirun_")]}
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+from effort import Effort  # noqa: E402  (found by the line above)
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     names = (*BENCHMARKS, *GROUPS)
     parser.add_argument("names", nargs="*", choices=[[], *names], default=[], metavar="NAME", help=", ".join(names))
-    parser.add_argument("--quick", action="store_true", help="few rounds")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--quick", dest="effort", action="store_const", const=Effort.QUICK, help="few rounds")
+    words = "one round of the smallest sizes, to see that they run: no figure of it means anything"
+    how.add_argument("--smoke", dest="effort", action="store_const", const=Effort.SMOKE, help=words)
+    parser.set_defaults(effort=Effort.FULL)
     parser.add_argument("--mpi", choices=["openmpi", "mpich"], default="openmpi", help="for mpirun")
-    parser.add_argument("--json", type=Path, default=None, help="default: build/bench.json")
+    parser.add_argument("--json", type=Path, default=None, help="default: build/bench.json, and none of a smoke")
     args = parser.parse_args()
     chosen = {each for name in args.names for each in GROUPS.get(name, [name])}
     wanted = [name for name in BENCHMARKS if name in chosen or not chosen]
-    from place import place
+    from place import clear, place
 
-    found = {}
+    found, failed = {}, []
     with place() as where:
         for name in wanted:
-            found[name] = _alone(name, {**where, "mpi": args.mpi}, quick=args.quick)
-            print(f"\n{found[name]['table']}\n", flush=True)
-    _keep(args.json, args.quick, found)
-    return 0
+            rows = _alone(name, {**where, "mpi": args.mpi}, args.effort)
+            if rows is None:
+                failed.append(name)
+                clear()
+                continue
+            found[name] = rows
+            print(f"\n{rows['table']}\n", flush=True)
+    _keep(args.json, args.effort, found, failed)
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
-def _alone(name, where, *, quick):
-    """Run a benchmark in a process of its own: none finds what another left in memory."""
+def _alone(name, where, effort):
+    """Run a benchmark in a process of its own: none finds what another left in memory. None where it failed."""
     context = multiprocessing.get_context("spawn")
     queue = context.SimpleQueue()
-    process = context.Process(target=_child, args=(name, where, quick, queue))
+    process = context.Process(target=_child, args=(name, where, effort, queue))
     process.start()
     process.join()
-    if process.exitcode != 0 or queue.empty():
-        raise SystemExit(f"{name}: the benchmark failed")
-    return queue.get()
+    return None if process.exitcode != 0 or queue.empty() else queue.get()
 
 
-def _child(name, where, quick, queue):
+def _child(name, where, effort, queue):
     from report import table
 
-    rows = importlib.import_module(name).measure(where, quick=quick)
+    rows = importlib.import_module(name).measure(where, effort)
     rows_json = [row.as_json() for row in rows]
     queue.put({"table": table(BENCHMARKS[name], rows), "rows": rows_json})
 
 
-def _keep(target, quick, found):
+def _keep(target, effort, found, failed):
     machine = {"cpus": os.cpu_count(), "load": os.getloadavg(), "kernel": platform.release()}
-    result = {"quick": quick, "machine": machine, **{name: each["rows"] for name, each in found.items()}}
-    text = json.dumps(result, indent=1, ensure_ascii=False)
+    about = {"effort": effort.value, "machine": machine, "failed": failed}
+    text = json.dumps({**about, **{name: each["rows"] for name, each in found.items()}}, indent=1, ensure_ascii=False)
+    if target is None and effort is Effort.SMOKE:
+        return
     for path in [target] if target else [CHECKOUT / "build/bench.json", Path.home() / ".cache/hpcctr-bench.json"]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

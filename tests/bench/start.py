@@ -20,14 +20,14 @@ WARM_S = 5.0
 GOALS = {"a1": 1.5, "a2 restart": 1.1, "a2 second": 1.1}
 
 
-def measure(place, *, quick):
+def measure(place, effort):
     """Return the rows of the table; one more round than counted goes before, to warm the caches for all."""
-    rounds = 3 if quick else 7
+    rounds, warms = effort.of(7, 3, 1), effort.warms
     timings = {name: [] for name in LABELS}
     try:
-        for number in range(rounds + 1):
-            for name, timing in _round(place, rest=0 if number else WARM_S):
-                if number:
+        for number in range(rounds + warms):
+            for name, timing in _round(place, rest=WARM_S if number < warms else 0):
+                if number >= warms:
                     timings[name].append(timing)
     finally:
         end()

@@ -184,5 +184,5 @@ def test_the_command_line(place, capsys):
     assert call("down", "--dir", str(place)) == 0
     assert capsys.readouterr().out == f"cluster in {place}: down\n"
     assert call("down", "--dir", str(place)) == 0
-    assert capsys.readouterr().out == f"cluster in {place}: there was none\n"
+    assert capsys.readouterr().out == f"cluster in {place}: not there\n"
     assert_nothing_left(place)

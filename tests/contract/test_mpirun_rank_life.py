@@ -65,7 +65,7 @@ def test_an_interrupt_ends_the_cell_and_not_the_rank(world, code):
     begin = time.monotonic()
     world.tell(op="interrupt")
     done = world.done()
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30  # by itself it would take 60
     if not code.startswith("!"):  # IPython passes it on to the program and goes on
         assert {outcome.error.ename for outcome in done.values()} == {"KeyboardInterrupt"}
         assert "KeyboardInterrupt" in done[0].error.traceback[-1]

@@ -6,7 +6,6 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -89,16 +88,13 @@ def test_restart_joins_the_same_container_in_the_same_job(kernel):
 
 
 def test_interrupt_input_and_numpy_work_in_the_image(kernel):
-    kernel.client.execute("import time; time.sleep(60)")
-    while kernel.client.get_iopub_msg(timeout=60)["msg_type"] != "execute_input":
-        pass
-    time.sleep(0.3)  # between "execute_input" and the cell's first line, ipykernel takes no interrupt
+    asked = kernel.begun("import time; time.sleep(60)")
     kernel.manager.interrupt_kernel()
-    assert kernel.client.get_shell_msg(timeout=10)["content"]["ename"] == "KeyboardInterrupt"
+    assert kernel.ended(asked)["ename"] == "KeyboardInterrupt"
     kernel.client.execute("n = int(input())", allow_stdin=True)
-    kernel.client.get_stdin_msg(timeout=10)
+    kernel.client.get_stdin_msg(timeout=60)
     kernel.client.input("20")
-    assert kernel.client.get_shell_msg(timeout=10)["content"]["status"] == "ok"
+    assert kernel.client.get_shell_msg(timeout=60)["content"]["status"] == "ok"
     assert kernel.value("int(__import__('numpy').arange(n).sum())") == 190
 
 

@@ -35,7 +35,7 @@ def test_the_time_limit_ends_the_running_cell_with_words_and_restart_begins_anew
     assert kernel.manager.is_alive(), "the end of a job is no crash: nothing may restart by itself"
     assert ended(kernel)["evalue"] == content["evalue"]
     kernel.manager.restart_kernel()
-    kernel.client.wait_for_ready(timeout=30)
+    kernel.client.wait_for_ready(timeout=60)
     assert kernel.value("1 + 1") == 2
     assert kernel.launch.job != job
 
@@ -43,10 +43,9 @@ def test_the_time_limit_ends_the_running_cell_with_words_and_restart_begins_anew
 def test_scancel_from_outside_is_told_and_nothing_is_submitted_again(site, start):
     kernel = start(**BARE)
     kernel.value("1")
-    kernel.client.execute("import time; time.sleep(60)")
-    time.sleep(0.5)
+    kernel.begun("import time; time.sleep(60)")
     subprocess.run(["scancel", kernel.launch.job], check=True)
-    content = kernel.client.get_shell_msg(timeout=30)["content"]
+    content = kernel.client.get_shell_msg(timeout=60)["content"]
     assert (content["ename"], "cancelled" in content["evalue"]) == ("JobEnded", True)
     time.sleep(2)
     assert kernel.manager.is_alive()
@@ -57,7 +56,7 @@ def test_scancel_of_a_pending_job_is_told_to_the_waiting_cell(full, start):
     kernel = start(**BARE)
     kernel.client.execute("1")
     subprocess.run(["scancel", kernel.launch.job], check=True)
-    content = kernel.client.get_shell_msg(timeout=40)["content"]
+    content = kernel.client.get_shell_msg(timeout=60)["content"]
     assert (content["ename"], "cancelled" in content["evalue"]) == ("JobEnded", True)
 
 
@@ -106,13 +105,13 @@ def test_a_refused_restart_is_told_in_the_notebook_and_the_next_one_works(site, 
     subprocess.run(["scontrol", "update", "PartitionName=debug", "State=INACTIVE"], check=True)
     try:
         kernel.manager.restart_kernel()
-        kernel.client.wait_for_ready(timeout=30)
+        kernel.client.wait_for_ready(timeout=60)
         content, _ = kernel.run("1")
         assert content["ename"] == "SubmitRefused"
     finally:
         subprocess.run(["scontrol", "update", "PartitionName=debug", "State=UP"], check=True)
     kernel.manager.restart_kernel()
-    kernel.client.wait_for_ready(timeout=30)
+    kernel.client.wait_for_ready(timeout=60)
     assert kernel.value("1 + 1") == 2
 
 
@@ -122,7 +121,7 @@ manager = KernelManager(kernel_name={name!r})
 manager.start_kernel()
 client = manager.client()
 client.start_channels()
-client.wait_for_ready(timeout=30)
+client.wait_for_ready(timeout=60)
 client.execute_interactive("1", timeout=60, output_hook=lambda message: None)
 client.stop_channels()
 print(manager.provisioner.launch.job)

@@ -101,12 +101,12 @@ class TestWelcome(OurKernel, jupyter_kernel_test.IopubWelcomeTests):
         cls.kc = cls.km.client()
 
 
-def checked(get):
-    """Take what comes on a channel until it is quiet, and hold it against the suite's schemas."""
+def checked(get, enough=bool):
+    """Take what comes on a channel until there is enough and it is quiet; hold it against the suite's schemas."""
     found = []
     with contextlib.suppress(queue.Empty):
         while True:
-            message = get(timeout=0.25 if found else 15)
+            message = get(timeout=0.25 if enough(found) else 15)
             if message["msg_type"] != "iopub_welcome" and message["content"].get("status") != "aborted":
                 validate_message(message)  # it knows neither of the two, which ipykernel sends as well
             found.append(message)
@@ -123,13 +123,28 @@ REQUESTS = {
 }
 
 
+def idle_after(asked):
+    """Whether a request's last status is among messages."""
+
+    def enough(found):
+        of_it = (m["content"] for m in found if m["parent_header"].get("msg_id") == asked)
+        return any(content.get("execution_state") == "idle" for content in of_it)
+
+    return enough
+
+
+def shows(found):
+    return any(m["msg_type"] == "display_data" for m in found)
+
+
 def test_what_the_front_says_in_a_kernels_place_is_well_formed(full, start):
     client = start(**BARE).client
     for name, words in REQUESTS.items():
         asked = getattr(client, name)(*words)
         (reply,) = checked(client.get_shell_msg)
         validate_message(reply, f"{name}_reply", asked)
-        said = [m for m in checked(client.get_iopub_msg) if m["parent_header"].get("msg_id") == asked]
+        heard = checked(client.get_iopub_msg, idle_after(asked))
+        said = [m for m in heard if m["parent_header"].get("msg_id") == asked]
         assert [m["content"]["execution_state"] for m in said][:2] == ["busy", "idle"]
 
 
@@ -138,13 +153,14 @@ def test_what_the_front_says_of_waiting_and_interrupted_cells_is_well_formed(ful
     client = kernel.client
     asked = [client.execute("1"), client.execute("2")]
     control = client.session.msg("interrupt_request", {})
-    shown = checked(client.get_iopub_msg)
-    assert "display_data" in [m["msg_type"] for m in shown]
+    shown = checked(client.get_iopub_msg, shows)
+    assert shows(shown)
     client.control_channel.send(control)
     (answer,) = checked(client.get_control_msg)
     validate_message(answer, "interrupt_reply", control["header"]["msg_id"])
-    assert [m["parent_header"]["msg_id"] for m in checked(client.get_shell_msg)] == asked
-    said = [m for m in checked(client.get_iopub_msg) if m["parent_header"].get("msg_id") == asked[0]]
+    assert [m["parent_header"]["msg_id"] for m in checked(client.get_shell_msg, lambda found: len(found) > 1)] == asked
+    heard = checked(client.get_iopub_msg, idle_after(asked[0]))
+    said = [m for m in heard if m["parent_header"].get("msg_id") == asked[0]]
     assert [m["msg_type"] for m in said] == ["clear_output", "error", "status"]
     states = [m["content"]["execution_state"] for m in shown + said if m["msg_type"] == "status"]
     assert states[-1] == "idle"

@@ -201,13 +201,13 @@ def test_kernels_of_one_server_do_not_disturb_one_another(site, server, bare):
     told = [page.until(stream_of([each]))[-1]["content"]["text"].split() for page, each in pairs]
     assert [words[0] for words in told] == ["0", "1", "2", "3"]
     assert len(jobs(site)) == 4
-    busy = pages[0].execute("while True: pass")
-    pages[0].shown(busy, "execute_input")
+    busy = pages[0].execute("print('begun', flush=True)\nwhile True: pass")
+    pages[0].shown(busy, "stream", "begun")  # before that no interrupt reaches the cell
     os.kill(int(told[1][1]), signal.SIGKILL)
     server.ask("DELETE", f"kernels/{pages[2].kernel_id}")
     assert pages[3].run("print(x)")[1] == "3\n"
     server.ask("POST", f"kernels/{pages[0].kernel_id}/interrupt")
-    assert pages[0].answer(busy)["ename"] == "KeyboardInterrupt"
+    assert pages[0].ended(busy)[0]["ename"] == "KeyboardInterrupt"
     assert pages[0].run("print(x)")[1] == "0\n"
     pages[1].until(lambda m: m["content"].get("execution_state") == "restarting")
     assert pages[1].run("print('x' in globals())")[1] == "False\n"

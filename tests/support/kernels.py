@@ -139,6 +139,30 @@ class Running:
         reply = self.client.execute_interactive(code, timeout=timeout, output_hook=published.append, **more)
         return reply["content"], published
 
+    def begun(self, code):
+        """Execute a cell that goes on, and return its request's id once it runs: before, no interrupt reaches it."""
+        asked = self.client.execute(f"print('begun', flush=True)\n{code}")
+        while (message := self.client.get_iopub_msg(timeout=READY_S))["msg_type"] != "stream":
+            assert message["msg_type"] != "error", message
+        return asked
+
+    def ended(self, asked, *, timeout=READY_S):
+        """Wait for a cell's end, its reply and its ``idle``, and return the reply's content.
+
+        A kernel that has answered with an error aborts what it is asked before it says ``idle``.
+        """
+        until = time.monotonic() + timeout
+
+        def first(receive, **wanted):
+            while True:
+                message = receive(timeout=max(until - time.monotonic(), 0.01))
+                if message["parent_header"].get("msg_id") == asked and wanted.items() <= message["content"].items():
+                    return message["content"]
+
+        reply = first(self.client.get_shell_msg)
+        first(self.client.get_iopub_msg, execution_state="idle")
+        return reply
+
     def value(self, code, *, timeout=READY_S):
         """The value of an expression that can be written as JSON."""
         content, published = self.run(f"print(__import__('json').dumps({code}))", timeout=timeout)

@@ -249,7 +249,13 @@ class Socket:
 
     def run(self, code, *, timeout=PATIENCE_S):
         """Execute a cell; return (reply's content, text of its standard output)."""
-        asked = self.execute(code, stop_on_error=False)
+        return self.ended(self.execute(code, stop_on_error=False), timeout=timeout)
+
+    def ended(self, asked, *, timeout=PATIENCE_S):
+        """Wait for a cell's reply and its ``idle``; return as ``run``.
+
+        A kernel that has answered with an error aborts what it is asked before it says ``idle``.
+        """
         replied, idle, text = None, False, ""
         while replied is None or not idle:
             message = self.until(lambda m: m["parent_header"].get("msg_id") == asked, timeout=timeout)[-1]

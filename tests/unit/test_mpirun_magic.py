@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 
 import numpy as np
@@ -167,26 +166,17 @@ def test_start_and_status_say_what_there_is(shell, hub):
     assert "3     n2    103      idle" in captured.stdout
 
 
-def interrupt_soon(hub, times=1):
-    def interrupt():
-        for _ in range(times):
-            time.sleep(0.3)
-            os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-
-
 def test_an_interrupt_is_handed_on_and_the_answer_still_read(shell, hub):
     def execute(hub, request):
         hub.out([1], "before\n")
-        assert hub.wait_for_interrupt()
-        assert hub.wait_for_interrupt()  # the second says: now
+        for _ in range(2):  # the second says: now
+            os.kill(os.getpid(), signal.SIGINT)
+            assert hub.wait_for_interrupt()
         hub.out([1], "after\n")
         return {"status": "interrupted", "respawned": True}
 
     hub.scripts["execute"] = execute
     handler = signal.getsignal(signal.SIGINT)
-    interrupt_soon(hub, times=2)
     result, captured = run(shell, "%%mpirun\nsleep(1e6)")
     assert isinstance(result.error_in_exec, Interrupted)
     assert type(result.error_in_exec).__name__ == "KeyboardInterrupt"

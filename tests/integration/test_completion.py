@@ -1,0 +1,52 @@
+"""Tab in real shells, as the help of ``jupyter hpcctr completion`` sets it up."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+SHELLS = {
+    "bash": ("bash", ["--norc", "--noprofile", "-i"], "PS1='ready> '"),
+    "zsh": ("zsh", ["-f", "-i"], "PS1='ready> '; autoload -U compinit; compinit -u"),
+}
+PATIENCE_S = 60
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request, tmp_path, monkeypatch):
+    """An interactive shell of a user with two kernelspecs, which completes ``jupyter``."""
+    for name in ("HOME", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+        (tmp_path / name.lower()).mkdir()
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    command, words, first = SHELLS[request.param]
+    child = pexpect.spawn(command, words, encoding="utf-8", timeout=PATIENCE_S, dimensions=(40, 200), cwd=tmp_path)
+    try:
+        child.sendline(first)
+        for name in ("first", "second"):
+            child.sendline(f"jupyter hpcctr kernelspec add {name} --engine bare")
+            child.expect(f"wrote .*/{name}/kernel.json")
+        child.sendline(f'eval "$(jupyter hpcctr completion {request.param})"; echo its status is $?.')
+        child.expect_exact("its status is 0.")
+        yield child
+    finally:
+        child.close(force=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("jupyter hpcctr kernelsp", "ec "),
+        ("jupyter hpcctr images pu", "ll "),
+        ("jupyter hpcctr kernelspec add x --ntasks-per", "-node "),
+        ("jupyter hpcctr kernelspec add x --scheduler lo", "cal "),
+        ("jupyter hpcctr kernelspec remove sec", "ond "),
+    ],
+)
+def test_tab_completes_commands_options_and_names(shell, typed, completed):
+    shell.send(f"{typed}\t")
+    seen = re.escape(typed) + r"(?:\x1b\[[0-9;?]*[a-zA-Z]|\r)*" + re.escape(completed)
+    shell.expect(seen)
