@@ -279,10 +279,10 @@ def _optional_word(plain: Mapping[str, object], name: str) -> str | None:
 
 def _sequence(plain: Mapping[str, object], name: str, most: int) -> tuple[str, ...]:
     value = () if (given := plain.get(name)) is None else given
-    listed = isinstance(value, (list, tuple)) and len(value) <= most
-    if not listed or not all(isinstance(v, str) and grammar.fits(grammar.TEXT, v) for v in value):
+    texts = value if isinstance(value, (list, tuple)) else (None,)
+    if len(texts) > most or not all(isinstance(v, str) and grammar.fits(grammar.TEXT, v) for v in texts):
         raise RequestError(f"{name} must be a list of texts, not {_shown(value)}", hint=f"at most {most}", field=name)
-    return tuple(value)
+    return tuple(texts)
 
 
 def _environment(value: object) -> dict[str, str]:
