@@ -60,7 +60,8 @@ def _title(request: KernelRequest, name: str, known: Mapping[str, Mapping[str, A
     asked = request.resources
     words = [f"{asked.ntasks} ranks" if asked.ntasks else ""]
     words += [f"{asked.cpus_per_task} CPUs per rank" if asked.cpus_per_task and asked.cpus_per_task > 1 else ""]
-    words += [f"{asked.mem_mb} MiB" if asked.mem_mb else "", f"{asked.gpus_per_node} GPUs" if asked.gpus_per_node else ""]
+    words += [f"{asked.mem_mb} MiB" if asked.mem_mb else ""]
+    words += [f"{asked.gpus_per_node} GPUs per node" if asked.gpus_per_node else ""]
     words += [asked.partition or "", f"{asked.time_minutes} min" if asked.time_minutes else ""]
     short = _short_title(request)
     long = ", ".join([short, *filter(None, words)])
@@ -105,11 +106,11 @@ def keep(request: KernelRequest, display_name: str | None = None, *, saved: bool
     """
     name = content_name(request)
     with _keeping:  # several pages may ask for the same at once
-        known_specs = ours()
-        known = known_specs.get(name, {}).get("spec")
+        specs = ours()
+        known = specs.get(name, {}).get("spec")
         if known is not None and not saved and is_saved(known) and request_of(known) == to_dict(request):
             return name, known
-        made = content(request, display_name or _title(request, name, known_specs), saved=saved)
+        made = content(request, display_name or _title(request, name, specs), saved=saved)
         write(name, made, replace=True)
     return name, made
 

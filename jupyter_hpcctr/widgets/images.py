@@ -7,7 +7,6 @@ from typing import Any
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from .. import kernelspecs
 from ..core.request import ImageRef
 from ..edge.loop import in_own_thread, in_thread
 from ..errors import RequestError

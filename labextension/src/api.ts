@@ -28,10 +28,6 @@ export class Api {
     return this.ask('POST', 'plan', { request, adapt });
   }
 
-  async kept(): Promise<IKept[]> {
-    return (await this.ask<{ requests: IKept[] }>('GET', 'requests')).requests;
-  }
-
   keep(request: IRequest, displayName?: string): Promise<IKept> {
     const body = displayName ? { request, display_name: displayName, saved: true } : { request, saved: false };
     return this.ask('POST', 'requests', body);

@@ -61,9 +61,9 @@ const main: JupyterFrontEndPlugin<IContext> = {
     new Notifier(context);
     // The palette finds commands by the words of their category, too.
     const category = trans.__('HPC cluster (Slurm, GPU)');
-    for (const command of [NEW, CHANGE, JOBS, CANCEL, RESTART, LOG, CONTINUE, HELP]) {
-      palette?.addItem({ command, category, args: { isPalette: true } });
-    }
+    [NEW, CHANGE, JOBS, CANCEL, RESTART, LOG, CONTINUE, HELP].forEach((command, rank) =>
+      palette?.addItem({ command, category, args: { isPalette: true }, rank })
+    );
     const configure = (settings: ISettingRegistry.ISettings) => {
       const take = () => {
         Object.assign(context.settings, settings.composite);

@@ -5,7 +5,7 @@ import re
 import pytest
 from support.small_images import make, plain
 
-from .lab import WIDGETS, picture
+from .lab import WIDGETS
 
 __all__ = ["make"]  # a fixture
 
@@ -45,7 +45,6 @@ def test_in_a_small_window_several_images_and_start_are_in_sight(desk, form):
     bottom = box(images)["bottom"]
     assert sum(box(each)["bottom"] <= bottom for each in images.get_by_role("option").all()[:10]) >= 4
     assert box(form.locator("code"))["height"] < SMALL["height"] / 20, "the command is a line"
-    picture(desk, "lab-small")
     found = []
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         desk.theme(theme)
@@ -92,7 +91,8 @@ def test_the_count_of_idle_nodes_has_an_age_and_changes_while_the_form_is_open(f
 def test_a_kernel_of_one_start_is_not_offered_to_other_notebooks(desks, lab):
     request = {"engine": "bare", "scheduler": "slurm", "argv": ["false", "{connection_file}"]}
     once = lab.hpcctr("POST", "requests", {"request": request, "saved": False})[1]
-    saved = lab.hpcctr("POST", "requests", {"request": {**request, "nodes": 2}, "display_name": "Two", "saved": True})[1]
+    asked = {"request": {**request, "nodes": 2}, "display_name": "Two", "saved": True}
+    saved = lab.hpcctr("POST", "requests", asked)[1]
     lab.notebook("fresh.ipynb", "No kernel yet")
     desk = desks()
     desk.expected.append(WIDGETS)

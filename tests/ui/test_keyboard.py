@@ -39,7 +39,7 @@ def by_palette(desk, words, label):
 
 
 def test_keys_alone_start_a_kernel(desk, lab):
-    for words in ("slurm", "gpu", "cluster", "container"):
+    for words in ("slurm", "gpu", "cluster", "new container"):
         by_palette(desk, words, "New container kernel…")
     press(desk, "Enter")
     form = desk.picker()

@@ -222,6 +222,7 @@ describe('the picker', () => {
     show();
     const hint = () => one('#hpcctr_partition__description')?.textContent ?? '';
     await until(() => hint().includes('1 of 4 nodes are idle, 12 CPUs (4 min ago)'));
+    await until(() => api.options.mock.calls.length > 1);
     expect(api.options.mock.calls).toEqual([[], [true]]);
     answer({ ...now, age_s: 1 });
     await until(() => hint().includes('0 of 4 nodes are idle, 12 CPUs (just now)'));

@@ -21,21 +21,33 @@ function same(one: IOptions, other: IOptions): boolean {
   return JSON.stringify({ ...one, age_s: 0 }) === JSON.stringify({ ...other, age_s: 0 });
 }
 
+/** Whether a scheduler that answered before does not now: then what it said before is the better form. */
+function worse(known: IOptions, options: IOptions): boolean {
+  const answered = new Set(known.schedulers.filter(each => !each.problem).map(each => each.name));
+  return options.schedulers.some(each => each.problem && answered.has(each.name));
+}
+
+/** What an answer makes of what is known; options that are the same stay the same object, and are not drawn again. */
+export function renewed(known: IFresh, options: IOptions): IFresh {
+  if (worse(known.options, options)) {
+    return known;
+  }
+  const fresh = taken(options);
+  return same(known.options, options) ? { ...fresh, options: known.options } : fresh;
+}
+
 /** The options, asked for again at once and every 15 seconds, as long as somebody can see them. */
 export function useFresh(api: Pick<Api, 'options'>, first: IOptions): IFresh {
   const [fresh, setFresh] = React.useState(() => taken(first));
   React.useEffect(() => {
     let live = true;
     let timer = 0;
-    const take = (options: IOptions) =>
-      // What is the same stays the same object: the form is not drawn again for an age.
-      setFresh(known => ({ ...taken(options), options: same(known.options, options) ? known.options : options }));
     const look = async () => {
       window.clearTimeout(timer);
       if (!document.hidden) {
         // Where the server does not answer, the figures stay, and their age grows.
         await api.options(true).then(
-          options => live && take(options),
+          options => live && setFresh(known => renewed(known, options)),
           () => undefined
         );
       }
