@@ -136,27 +136,31 @@ export function ImageList(props: IImageListProps): JSX.Element {
           <Option key={image.reference} {...{ image, number, trans }} chosen={number === index} onChoose={choose} />
         ))}
       </div>
-      <Hidden {...props} />
-      {props.children}
+      <OfChoice {...props} />
       <Found count={shown.length} found={props.found} trans={trans} />
     </section>
   );
 }
 
-/** What is chosen, where the search hides it: what is started is always seen. */
-function Hidden(props: IImageListProps): JSX.Element | null {
+/** What is said of the choice; first what it is, where the search hides it: what is started is always seen. */
+function OfChoice(props: IImageListProps): JSX.Element {
   const { trans, onText } = props;
   const hidden = hiddenChoice(props.found.images, props.text, props.chosen);
-  return hidden ? (
-    <div className="jp-Hpcctr-hidden">
-      <span role="status" aria-label={trans.__('Chosen image')}>
-        {trans.__('Chosen, but hidden by the search: %1', hidden.title || hidden.reference)}
-      </span>
-      <button type="button" className="jp-Hpcctr-button" onClick={() => onText('')}>
-        {trans.__('Clear the search')}
-      </button>
-    </div>
-  ) : null;
+  return (
+    <>
+      {hidden ? (
+        <div className="jp-Hpcctr-hidden">
+          <span role="status" aria-label={trans.__('Chosen image')}>
+            {trans.__('Chosen, but hidden by the search: %1', hidden.title || hidden.reference)}
+          </span>
+          <button type="button" className="jp-Hpcctr-button" onClick={() => onText('')}>
+            {trans.__('Clear the search')}
+          </button>
+        </div>
+      ) : null}
+      {props.children}
+    </>
+  );
 }
 
 function Found(props: { count: number; found: IImages; trans: TranslationBundle }): JSX.Element {

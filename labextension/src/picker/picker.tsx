@@ -100,7 +100,9 @@ function useChoice(loaded: ILoaded): IChoice {
 /** Problems by field; that no image was chosen yet is none before somebody tries to go on without. */
 function useProblems(choice: IChoice, schema: ReturnType<typeof narrowed>, said: IProblem[], trans: TranslationBundle) {
   // What is said of a field anyway is not said again when it was tried.
-  const refused = choice.refused.filter(each => !said.some(other => other.field && other.field === each.field));
+  const isSaid = (each: IProblem) =>
+    said.some(other => other.field === each.field && each.message.startsWith(other.message));
+  const refused = choice.refused.filter(each => !isSaid(each));
   const problems = byField([...said, ...refused], wrong(schema, choice.data, trans));
   if (!choice.data.image && !choice.tried) {
     problems.delete('image');
