@@ -33,11 +33,9 @@ def content(request: KernelRequest, display_name: str | None = None, *, saved: b
     ``supported_encryption`` is the front's, whatever the kernel.
     """
     resources = request.resources
-    where = f"{resources.nodes} node{'s' if resources.nodes > 1 else ''}"
-    name = "Python" if request.image is None else request.image.text.rpartition("/")[2].partition("@")[0]
     return {
         "argv": list(request.argv) or ["python3", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": display_name or f"{name} on {where}",
+        "display_name": display_name or _short_title(request),
         "language": "python",
         "interrupt_mode": "signal",
         "metadata": {
@@ -53,6 +51,26 @@ def content(request: KernelRequest, display_name: str | None = None, *, saved: b
             },
         },
     }
+
+
+def _short_title(request: KernelRequest) -> str:
+    nodes = request.resources.nodes
+    name = "Python" if request.image is None else request.image.text.rpartition("/")[2].partition("@")[0]
+    return f"{name} on {nodes} node{'s' if nodes > 1 else ''}"
+
+
+def _title(request: KernelRequest, name: str, known: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the shortest title of a request that no other kernelspec has."""
+    asked = request.resources
+    words = [f"{asked.ntasks} ranks" if asked.ntasks else ""]
+    words += [f"{asked.cpus_per_task} CPUs per rank" if asked.cpus_per_task and asked.cpus_per_task > 1 else ""]
+    words += [f"{asked.mem_mb} MiB" if asked.mem_mb else ""]
+    words += [f"{asked.gpus_per_node} GPUs per node" if asked.gpus_per_node else ""]
+    words += [asked.partition or "", f"{asked.time_minutes} min" if asked.time_minutes else ""]
+    short = _short_title(request)
+    long = ", ".join([short, *filter(None, words)])
+    taken = {each["spec"].get("display_name") for other, each in known.items() if other != name}
+    return next((title for title in (short, long) if title not in taken), f"{long} ({name[-4:]})")
 
 
 def content_name(request: KernelRequest) -> str:
@@ -92,10 +110,11 @@ def keep(request: KernelRequest, display_name: str | None = None, *, saved: bool
     """
     name = content_name(request)
     with _keeping:  # several pages may ask for the same at once
-        known = ours().get(name, {}).get("spec")
+        specs = ours()
+        known = specs.get(name, {}).get("spec")
         if known is not None and not saved and is_saved(known) and request_of(known) == to_dict(request):
             return name, known
-        made = content(request, display_name, saved=saved)
+        made = content(request, display_name or _title(request, name, specs), saved=saved)
         write(name, made, replace=True)
     return name, made
 
@@ -159,11 +178,14 @@ def request_of(spec: Mapping[str, Any]) -> dict[str, object]:
     return _mapping(spec.get("metadata"), "kernel_provisioner", "config", "request")
 
 
-def recent_images() -> list[str]:
-    """Return the images that the installed kernelspecs name, the newest first."""
-    made = sorted(ours().values(), key=lambda each: -(created(each["spec"]) or 0))
-    named = (_mapping(each["spec"].get("metadata"), "hpcctr").get("image") for each in made)
-    return list(dict.fromkeys(image for image in named if image and isinstance(image, str)))
+def recent_images() -> list[tuple[str, bool]]:
+    """Return the images that the installed kernelspecs name, the newest first, and whether a saved one names it."""
+    found: dict[str, bool] = {}
+    for each in sorted(ours().values(), key=lambda each: -(created(each["spec"]) or 0)):
+        image = _mapping(each["spec"].get("metadata"), "hpcctr").get("image")
+        if image and isinstance(image, str):
+            found[image] = found.get(image, False) or is_saved(each["spec"])
+    return list(found.items())
 
 
 def _provisioner(found: Mapping[str, Any]) -> str:

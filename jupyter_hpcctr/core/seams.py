@@ -173,6 +173,18 @@ class ImageStore(Protocol):
         """
         ...
 
+    def check(self, ref: ImageRef) -> int:
+        """Ask where an image comes from whether it is there; return the bytes to fetch, 0 where nobody says.
+
+        Called while a form is open, for images that are not in the store. May take seconds. Raises ``ImageError``
+        where there is no such image, a ``transient`` one where that is not known now.
+        """
+        ...
+
+    def near(self, ref: ImageRef) -> tuple[str, ...]:
+        """Return references that differ little from one that there is not. May take seconds; raises nothing."""
+        ...
+
     def list(self) -> tuple[ImageInfo, ...]:
         """Return all images, newest first."""
         ...

@@ -8,6 +8,7 @@ authentication"), for nobody in particular: private repositories are not found.
 from __future__ import annotations
 
 import concurrent.futures
+import difflib
 import fnmatch
 import json
 import re
@@ -27,7 +28,10 @@ CATALOGUE = 1000
 PAGES = 20
 REPOSITORIES, TAGS = 20, 10
 """How many repositories' tags are looked up, and how many tags of each are shown."""
+NEAR = 3
+"""How many names are shown that are like one that there is not."""
 _ANSWER_BYTES = 8 << 20
+_HOSTS = {"docker.io": "registry-1.docker.io"}
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 _NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 
@@ -52,9 +56,47 @@ def search(text: str, policy: Policy) -> tuple[tuple[str, ...], tuple[ImageError
     return tuple(found), tuple(failed)
 
 
-def _at(host: str, text: str, policy: Policy) -> list[str]:
+def near(name: str, policy: Policy) -> tuple[str, ...]:
+    """Return references at a name's registry that differ little from it: other tags, or names that are spelt alike.
+
+    Parameters
+    ----------
+    name : str
+        Written out, with registry and tag (``records.canonical``).
+    policy : Policy
+        Which images are allowed, and which registries speak plain HTTP.
+
+    Nothing is returned, and nothing raised, where the registry does not answer such questions.
+    """
+    host, _, path = name.partition("@")[0].partition("/")
+    repository, _, tag = path.partition(":")
+    registry = _registry(host, policy)
+    try:
+        found = _tagged(registry, repository, tag)
+    except ImageError:  # that is how most registries say that they have no such repository
+        found = []
+    try:
+        for other in [] if found else difflib.get_close_matches(repository, list(registry.repositories()), NEAR, 0.7):
+            found += _tagged(registry, other, tag)[:1]
+    except ImageError:
+        pass
+    return tuple(one for one in found[:NEAR] if _is_reference(one) and _is_allowed(one, policy))
+
+
+def _tagged(registry: _Registry, repository: str, tag: str) -> list[str]:
+    """Return a repository's references, those first whose tags are most like a tag."""
+    tags = registry.tags(repository)
+    alike = difflib.get_close_matches(tag, tags, NEAR, 0.5)
+    return [f"{registry.host}/{repository}:{each}" for each in (*alike, *(t for t in tags if t not in alike))]
+
+
+def _registry(host: str, policy: Policy) -> _Registry:
     plain = bool({host, host.rpartition(":")[0]} & set(policy.insecure_registries))
-    registry = _Registry(host, "http" if plain else "https")
+    return _Registry(host, "http" if plain else "https")
+
+
+def _at(host: str, text: str, policy: Policy) -> list[str]:
+    registry = _registry(host, policy)
     wanted, _, tag = text.removeprefix(f"{host}/").partition(":")
     names = [name for name in registry.repositories() if wanted.lower() in name]
     names.sort(key=lambda name: (not name.rpartition("/")[2].startswith(wanted.lower()), name))
@@ -70,7 +112,7 @@ class _Registry:
     """One registry, asked by GET; its token is kept for the next question of the same kind."""
 
     def __init__(self, host: str, scheme: str) -> None:
-        self.host, self._base = host, f"{scheme}://{host}"
+        self.host, self._base = host, f"{scheme}://{_HOSTS.get(host, host)}"
         self._tokens: dict[str, str] = {}
 
     def repositories(self) -> Iterator[str]:

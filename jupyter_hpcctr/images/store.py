@@ -92,6 +92,22 @@ class SquashStore:
         """
         return search.search(text, self._policy)
 
+    def check(self, ref: ImageRef) -> int:
+        """Ask an image's registry whether it is there for this machine; return the bytes to fetch, 0 if unknown.
+
+        Raises
+        ------
+        ImageError
+            It is not there, or (then ``transient``) the registry does not answer.
+        CommandMissing
+            skopeo is not installed.
+        """
+        return fetch.resolve(Source(ref, self._plain_http(ref))).size_bytes
+
+    def near(self, ref: ImageRef) -> tuple[str, ...]:
+        """Return references at an image's registry that differ little from it."""
+        return () if ref.is_local else search.near(canonical(ref), self._policy)
+
     def list(self) -> tuple[ImageInfo, ...]:
         """Return each name that was asked for with its image, newest image first. Raises ``ImageError``."""
         names = self._shelf.names()

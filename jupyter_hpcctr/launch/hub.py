@@ -85,6 +85,10 @@ class Hub:
         """Return what a scheduler says of itself, asked at most ``max_age_s`` ago; raises ``SchedulerUnreachable``."""
         return await self._sites.site(name, max_age_s=max_age_s)
 
+    def asked(self, name: str) -> float:
+        """Return when a scheduler's last answer to ``site`` was asked for (``time.monotonic``), now if never."""
+        return self._sites.asked(name)
+
     async def preview(self, request: KernelRequest, *, cwd: str, ask_scheduler: bool = True) -> Preview:
         """Say what a request would come to; what is wrong with it is in the answer."""
         return await preview(self, request, cwd=cwd, ask_scheduler=ask_scheduler)

@@ -23,12 +23,13 @@ class Sites:
     def __init__(self, scheduler: Callable[[str], Scheduler], run: Run) -> None:
         self._scheduler, self._run = scheduler, run
         self._known: dict[str, tuple[float, Site]] = {}
+        self._failed: dict[str, tuple[float, SchedulerUnreachable]] = {}
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def site(self, name: str, *, max_age_s: float) -> Site:
         """Return what a scheduler said at most ``max_age_s`` ago, or says now.
 
-        Whoever comes while it is being asked waits for that answer.
+        Whoever comes while it is being asked waits for that answer, or that failure.
 
         Raises
         ------
@@ -39,9 +40,23 @@ class Sites:
         async with self._asking[name]:
             at, site = self._known.get(name, (0.0, None))
             if site is None or at < came - max_age_s:
-                at, site = time.monotonic(), await self._ask(name, pwd.getpwuid(os.getuid()).pw_name)
+                failed_at, failure = self._failed.get(name, (0.0, None))
+                if failure is not None and failed_at >= came:
+                    raise failure
+                at, site = time.monotonic(), await self._answered(name)
                 self._known[name] = at, site
             return site
+
+    async def _answered(self, name: str) -> Site:
+        try:
+            return await self._ask(name, pwd.getpwuid(os.getuid()).pw_name)
+        except SchedulerUnreachable as error:
+            self._failed[name] = time.monotonic(), error
+            raise
+
+    def asked(self, name: str) -> float:
+        """Return when a scheduler's last answer was asked for (``time.monotonic``), now where there is none."""
+        return self._known[name][0] if name in self._known else time.monotonic()
 
     async def controller(self, name: str) -> str:
         """Return the host to which a scheduler's commands talk, without waiting for its accounting.

@@ -12,8 +12,8 @@ from .words import duration, memory
 
 Field = dict[str, Any]
 
-SIMPLE = ("partition", "nodes", "ntasks", "gpus_per_node", "time")
-ADVANCED = ("cpus_per_task", "mem", "gpu_type", "constraint", "account", "qos")
+SIMPLE = ("partition", "nodes", "ntasks", "cpus_per_task", "mem", "gpus_per_node", "time")
+ADVANCED = ("gpu_type", "constraint", "account", "qos")
 DEFAULT_MINUTES = 60
 
 

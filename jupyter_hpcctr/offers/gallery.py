@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import kernelspecs
 from ..core.facts import ImageInfo, Policy
 from ..core.ranks import image_mpi
 from ..core.request import ImageRef
 from ..core.seams import ImageStore
-from ..errors import HpcctrError, ImageError, RequestError
+from ..errors import CommandError, HpcctrError, ImageError, RequestError
 
+NEAR = 4
+"""How many names are shown that are like one that there is not."""
 _MPI = {"openmpi": "Open MPI", "mpich": "MPICH", "intelmpi": "Intel MPI", "mvapich2": "MVAPICH2"}
 _ANNOTATIONS = "org.supercontainers."
 _GPU_ENV = (("CUDA_VERSION", "CUDA"), ("ROCM_VERSION", "ROCm"))
@@ -63,6 +68,48 @@ def gallery(
     order = {image.reference: n for n, image in enumerate(policy.catalogue)}
     chosen.sort(key=lambda s: (s.info is None, order.get(s.reference, len(order)), s.title or s.reference))
     return [_described(each) for each in chosen], problems
+
+
+def recent(store: ImageStore) -> list[str]:
+    """Return the images that kernels were asked for with, the last one first; reads files, so not for a loop.
+
+    Of those that were started once, without being saved, only the ones that the store has: a name that was misspelt
+    is not offered again.
+    """
+    return [image for image, saved in kernelspecs.recent_images() if saved or _has(store, image)]
+
+
+def check(store: ImageStore, policy: Policy, ref: ImageRef) -> dict[str, Any]:
+    """Say whether there is an image of a name; waits for a registry, so not for a loop.
+
+    ``found`` is None where that cannot be known now. ``near`` are names like it, where there is none.
+    """
+    made: dict[str, Any] = {"reference": ref.text, "found": True, "size_bytes": None, "message": "", "hint": ""}
+    try:
+        if store.find(ref) is None:
+            made["size_bytes"] = store.check(ref) or None
+    except (ImageError, CommandError) as error:
+        gone = isinstance(error, ImageError) and not error.transient
+        made |= {"found": False if gone else None, "message": error.message, "hint": error.hint}
+    return {**made, "near": _near(store, policy, ref) if made["found"] is False else []}
+
+
+def _near(store: ImageStore, policy: Policy, ref: ImageRef) -> list[str]:
+    """Return names like one that there is not: those that are known here first, then those of its registry."""
+    known = [image.reference for image in policy.catalogue]
+    with contextlib.suppress(HpcctrError):
+        known += [info.reference for info in store.list()]
+    alike = difflib.get_close_matches(ref.text, known, NEAR, 0.8)
+    short = {name.rpartition("/")[2]: name for name in reversed(known)}
+    alike += [short[name] for name in difflib.get_close_matches(ref.text.rpartition("/")[2], short, NEAR, 0.8)]
+    return list(dict.fromkeys([*alike, *store.near(ref)]))[:NEAR]
+
+
+def _has(store: ImageStore, reference: str) -> bool:
+    try:
+        return store.find(ImageRef(reference)) is not None
+    except HpcctrError:
+        return False
 
 
 def search(store: ImageStore, text: str) -> tuple[tuple[str, ...], list[dict[str, str]]]:

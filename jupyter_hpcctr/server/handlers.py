@@ -138,6 +138,16 @@ class Images(Handler):
         self.say({"reference": reference}, 202)
 
 
+class ImageCheck(Handler):
+    """Whether there is an image."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Ask its registry."""
+        self.say(await self.service.offers.check(self.get_query_argument("reference")))
+
+
 class Plan(Handler):
     """What a request would come to."""
 
@@ -240,6 +250,7 @@ class Nothing(Handler):
 ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     ("options", Options),
     ("images", Images),
+    ("images/check", ImageCheck),
     ("plan", Plan),
     ("requests", Requests),
     ("requests/([^/]+)", OneRequest),

@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from typing import Any
 
-from .. import kernelspecs
 from ..core.facts import Partition, Policy, Site
+from ..core.request import ImageRef
 from ..edge.loop import in_own_thread, in_thread
 from ..errors import HpcctrError
 from ..launch import Hub
 from ..offers import form, gallery
 from .caches import Kept
+from .pulls import allowed
 
 FRESH_S, STALE_S = 30.0, 300.0
+REFRESH_S = 14.0
+"""Open forms ask every 15 seconds; however many they are, the schedulers are asked at most this often."""
 FOUND_FRESH_S = 60.0
 SEARCHES = 32
+Checked = dict[str, Any]
 Found = tuple[tuple[str, ...], list[dict[str, str]]]
 
 
@@ -28,20 +33,25 @@ class Offers:
         self._hub, self._policy = hub, hub.policy
         self._options: Kept[dict[str, Any]] = Kept(self._made_anew, fresh_s=FRESH_S, stale_s=STALE_S)
         self._searches: dict[str, Kept[Found]] = {}
+        self._checks: dict[str, Kept[Checked]] = {}
         self._anew = False
 
     async def options(self, *, refresh: bool = False) -> tuple[dict[str, Any], str]:
-        """Return what can be asked for, and the entity tag of that; ``refresh`` asks the schedulers now."""
+        """Return what can be asked for, and the entity tag of that.
+
+        With ``refresh`` the schedulers' answers are at most ``REFRESH_S`` old. ``age_s`` is that of the oldest answer.
+        """
         self._anew = self._anew or refresh
-        made, age = await self._options.get(anew=refresh)
-        return {**made["body"], "age_s": round(age, 1)}, made["etag"]
+        made, _ = await self._options.get(anew=refresh)
+        return {**made["body"], "age_s": round(time.monotonic() - made["asked"], 1)}, made["etag"]
 
     async def _made_anew(self) -> dict[str, Any]:
         anew, self._anew = self._anew, False
-        found = await self.sites(max_age_s=0.0 if anew else FRESH_S)
+        found = await self.sites(max_age_s=REFRESH_S if anew else FRESH_S)
+        asked = min((self._hub.asked(name) for name in found), default=time.monotonic())
         body = options(self._policy, found)
         text = json.dumps(body, sort_keys=True).encode()
-        return {"body": body, "etag": f'"{hashlib.sha256(text).hexdigest()[:32]}"'}
+        return {"body": body, "asked": asked, "etag": f'"{hashlib.sha256(text).hexdigest()[:32]}"'}
 
     async def sites(self, *, max_age_s: float = FRESH_S) -> dict[str, Site | HpcctrError]:
         """Return what each scheduler says of itself, or why it does not."""
@@ -63,7 +73,7 @@ class Offers:
         problems: list[dict[str, str]] = []
         if text and self._policy.registries:
             found, problems = await self._search(text)
-        recent = await in_thread(kernelspecs.recent_images)
+        recent = await in_thread(gallery.recent, self._hub.store)
         shown, more = await in_thread(gallery.gallery, self._hub.store, self._policy, recent, found, text)
         return {"images": shown, "problems": [*problems, *more]}
 
@@ -77,6 +87,30 @@ class Offers:
         if problems:  # may be over in a moment
             self._searches.pop(key, None)
         return found, problems
+
+    async def check(self, reference: str) -> dict[str, Any]:
+        """Say whether there is an image of this name, and what is like it where there is none.
+
+        Raises
+        ------
+        RequestError
+            It is not an image's name.
+        PolicyError
+            The site does not allow this image.
+        """
+        ref = ImageRef(reference)
+        allowed(ref, self._policy)
+        if ref.text not in self._checks:
+            while len(self._checks) >= SEARCHES:
+                del self._checks[next(iter(self._checks))]
+            self._checks[ref.text] = Kept(lambda: self._checked(ref), fresh_s=FOUND_FRESH_S, stale_s=FOUND_FRESH_S)
+        checked, _ = await self._checks[ref.text].get()
+        if not checked["found"]:  # may be there in a moment
+            self._checks.pop(ref.text, None)
+        return checked
+
+    async def _checked(self, ref: ImageRef) -> Checked:
+        return await in_own_thread(gallery.check, self._hub.store, self._policy, ref)
 
     async def _found(self, text: str) -> Found:
         return await in_own_thread(gallery.search, self._hub.store, text)

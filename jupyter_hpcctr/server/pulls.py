@@ -18,6 +18,12 @@ PACE_S = 1.0
 AT_ONCE = 2
 
 
+def allowed(ref: ImageRef, policy: Policy) -> None:
+    """Raise ``PolicyError`` where the site does not allow an image."""
+    engine = next((name for name in policy.engines if name != "bare"), None)
+    precheck(KernelRequest(image=ref, engine=engine), policy)
+
+
 class Pulls:
     """Fetches in the background, and tells how far each is. Used in the server's loop.
 
@@ -49,8 +55,7 @@ class Pulls:
             The site does not allow this image.
         """
         ref = ImageRef(reference)
-        engine = next((name for name in self._policy.engines if name != "bare"), None)
-        precheck(KernelRequest(image=ref, engine=engine), self._policy)
+        allowed(ref, self._policy)
         if reference in self._running:
             return
         self._note(reference, "running", step="waiting")

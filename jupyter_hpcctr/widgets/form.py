@@ -64,10 +64,10 @@ class ResourceForm(ipywidgets.VBox):  # type: ignore[misc]
             layout={"width": WIDTH},
         )
         self._simple, self._more = ipywidgets.VBox(), ipywidgets.VBox()
-        advanced = ipywidgets.Accordion([self._more])
-        advanced.set_title(0, "Advanced")
+        self._advanced = ipywidgets.Accordion([self._more])
+        self._advanced.set_title(0, "Advanced")
         self.message, self.what = ipywidgets.HTML(), ipywidgets.HTML()
-        super().__init__([self.scheduler, self._simple, advanced, self.message, self.what])
+        super().__init__([self.scheduler, self._simple, self._advanced, self.message, self.what])
         self.scheduler.observe(lambda _change: self._other_scheduler(), "value")
         self._begin(request)
 
@@ -171,6 +171,7 @@ class ResourceForm(ipywidgets.VBox):  # type: ignore[misc]
         self._base = {key: each for key, each in values.items() if key not in self.fields and key != "scheduler"}
         self._simple.children = [self.fields[name] for name in site_form.SIMPLE if name in self.fields]
         self._more.children = [self.fields[name] for name in site_form.ADVANCED if name in self.fields]
+        self._advanced.layout.display = None if self._more.children else "none"
 
     @staticmethod
     def _others(values: Mapping[str, object]) -> dict[str, object]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from .. import kernelspecs
 from ..core.request import ImageRef
 from ..edge.loop import in_own_thread, in_thread
 from ..errors import RequestError
@@ -74,7 +73,7 @@ class ImageList(ipywidgets.VBox):  # type: ignore[misc]
         store, found = self._home.hub.store, self._registry
 
         async def look() -> tuple[list[Shown], list[dict[str, str]]]:
-            recent = await in_thread(kernelspecs.recent_images)
+            recent = await in_thread(gallery.recent, store)
             return await in_thread(gallery.gallery, store, self._policy, recent, found, text)
 
         return self._home.ask(

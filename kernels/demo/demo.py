@@ -133,7 +133,7 @@ class Demo:
         hint = "" if (here / "jupyter-lab").exists() else "    # JupyterLab is not installed: pip install jupyterlab\n"
         return (
             f"The cluster is still up. To open the notebook in JupyterLab, as {user()}:\n\n{hint}{lab}\n\n"
-            "Its launcher has a card, Container on cluster…, for kernels with other images and resources.\n\n"
+            "Its launcher has a card, New container kernel…, for kernels with other images and resources.\n\n"
             f"To end the cluster and remove what the demo made:\n\n    {self.ending}\n"
         )
 

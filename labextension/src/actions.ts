@@ -103,7 +103,7 @@ export async function continueAnew(context: IContext, job: IJob): Promise<void> 
       if (!notebook) {
         throw new Error(trans.__('The job has no notebook that is open.'));
       }
-      await start(context, { mode: 'current', notebook }, { name, request: job.request });
+      await start(context, { mode: 'current', notebook }, { name });
     })()
   );
 }

@@ -1,18 +1,23 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { failureFrom } from './failure';
-import { IImages, IJobs, IKept, ILog, IOptions, IPlan, IRequest } from './types';
+import { ICheck, IImages, IJobs, IKept, ILog, IOptions, IPlan, IRequest } from './types';
 
 /** The server's part of this extension. Every method throws a Failure when the server refuses. */
 export class Api {
   constructor(private settings: ServerConnection.ISettings) {}
 
-  options(): Promise<IOptions> {
-    return this.ask('GET', 'options');
+  /** What can be asked for; with `refresh` with figures that are some seconds old at most. */
+  options(refresh = false): Promise<IOptions> {
+    return this.ask('GET', 'options' + (refresh ? '?refresh=1' : ''));
   }
 
   images(search = ''): Promise<IImages> {
     return this.ask('GET', 'images' + (search ? `?search=${encodeURIComponent(search)}` : ''));
+  }
+
+  checkImage(reference: string): Promise<ICheck> {
+    return this.ask('GET', `images/check?reference=${encodeURIComponent(reference)}`);
   }
 
   fetchImage(reference: string): Promise<void> {
@@ -21,10 +26,6 @@ export class Api {
 
   plan(request: IRequest, adapt = false): Promise<IPlan> {
     return this.ask('POST', 'plan', { request, adapt });
-  }
-
-  async kept(): Promise<IKept[]> {
-    return (await this.ask<{ requests: IKept[] }>('GET', 'requests')).requests;
   }
 
   keep(request: IRequest, displayName?: string): Promise<IKept> {

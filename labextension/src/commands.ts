@@ -27,8 +27,7 @@ function described(properties: { [name: string]: { type: string; description: st
 function addForm(context: IContext): void {
   const { trans, app } = context;
   app.commands.addCommand(NEW, {
-    label: args =>
-      args.isPalette ? trans.__('New Kernel in a Container on the Cluster…') : trans.__('Container on cluster…'),
+    label: trans.__('New container kernel…'),
     caption: trans.__('Choose an image and resources for a kernel on the cluster'),
     icon: containerIcon,
     describedBy: described({
@@ -41,7 +40,7 @@ function addForm(context: IContext): void {
       pick(context, { place: place(context, args), request: args.request ? harmless(args.request) : undefined })
   });
   app.commands.addCommand(CHANGE, {
-    label: args => (args.toolbar ? '' : trans.__('Change Kernel to a Container on the Cluster…')),
+    label: args => (args.toolbar ? '' : trans.__('Change to container kernel…')),
     caption: trans.__('Run this notebook in a container on the cluster'),
     icon: args => (args.isMenu ? undefined : containerIcon),
     isEnabled: () => context.notebooks.current !== undefined,

@@ -43,4 +43,5 @@ export const RESTART = 'hpcctr:restart';
 export const LOG = 'hpcctr:log';
 export const OPEN = 'hpcctr:open';
 export const CONTINUE = 'hpcctr:continue';
+export const HELP = 'hpcctr:help';
 export const REMOVE = 'hpcctr:remove';

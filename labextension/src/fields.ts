@@ -25,10 +25,12 @@ function forPartition(fields: Fields, partition: IPartition, trans: ITrans): voi
   const cpus = partition.cpus_idle === null ? '' : trans.__(', %1 CPUs', partition.cpus_idle);
   if (fields.partition) {
     fields.partition.description = idle + cpus;
+    fields.partition.idle = true;
   }
   if (fields.nodes) {
     fields.nodes.maximum = least(fields.nodes.maximum, partition.nodes_total || null, partition.max_nodes);
     fields.nodes.description = fields.partition ? trans.__('At most %1', fields.nodes.maximum) : idle + cpus;
+    fields.nodes.idle = !fields.partition;
   }
   if (fields.cpus_per_task && partition.cpus_per_node) {
     fields.cpus_per_task.maximum = partition.cpus_per_node;
@@ -58,6 +60,7 @@ function forGpus(fields: Fields, partition: IPartition, data: IRequest, trans: I
       .map(each => (each.idle === null ? '' : trans.__('%1 %2 idle', each.idle, each.type || trans.__('GPUs'))))
       .filter(Boolean)
       .join(', ');
+    fields.gpus_per_node.idle = fields.gpus_per_node.description !== '';
   }
   if (fields.gpu_type) {
     fields.gpu_type.enum = types;

@@ -26,6 +26,27 @@ export function isReference(text: string): boolean {
   return /^(oci:\S+|[\w.-]+(:\d+)?(\/[\w.-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?)$/.test(text.trim());
 }
 
+/** The images for a text: matching ones, the chosen one if there is no text, the text itself if it may be a name. */
+export function shownFor(images: IImage[], text: string, chosen: string | undefined): IImage[] {
+  const shown = matching(images, text);
+  const typed = text.trim();
+  if (isReference(typed) && !shown.some(image => image.reference === typed)) {
+    shown.push(unlisted(typed));
+  }
+  if (!typed && chosen && !shown.some(image => image.reference === chosen)) {
+    shown.unshift(unlisted(chosen));
+  }
+  return shown;
+}
+
+/** The chosen image where a search hides it, else null. */
+export function hiddenChoice(images: IImage[], text: string, chosen: string | undefined): IImage | null {
+  if (!chosen || shownFor(images, text, chosen).some(image => image.reference === chosen)) {
+    return null;
+  }
+  return images.find(image => image.reference === chosen) ?? unlisted(chosen);
+}
+
 /** The index that a key leads to, or null for keys that are not ours. */
 export function moved(key: string, index: number, count: number): number | null {
   const steps: { [key: string]: number } = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };

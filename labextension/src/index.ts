@@ -9,12 +9,14 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Token } from '@lumino/coreutils';
 import { Api } from './api';
 import { addCommands } from './commands';
-import { CANCEL, CHANGE, CONTINUE, DEFAULTS, IContext, JOBS, LOG, NEW, RESTART } from './context';
-import { Environments } from './environments';
+import { CANCEL, CHANGE, CONTINUE, DEFAULTS, HELP, IContext, JOBS, LOG, NEW, RESTART } from './context';
+import { addCard } from './environments';
+import { help } from './help';
 import { Jobs } from './jobs';
 import { keepNotes, offerNotes } from './keeping';
 import { Notebooks } from './notebooks';
 import { Notifier } from './notify';
+import { hideOneOffs } from './oneoffs';
 import { Pulls } from './pulls';
 import { addToRunning } from './running';
 import { JobsPanel } from './sidepanel';
@@ -53,13 +55,15 @@ const main: JupyterFrontEndPlugin<IContext> = {
       environmentsChanged: () => void app.serviceManager.kernelspecs.refreshSpecs().catch(() => undefined)
     };
     addCommands(context);
+    hideOneOffs();
     keepNotes(context);
     offerNotes(context);
     new Notifier(context);
-    const category = trans.__('HPC');
-    for (const command of [NEW, CHANGE, JOBS, CANCEL, RESTART, LOG, CONTINUE]) {
-      palette?.addItem({ command, category, args: { isPalette: true } });
-    }
+    // The palette finds commands by the words of their category, too.
+    const category = trans.__('HPC cluster (Slurm, GPU)');
+    [NEW, CHANGE, JOBS, CANCEL, RESTART, LOG, CONTINUE, HELP].forEach((command, rank) =>
+      palette?.addItem({ command, category, args: { isPalette: true }, rank })
+    );
     const configure = (settings: ISettingRegistry.ISettings) => {
       const take = () => {
         Object.assign(context.settings, settings.composite);
@@ -79,18 +83,13 @@ const main: JupyterFrontEndPlugin<IContext> = {
 /** Cards of the launcher. */
 const launcher: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-hpcctr:launcher',
-  description: 'Cards for images and saved environments.',
+  description: 'The card that opens the form.',
   autoStart: true,
   requires: [IHpcctr],
-  optional: [ILauncher],
-  activate: (app: JupyterFrontEnd, context: IContext, launcher: ILauncher | null) => {
+  optional: [ILauncher, ITranslator],
+  activate: (_: JupyterFrontEnd, __: IContext, launcher: ILauncher | null, translator: ITranslator | null) => {
     if (launcher) {
-      const environments = new Environments(context, launcher);
-      const specs = app.serviceManager.kernelspecs;
-      void app.restored.then(() => {
-        specs.specsChanged.connect(() => void environments.refresh());
-        return environments.refresh();
-      });
+      addCard(launcher, (translator ?? nullTranslator).load('jupyterlab').__('Notebook'));
     }
   }
 };
@@ -131,4 +130,4 @@ const status: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [main, launcher, panel, status];
+export default [main, launcher, panel, status, help];

@@ -38,16 +38,18 @@ async function startIn(context: IContext, place: Place, name: string): Promise<v
 }
 
 /** Start a kernel by the name of its kernelspec. The launch answers at once; what follows is seen in the jobs. */
-export async function start(
-  context: IContext,
-  place: Place,
-  kept: Pick<IKept, 'name' | 'request'>
-): Promise<void> {
+export async function start(context: IContext, place: Place, kept: Pick<IKept, 'name'>): Promise<void> {
   await context.app.serviceManager.kernelspecs.refreshSpecs();
   // A kernel that cannot be started is reported by JupyterLab itself; nobody waits for one that can.
   startIn(context, place, kept.name).catch(error => Notification.error(sentence(error)));
+}
+
+/** Remember what the form begins with next time: no image of which nobody knows whether it exists. */
+async function remember(context: IContext, request: IRequest, isImage: boolean): Promise<void> {
+  const { image, ...others } = harmless(request);
+  const kept = isImage ? { image, ...others } : others;
   // The kernel starts, whether or not that can be remembered.
-  await context.state?.save(LAST, harmless(kept.request) as never).catch(() => undefined);
+  await context.state?.save(LAST, kept as never).catch(() => undefined);
 }
 
 async function lastRequest(context: IContext): Promise<IRequest> {
@@ -68,7 +70,10 @@ export async function pick(context: IContext, options: IPick): Promise<void> {
     initial: options.request ?? (await lastRequest(context)),
     note,
     notice: options.notice ?? notice,
-    start: kept => start(context, place, kept),
+    start: async (kept, isImage) => {
+      await start(context, place, kept);
+      await remember(context, kept.request, isImage);
+    },
     saved: context.environmentsChanged
   });
 }

@@ -31,6 +31,17 @@ export interface IImages {
   problems: { registry: string; message: string }[];
 }
 
+/** What an image's registry says of its name. */
+export interface ICheck {
+  reference: string;
+  /** null where that cannot be known now. */
+  found: boolean | null;
+  size_bytes: number | null;
+  message: string;
+  hint: string;
+  near: string[];
+}
+
 export interface IGpus {
   type: string;
   per_node: number;
@@ -79,6 +90,8 @@ export interface IField {
   enum?: string[];
   pattern?: string;
   examples?: string[];
+  /** Whether its description counts what is idle, which grows old. */
+  idle?: boolean;
 }
 
 export interface ISchema {

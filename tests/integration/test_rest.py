@@ -16,6 +16,7 @@ from support.waiting import wait_until
 from jupyter_hpcctr.core.facts import Policy
 from jupyter_hpcctr.core.request import ImageRef
 from jupyter_hpcctr.images.store import SquashStore
+from jupyter_hpcctr.server.offers import REFRESH_S
 
 __all__ = ["make"]  # a fixture
 
@@ -69,9 +70,19 @@ def test_options_are_sent_once_to_a_page_that_has_them(server):
     unchanged.value.close()
 
 
-def test_a_refresh_asks_the_scheduler_now(server):
+def test_a_refresh_has_figures_of_the_last_seconds(server):
     server.hpcctr("GET", "options")
-    assert server.hpcctr("GET", "options?refresh=1")[1]["age_s"] == 0
+    assert server.hpcctr("GET", "options?refresh=1")[1]["age_s"] <= REFRESH_S + 1
+
+
+def test_a_name_is_asked_for_at_its_registry(server, registry, make):
+    known = make(plain)
+    found = server.hpcctr("GET", f"images/check?reference={known}")[1]
+    assert (found["found"], found["near"], found["size_bytes"] > 0) == (True, [], True)
+    wrong = server.hpcctr("GET", f"images/check?reference={known}x")[1]
+    assert (wrong["found"], wrong["near"]) == (False, [known])
+    assert "there is no such image" in wrong["message"]
+    assert refused(server, "GET", "images/check?reference=../x")["field"] == "image"
 
 
 def test_images_are_the_catalogue_with_what_is_known_of_them(server):

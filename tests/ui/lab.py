@@ -16,7 +16,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 FLAGS += ["--disable-component-update", "--disable-sync"]
 PATIENCE_MS = 60_000
 SIZE = {"width": 1280, "height": 800}
-PICKER, JOBS = "New kernel in a container", "Cluster jobs"
+PICKER, JOBS = "New container kernel", "Cluster jobs"
 WIDGETS = "@jupyter-widgets/jupyterlab-manager"
 """Complains of every notebook that has no kernel (ipywidgets 8.1)."""
 LAST_CELL = """async () => {

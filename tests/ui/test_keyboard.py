@@ -39,7 +39,8 @@ def by_palette(desk, words, label):
 
 
 def test_keys_alone_start_a_kernel(desk, lab):
-    by_palette(desk, "kernel in a container", "New Kernel in a Container")
+    for words in ("slurm", "gpu", "cluster", "new container"):
+        by_palette(desk, words, "New container kernel…")
     press(desk, "Enter")
     form = desk.picker()
     form.wait_for()
@@ -84,7 +85,7 @@ def save_by_keys(desk, form):
 def starts_from_its_card(desk):
     desk.leave()
     desk.command("launcher:create")
-    desk.page.locator(".jp-LauncherCard[data-category='HPC']:visible", has_text=ENVIRONMENT).click()
+    desk.page.locator(".jp-LauncherCard[data-category='Notebook']:visible", has_text=ENVIRONMENT).click()
     desk.row("Running").nth(1).wait_for()
 
 

@@ -38,7 +38,7 @@ def test_a_notebook_in_an_image_from_the_choice_to_the_end(desk, desks, full, la
 
 def choose(desk, image):
     """Fill the form; the preview says what comes of it."""
-    desk.page.locator(".jp-LauncherCard[data-category='HPC']", has_text="Container on cluster…").click()
+    desk.page.locator(".jp-LauncherCard[data-category='Notebook']", has_text="New container kernel…").click()
     form = desk.picker()
     form.get_by_label("Search images").fill("Open MPI")
     taken = form.get_by_role("listbox", name="Images").get_by_role("option", name=re.compile("Python with Open MPI"))

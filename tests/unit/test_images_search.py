@@ -31,6 +31,8 @@ class Registry(http.server.BaseHTTPRequestHandler):
             link = {"Link": f'</v2/_catalog?n=3&from={first + 3}>; rel="next"'} if first + 3 < len(TAGS) else {}
             return self.answer({"repositories": list(TAGS)[first : first + 3]}, more=link)
         name = url.path.removeprefix("/v2/").removesuffix("/tags/list")
+        if name not in TAGS:
+            return self.answer({}, 404)
         return self.answer({"name": name, "tags": TAGS[name]})
 
     def answer(self, content, status=200, more=()):
@@ -78,6 +80,18 @@ def test_a_registry_that_does_not_answer_is_named(host):
     found, (error,) = searching.search("python-gpu", Policy(registries=(nobody, host)))
     assert found == (f"{host}/group/python-gpu:12",), "the others' answers are there"
     assert error.field == nobody and nobody in error.message and error.transient
+
+
+def near(name, policy=None):
+    return searching.near(name, policy or Policy())
+
+
+def test_what_is_like_a_wrong_name_is_another_tag_or_a_name_spelt_alike(host):
+    assert near(f"{host}/group/python:3.10") == tuple(f"{host}/group/python:{t}" for t in ("3.12", "3.9", "latest"))
+    assert near(f"{host}/group/pyhton:3.9")[0] == f"{host}/group/python:3.9"
+    assert near(f"{host}/quite/different:1") == ()
+    assert near("127.0.0.1:1/group/python:3") == (), "who does not answer has nothing"
+    assert near(f"{host}/group/pyhton:3.9", Policy(image_patterns=("none",))) == ()
 
 
 def test_without_registries_nobody_is_asked():

@@ -104,6 +104,27 @@ def test_what_was_saved_stays_saved_when_a_kernel_of_it_is_started():
     assert kernelspecs.keep(REQUEST, "Other", saved=True)[1]["display_name"] == "Other"
 
 
+def test_those_of_single_starts_have_titles_that_tell_them_apart():
+    raw = {"image": "lab/name:1", "partition": "debug", "mem": "4G", "time": 20}
+    asked = [raw, {**raw, "ntasks": 4}, {**raw, "ntasks": 8}, {**raw, "ntasks": 8, "env": {"A": "1"}}]
+    titles = [kernelspecs.keep(parse(each), saved=False)[1]["display_name"] for each in asked]
+    assert titles[:3] == [
+        "name:1 on 1 node",
+        "name:1 on 1 node, 4 ranks, 4096 MiB, debug, 20 min",
+        "name:1 on 1 node, 8 ranks, 4096 MiB, debug, 20 min",
+    ]
+    assert titles[3].startswith(titles[2])
+    assert len(set(titles)) == 4
+    assert kernelspecs.keep(parse(raw), saved=False)[1]["display_name"] == titles[0], "it is the same one"
+
+
+def test_an_image_is_recent_for_good_once_it_is_saved():
+    kernelspecs.keep(REQUEST, saved=False)
+    assert kernelspecs.recent_images() == [("registry.example.org/g/name:1.0", False)]
+    kernelspecs.keep(parse({"image": "registry.example.org/g/name:1.0"}), saved=True)
+    assert kernelspecs.recent_images() == [("registry.example.org/g/name:1.0", True)]
+
+
 def test_a_name_of_a_content_is_never_that_of_another():
     name, spec = kernelspecs.keep(REQUEST, saved=True)
     spec["metadata"]["kernel_provisioner"]["config"]["request"]["mounts"] = ["/etc:/mnt"]
@@ -129,7 +150,7 @@ def test_one_that_somebody_has_changed_spoils_nothing(data):
         kernelspecs.write(f"odd{number}", {"argv": ["x"], "display_name": "x", "language": "x", "metadata": each})
     assert sorted(name for name in kernelspecs.ours() if name != "mine") == ["odd1", "odd2"]
     assert [kernelspecs.request_of(kernelspecs.ours()[name]["spec"]) for name in ("odd1", "odd2")] == [{}, {}]
-    assert kernelspecs.recent_images() == ["registry.example.org/g/name:1.0"]
+    assert kernelspecs.recent_images() == [("registry.example.org/g/name:1.0", True)]
     assert kernelspecs.collect((), 0) == ()
 
 

@@ -6,8 +6,8 @@ import { Signal } from '@lumino/signaling';
 import { Picker } from '../picker/picker';
 import { IPickerProps } from '../picker/state';
 import { Pulls } from '../pulls';
-import { IPull } from '../types';
-import { image, options, plan, trans } from './samples';
+import { IOptions, IPull } from '../types';
+import { check, image, options, plan, trans } from './samples';
 
 async function until<T>(look: () => T | null | undefined | false): Promise<T> {
   for (let turn = 0; turn < 400; turn++) {
@@ -21,19 +21,21 @@ async function until<T>(look: () => T | null | undefined | false): Promise<T> {
 }
 
 const api = {
-  options: jest.fn(async () => options),
+  options: jest.fn(async (_refresh?: boolean): Promise<IOptions> => options),
   images: jest.fn(async () => ({
     images: [image(), image({ reference: 'r.example.org/far:1', title: 'Far', on_cluster: false, badges: [] })],
     problems: [{ registry: 'down.example.org', message: 'no answer' }]
   })),
   plan: jest.fn(async () => plan()),
+  checkImage: jest.fn(async (reference: string) => check({ reference })),
   fetchImage: jest.fn(async () => undefined),
   keep: jest.fn(async () => ({ name: 'hpcctr-1', display_name: 'Pi', saved: true, request: {}, created: null }))
 };
 const told = new Signal<object, IPull>(api);
 let shown: ReactWidget;
 const pulls = new Pulls(api, told, trans);
-const props = { pulls, initial: {}, notice: '', start: jest.fn(), saved: jest.fn(), close: jest.fn(), trans };
+const start: jest.Mock = jest.fn();
+const props = { pulls, initial: {}, notice: '', start, saved: jest.fn(), close: jest.fn(), trans };
 
 function show(changes: Partial<IPickerProps> = {}): void {
   const all = { ...props, api: api as unknown as IPickerProps['api'], ...changes };
@@ -59,6 +61,7 @@ function fill(field: HTMLInputElement, value: string): void {
 afterEach(() => {
   shown.dispose();
   jest.clearAllMocks();
+  api.checkImage.mockImplementation(async reference => check({ reference }));
 });
 
 describe('the picker', () => {
@@ -100,6 +103,28 @@ describe('the picker', () => {
     button('Start').click();
     await until(() => one('.jp-Hpcctr-images [role=alert]')?.textContent?.includes('Choose an image'));
     expect(api.keep).not.toHaveBeenCalled();
+  });
+
+  it('shows the chosen image when a search hides it, and does not start or save it unseen', async () => {
+    show({ initial: { image: image().reference } });
+    fill((await until(() => labelled('Search images'))) as HTMLInputElement, 'Far');
+    await until(() => !option('Pi') && option('Far'));
+    expect(one('[role=status][aria-label="Chosen image"]')?.textContent).toContain('hidden by the search: Pi');
+    expect(one('.jp-Hpcctr-images [role=alert]')).toBeNull();
+    await until(() => one('.jp-Hpcctr-preview[aria-busy=false]'));
+    button('Start').click();
+    await until(() => one('.jp-Hpcctr-images [role=alert]')?.textContent?.includes('hides the chosen image'));
+    expect(document.activeElement).toBe(labelled('Search images'));
+    button('Save as environment').click();
+    await until(() => button('Save'));
+    button('Save').click();
+    await new Promise(resolve => setTimeout(resolve));
+    button('Clear the search').click();
+    await until(() => option('Pi')?.getAttribute('aria-selected') === 'true');
+    expect(one('.jp-Hpcctr-images [role=alert]')).toBeNull();
+    expect(api.keep).not.toHaveBeenCalled();
+    button('Start').click();
+    await until(() => props.start.mock.calls.length);
   });
 
   it('says why there is no plan, and why the server refuses', async () => {
@@ -150,6 +175,57 @@ describe('the picker', () => {
     told.emit({ reference, state: 'done', step: '', message: '' });
     await until(() => !one('.jp-Hpcctr-fetch') && api.plan.mock.calls.length > plans);
     expect(option('Far')?.textContent).toContain('already on the cluster');
+  });
+
+  it('says while it is open that there is no such image, and what is near', async () => {
+    const wrong = { found: false, message: 'r.example.org/p1:1: there is no such image', near: [image().reference] };
+    api.checkImage.mockResolvedValue(check({ ...wrong, reference: 'r.example.org/p1:1' }));
+    show({ initial: { image: 'r.example.org/p1:1' } });
+    const alert = await until(() => one('.jp-Hpcctr-images [role=alert]'));
+    expect(alert.textContent).toContain('there is no such image');
+    await until(() => one('.jp-Hpcctr-preview[aria-busy=false]'));
+    button('Start').click();
+    await until(() => document.activeElement === labelled('Search images'));
+    expect(alert.textContent?.match(/no such image/g)).toHaveLength(1);
+    expect(api.keep).not.toHaveBeenCalled();
+    button(image().reference).click();
+    await until(() => option('Pi')?.getAttribute('aria-selected') === 'true');
+    expect(one('.jp-Hpcctr-images [role=alert]')).toBeNull();
+  });
+
+  it('asks for a name that was just typed before it starts, and remembers only what exists', async () => {
+    api.checkImage.mockResolvedValue(check({ found: null, message: 'r.example.org does not answer' }));
+    show({ initial: { image: 'r.example.org/new:1' } });
+    await until(() => button('Start'));
+    button('Start').click();
+    await until(() => props.start.mock.calls.length);
+    expect(api.checkImage).toHaveBeenCalledWith('r.example.org/new:1');
+    expect(props.start.mock.calls[0][1]).toBe(false);
+    shown.dispose();
+    api.checkImage.mockResolvedValue(check({ size_bytes: 312_000_000 }));
+    api.plan.mockResolvedValueOnce(plan({ image_on_cluster: false, request: { image: 'r.example.org/far:1' } }));
+    show({ initial: { image: 'r.example.org/far:1' } });
+    await until(() => one('.jp-Hpcctr-fetch')?.textContent?.includes('312 MB to fetch'));
+    await until(() => one('[aria-labelledby=jp-Hpcctr-preview]')?.textContent?.includes('312 MB'));
+    button('Start').click();
+    await until(() => props.start.mock.calls.length > 1);
+    expect(props.start.mock.calls[1][1]).toBe(true);
+  });
+
+  it('shows how old the count of idle nodes is, and asks again when it opens', async () => {
+    const [slurm, local] = options.schedulers;
+    const full = { ...slurm, partitions: slurm.partitions.map(each => ({ ...each, nodes_idle: 0 })) };
+    const now = { ...options, schedulers: [full, local] };
+    api.options.mockResolvedValueOnce({ ...options, age_s: 250 });
+    let answer: (fresh: IOptions) => void = () => undefined;
+    api.options.mockImplementationOnce(() => new Promise(resolve => (answer = resolve)));
+    show();
+    const hint = () => one('#hpcctr_partition__description')?.textContent ?? '';
+    await until(() => hint().includes('1 of 4 nodes are idle, 12 CPUs (4 min ago)'));
+    await until(() => api.options.mock.calls.length > 1);
+    expect(api.options.mock.calls).toEqual([[], [true]]);
+    answer({ ...now, age_s: 1 });
+    await until(() => hint().includes('0 of 4 nodes are idle, 12 CPUs (just now)'));
   });
 
   it('can be tried again when the server did not answer', async () => {

@@ -1,6 +1,6 @@
 /** Answers of the server as the tests need them. */
 import { nullTranslator } from '@jupyterlab/translation';
-import { IImage, IJob, IOptions, IPlan } from '../types';
+import { ICheck, IImage, IJob, IOptions, IPlan } from '../types';
 
 export const trans = nullTranslator.load('jupyter_hpcctr');
 
@@ -46,6 +46,10 @@ export function image(changes: Partial<IImage> = {}): IImage {
     badges: [{ kind: 'mpi', text: 'Open MPI 4.1.4' }],
     ...changes
   };
+}
+
+export function check(changes: Partial<ICheck> = {}): ICheck {
+  return { reference: '', found: true, size_bytes: null, message: '', hint: '', near: [], ...changes };
 }
 
 const slow = {

@@ -53,9 +53,9 @@ class PickerDialog extends Dialog<void> {
 /** Show the picker until it is closed. */
 export async function showPicker(props: Omit<IPickerProps, 'close'>): Promise<void> {
   const body = new Panel();
-  const dialog: PickerDialog = new PickerDialog(props.trans.__('New kernel in a container'), body);
-  const start: IPickerProps['start'] = async kept => {
-    await props.start(kept);
+  const dialog: PickerDialog = new PickerDialog(props.trans.__('New container kernel'), body);
+  const start: IPickerProps['start'] = async (kept, isImage) => {
+    await props.start(kept, isImage);
     dialog.reject();
   };
   const shown = ReactWidget.create(<Picker {...props} start={start} close={() => dialog.reject()} />);

@@ -1,7 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
+import { size } from '../format';
 import { Pulls, pullWords } from '../pulls';
-import { IPull } from '../types';
+import { ICheck, IPull } from '../types';
 
 /** What was told last of an image that is fetched. */
 function usePull(pulls: Pulls, reference: string): IPull | undefined {
@@ -28,7 +29,37 @@ export function useArrived(pulls: Pulls): number {
 interface IFetchProps {
   reference: string;
   pulls: Pulls;
+  /** What the registry says of it. */
+  check: ICheck | null;
   trans: TranslationBundle;
+}
+
+function unfetched(check: ICheck | null, trans: TranslationBundle): string {
+  if (check?.size_bytes) {
+    return trans.__('Not on the cluster yet: %1 to fetch.', size(check.size_bytes));
+  }
+  const unsure = check?.found === null ? ` ${check.message}` : '';
+  return trans.__('Not on the cluster yet.') + unsure;
+}
+
+interface INearProps {
+  near: string[];
+  onChoose: (reference: string) => void;
+  trans: TranslationBundle;
+}
+
+/** Names like one that there is not. */
+export function Near(props: INearProps): JSX.Element | null {
+  return props.near.length ? (
+    <div className="jp-Hpcctr-near" role="group" aria-label={props.trans.__('Similar names')}>
+      <span>{props.trans.__('Did you mean:')}</span>
+      {props.near.map(each => (
+        <button key={each} type="button" className="jp-Hpcctr-button" onClick={() => props.onChoose(each)}>
+          {each}
+        </button>
+      ))}
+    </div>
+  ) : null;
 }
 
 /** The offer to fetch an image that is not on the cluster, and how far that is. */
@@ -36,7 +67,7 @@ export function Fetch(props: IFetchProps): JSX.Element {
   const { reference, pulls, trans } = props;
   const pull = usePull(pulls, reference);
   const runs = pull?.state === 'running';
-  const words = pull && pull.state !== 'done' ? pullWords(pull, trans) : trans.__('Not on the cluster yet.');
+  const words = pull && pull.state !== 'done' ? pullWords(pull, trans) : unfetched(props.check, trans);
   return (
     <div className="jp-Hpcctr-fetch">
       <span role="status" aria-label={trans.__('Fetching')} className={pull?.state === 'failed' ? PROBLEM : ''}>

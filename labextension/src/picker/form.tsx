@@ -2,7 +2,8 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { FormComponent } from '@jupyterlab/ui-components';
 import type { FieldTemplateProps, ObjectFieldTemplateProps, ValidatorType } from '@rjsf/utils';
 import * as React from 'react';
-import { IOptions, IProblem, IRequest, ISchema } from '../types';
+import { IField, IOptions, IProblem, IRequest, ISchema } from '../types';
+import { Age } from './fresh';
 
 const PREFIX = 'hpcctr';
 
@@ -21,6 +22,8 @@ interface IContext {
   problems: Map<string, IProblem[]>;
   groups: IOptions['ui']['groups'];
   open: boolean;
+  /** When the figures of what is idle were asked for. */
+  asked: number;
   trans: TranslationBundle;
 }
 
@@ -51,6 +54,7 @@ function FieldTemplate(props: FieldTemplateProps): JSX.Element {
       {props.rawDescription ? (
         <div className="jp-Hpcctr-hint" id={`${props.id}__description`}>
           {props.rawDescription}
+          {(props.schema as IField).idle ? <Age asked={context.asked} trans={context.trans} /> : null}
         </div>
       ) : null}
       <Problems problems={problems} id={props.id} />
@@ -86,6 +90,7 @@ export interface IResourceFormProps {
   schema: ISchema;
   options: IOptions;
   data: IRequest;
+  asked: number;
   problems: Map<string, IProblem[]>;
   onChange: (data: IRequest) => void;
   trans: TranslationBundle;
@@ -110,9 +115,10 @@ function uiSchema(schema: ISchema): { [name: string]: unknown } {
 export function ResourceForm(props: IResourceFormProps): JSX.Element {
   const { options, schema, data } = props;
   const [open] = React.useState(() => unusual(options, data));
-  const context: IContext = { problems: props.problems, groups: options.ui.groups, open, trans: props.trans };
+  const { problems, asked, trans } = props;
+  const context: IContext = { problems, groups: options.ui.groups, open, asked, trans };
   return (
-    <section className="jp-Hpcctr-form" aria-label={props.trans.__('Resources')}>
+    <section className="jp-Hpcctr-form" aria-label={trans.__('Resources')}>
       <FormComponent
         schema={schema as never}
         uiSchema={uiSchema(schema)}

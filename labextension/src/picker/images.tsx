@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { shortDigest, size } from '../format';
-import { isReference, matching, moved, unlisted } from '../gallery';
+import { hiddenChoice, moved, shownFor } from '../gallery';
 import { IImage, IImages } from '../types';
 
 const OPTION = 'jp-Hpcctr-image-';
@@ -75,20 +75,6 @@ export interface IImageListProps {
   trans: TranslationBundle;
 }
 
-/** The images for a text: matching ones, the chosen one if there is no text, the text itself if it may be a name. */
-function shownFor(props: IImageListProps): IImage[] {
-  const { found, text, chosen } = props;
-  const shown = matching(found.images, text);
-  const typed = text.trim();
-  if (isReference(typed) && !shown.some(image => image.reference === typed)) {
-    shown.push(unlisted(typed));
-  }
-  if (!typed && chosen && !shown.some(image => image.reference === chosen)) {
-    shown.unshift(unlisted(chosen));
-  }
-  return shown;
-}
-
 function Problem(props: { text: string }): JSX.Element | null {
   return props.text ? (
     <div className="jp-Hpcctr-problem" role="alert">
@@ -107,7 +93,7 @@ function useFocused(): React.RefObject<HTMLInputElement> {
 /** A text to search for, and a list that the arrow keys go through from either. */
 export function ImageList(props: IImageListProps): JSX.Element {
   const { trans, chosen, onChoose } = props;
-  const shown = shownFor(props);
+  const shown = shownFor(props.found.images, props.text, chosen);
   const index = shown.findIndex(image => image.reference === chosen);
   const search = useFocused();
   const active = index < 0 ? undefined : OPTION + index;
@@ -150,9 +136,30 @@ export function ImageList(props: IImageListProps): JSX.Element {
           <Option key={image.reference} {...{ image, number, trans }} chosen={number === index} onChoose={choose} />
         ))}
       </div>
-      {props.children}
+      <OfChoice {...props} />
       <Found count={shown.length} found={props.found} trans={trans} />
     </section>
+  );
+}
+
+/** What is said of the choice; first what it is, where the search hides it: what is started is always seen. */
+function OfChoice(props: IImageListProps): JSX.Element {
+  const { trans, onText } = props;
+  const hidden = hiddenChoice(props.found.images, props.text, props.chosen);
+  return (
+    <>
+      {hidden ? (
+        <div className="jp-Hpcctr-hidden">
+          <span role="status" aria-label={trans.__('Chosen image')}>
+            {trans.__('Chosen, but hidden by the search: %1', hidden.title || hidden.reference)}
+          </span>
+          <button type="button" className="jp-Hpcctr-button" onClick={() => onText('')}>
+            {trans.__('Clear the search')}
+          </button>
+        </div>
+      ) : null}
+      {props.children}
+    </>
   );
 }
 

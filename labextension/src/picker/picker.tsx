@@ -3,13 +3,16 @@ import * as React from 'react';
 import { Failure, sentence } from '../failure';
 import { byField, chosenPartition, narrowed, tidy, wrong } from '../fields';
 import { shortName } from '../format';
-import { IImages, IKept, IPlan, IProblem, IRequest } from '../types';
+import { hiddenChoice } from '../gallery';
+import { ICheck, IImages, IKept, IPlan, IProblem, IRequest } from '../types';
 import { Actions } from './actions';
-import { Fetch, useArrived } from './fetch';
+import { useCheck } from './check';
+import { Fetch, Near, useArrived } from './fetch';
 import { ResourceForm } from './form';
+import { useFresh } from './fresh';
 import { ImageList } from './images';
 import { Preview } from './preview';
-import { ILoaded, IPickerProps, IPlanned, useFound, useKnown, useLoaded, usePlan } from './state';
+import { ILoaded, IPickerProps, useFound, useKnown, useLoaded, usePlan } from './state';
 
 /** The dialog's content: images, resources, and what comes of them. */
 export function Picker(props: IPickerProps): JSX.Element {
@@ -55,7 +58,7 @@ function focusProblem(field: string): void {
 }
 
 function problemText(problems: IProblem[] | undefined): string {
-  return (problems ?? []).map(each => `${each.message} ${each.hint}`.trim()).join(' ');
+  return (problems ?? []).map(each => (each.hint ? `${each.message} – ${each.hint}` : each.message)).join(' ');
 }
 
 interface IChoice {
@@ -65,6 +68,8 @@ interface IChoice {
   refused: IProblem[];
   tried: boolean;
   attempt: <T>(work: () => Promise<T>) => Promise<T | undefined>;
+  /** Forget what was wrong: something has changed. */
+  forget: () => void;
 }
 
 /** The request under way, and what the server said when it was to be used. */
@@ -80,19 +85,25 @@ function useChoice(loaded: ILoaded): IChoice {
     } catch (error) {
       const field = (error as { field?: string }).field ?? '';
       setRefused([{ field, message: sentence(error), hint: '' }]);
+      focusProblem(field);
       return undefined;
     }
   };
+  const forget = () => setRefused([]);
   const change = (changed: IRequest) => {
-    setRefused([]);
+    forget();
     setData(changed);
   };
-  return { data, setData: change, refused, tried, attempt };
+  return { data, setData: change, refused, tried, attempt, forget };
 }
 
 /** Problems by field; that no image was chosen yet is none before somebody tries to go on without. */
 function useProblems(choice: IChoice, schema: ReturnType<typeof narrowed>, said: IProblem[], trans: TranslationBundle) {
-  const problems = byField([...said, ...choice.refused], wrong(schema, choice.data, trans));
+  // What is said of a field anyway is not said again when it was tried.
+  const isSaid = (each: IProblem) =>
+    said.some(other => other.field === each.field && each.message.startsWith(other.message));
+  const refused = choice.refused.filter(each => !isSaid(each));
+  const problems = byField([...said, ...refused], wrong(schema, choice.data, trans));
   if (!choice.data.image && !choice.tried) {
     problems.delete('image');
   }
@@ -100,59 +111,100 @@ function useProblems(choice: IChoice, schema: ReturnType<typeof narrowed>, said:
   return { problems, elsewhere: elsewhere.map(([, each]) => problemText(each)).join(' ') };
 }
 
-/** What is found for a text and planned for a request; both are asked for again when an image has arrived. */
+/** What is found for a text, planned for a request and said of its image; asked again when an image has arrived. */
 function useAnswers(props: IPickerProps & { loaded: ILoaded }, text: string, data: IRequest) {
   const { api, pulls, loaded } = props;
   const arrived = useArrived(pulls);
   const found = useFound(api, useKnown(api, loaded.images, arrived), text);
-  return { found, planned: usePlan(api, data, arrived) };
+  const planned = usePlan(api, data, arrived);
+  const image = data.image ?? '';
+  const here = image !== '' && isHere(found, planned.plan, image);
+  const listed = found.images.find(each => each.reference === image);
+  const checking = useCheck(api, data.engine === 'bare' || listed?.on_cluster ? '' : image);
+  const sure = image === '' || listed?.on_cluster === true || checking.check?.found === true;
+  return { found, planned, here, sure, ...checking };
+}
+
+/** That there is no such image, as a problem. */
+function missing(check: ICheck | null): IProblem[] {
+  return check?.found === false ? [{ field: 'image', message: check.message, hint: check.hint }] : [];
+}
+
+type Answers = ReturnType<typeof useAnswers>;
+
+/** What the buttons do; each refuses what is not to be used, and says why beside its field. */
+function useUses(props: IPickerProps, text: string, choice: IChoice, answers: Answers, wrongField: () => string) {
+  const { api, trans } = props;
+  const { data } = choice;
+  const image = (message: string, hint = '') => new Failure(message, 0, hint, 'image');
+  const imageIsSure = async () => {
+    if (hiddenChoice(answers.found.images, text, data.image)) {
+      const hint = trans.__('choose one of the images shown, or clear the search');
+      throw image(trans.__('The search hides the chosen image'), hint);
+    }
+    const check = await answers.settled();
+    if (check?.found === false) {
+      throw image(check.message, check.hint);
+    }
+    return answers.sure || check?.found === true;
+  };
+  const start = async () => {
+    let sure = false;
+    const kept = await choice.attempt<IKept | null>(async () => {
+      if (!data.image && data.engine !== 'bare') {
+        throw image(trans.__('Choose an image.'));
+      }
+      sure = await imageIsSure();
+      const field = answers.planned.busy ? '' : wrongField();
+      return field ? (focusProblem(field), null) : api.keep(tidy(data));
+    });
+    if (kept) {
+      await choice.attempt(() => props.start(kept, sure));
+    }
+  };
+  const save = (name: string) => choice.attempt(async () => (await imageIsSure(), api.keep(tidy(data), name)));
+  return { start, save };
 }
 
 function Form(props: IPickerProps & { loaded: ILoaded }): JSX.Element {
   const { api, trans, loaded } = props;
-  const { options } = loaded;
-  const [text, setText] = React.useState('');
+  const { options, asked } = useFresh(api, loaded.options);
+  const [text, setWords] = React.useState('');
   const choice = useChoice(loaded);
   const { data, setData } = choice;
-  const { found, planned } = useAnswers(props, text, data);
+  const setText = (words: string) => {
+    choice.forget();
+    setWords(words);
+  };
+  const answers = useAnswers(props, text, data);
+  const { planned, check } = answers;
   const schema = React.useMemo(
     () => narrowed(options, data, trans),
     [options, chosenPartition(options, data), data.gpu_type, data.account, data.qos, data.gpus_per_node]
   );
-  const { problems, elsewhere } = useProblems(choice, schema, planned.problems, trans);
+  const { problems, elsewhere } = useProblems(choice, schema, [...missing(check), ...planned.problems], trans);
   const latest = React.useRef(data);
   latest.current = data;
   const choose = React.useCallback((image: string) => setData({ ...latest.current, image }), []);
-  const blocked = () => {
-    if (!data.image && data.engine !== 'bare') {
-      throw new Failure(trans.__('Choose an image.'), 0, '', 'image');
-    }
+  const wrongField = () => {
     const first = wrong(schema, data, trans)[0]?.field ?? planned.problems[0]?.field;
     return first && (problems.has(first) || first === 'image') ? first : '';
   };
-  const start = async () => {
-    const kept = await choice.attempt<IKept | null>(async () => {
-      const field = planned.busy ? '' : blocked();
-      return field ? (focusProblem(field), null) : api.keep(tidy(data));
-    });
-    if (kept) {
-      await choice.attempt(() => props.start(kept));
-    }
-  };
+  const { start, save } = useUses(props, text, choice, answers, wrongField);
+  const shown = { answers, text, setText, data, choose, schema, options, asked, problems, setData };
   return (
     <div className="jp-Hpcctr-picker">
       {props.notice ? <p className="jp-Hpcctr-notice">{props.notice}</p> : null}
-      <Choices {...props} {...{ found, planned, text, setText, data, choose, schema, options, problems, setData }} />
+      <Choices {...props} {...shown} />
       <Preview
         {...planned}
-        {...{ trans, adapted: loaded.adapted }}
+        {...{ trans, check, adapted: loaded.adapted }}
         failure={[planned.failure, elsewhere].filter(Boolean).join(' ')}
       />
       <Actions
         request={tidy(data)}
         title={titleOf(loaded, data)}
-        save={name => choice.attempt(() => api.keep(tidy(data), name))}
-        {...{ start, trans, saved: props.saved, close: props.close }}
+        {...{ start, save, trans, saved: props.saved, close: props.close }}
       />
     </div>
   );
@@ -165,16 +217,32 @@ function isHere(found: IImages, plan: IPlan | null, reference: string): boolean 
 }
 
 interface IChoicesProps extends Pick<IPickerProps, 'pulls' | 'trans'> {
-  found: ILoaded['images'];
+  answers: Answers;
   text: string;
   setText: (text: string) => void;
   data: IRequest;
   choose: (image: string) => void;
   schema: ReturnType<typeof narrowed>;
   options: ILoaded['options'];
+  asked: number;
   problems: Map<string, IProblem[]>;
   setData: (data: IRequest) => void;
-  planned: IPlanned;
+}
+
+/** What is said of the chosen image: that it is to be fetched, or what is called nearly like it. */
+function OfImage(props: IChoicesProps): JSX.Element | null {
+  const { data, trans } = props;
+  const { check, here } = props.answers;
+  const take = (reference: string) => {
+    props.setText('');
+    props.choose(reference);
+  };
+  if (check?.found === false) {
+    return <Near near={check.near} onChoose={take} trans={trans} />;
+  }
+  return data.image && !here ? (
+    <Fetch reference={data.image} check={check} pulls={props.pulls} trans={trans} />
+  ) : null;
 }
 
 function Choices(props: IChoicesProps): JSX.Element {
@@ -182,7 +250,7 @@ function Choices(props: IChoicesProps): JSX.Element {
   return (
     <div className="jp-Hpcctr-choices">
       <ImageList
-        found={props.found}
+        found={props.answers.found}
         text={props.text}
         onText={props.setText}
         chosen={data.image}
@@ -190,13 +258,12 @@ function Choices(props: IChoicesProps): JSX.Element {
         problem={problemText(problems.get('image'))}
         trans={trans}
       >
-        {data.image && !isHere(props.found, props.planned.plan, data.image) ? (
-          <Fetch reference={data.image} pulls={props.pulls} trans={trans} />
-        ) : null}
+        <OfImage {...props} />
       </ImageList>
       <ResourceForm
         schema={props.schema}
         options={props.options}
+        asked={props.asked}
         data={data}
         problems={problems}
         onChange={props.setData}

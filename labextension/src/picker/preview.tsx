@@ -1,23 +1,39 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { amount, moment } from '../format';
-import { IPlan } from '../types';
+import { amount, moment, size } from '../format';
+import { ICheck, IPlan } from '../types';
 
-function imageWords(plan: IPlan, trans: TranslationBundle): string {
+function imageWords(plan: IPlan, check: ICheck | null, bytes: string, trans: TranslationBundle): string {
   if (!plan.request.image) {
     return trans.__('none chosen');
   }
-  return plan.image_on_cluster ? trans.__('on the cluster') : trans.__('is fetched to the cluster first');
+  if (plan.image_on_cluster) {
+    return trans.__('on the cluster');
+  }
+  if (check?.found === false) {
+    return trans.__('not found');
+  }
+  return bytes ? trans.__('%1 to fetch first', bytes) : trans.__('is fetched to the cluster first');
 }
 
-function Facts(props: { plan: IPlan; trans: TranslationBundle }): JSX.Element {
-  const { plan, trans } = props;
+/** The scheduler's word, which does not know of an image that is to be fetched before the job is submitted. */
+function startWords(plan: IPlan, bytes: string, trans: TranslationBundle): string {
+  if (!plan.expected_start) {
+    return trans.__('not known');
+  }
+  const at = moment(plan.expected_start, new Date());
+  return bytes ? trans.__('%1, after fetching %2', at, bytes) : at;
+}
+
+function Facts(props: { plan: IPlan; check: ICheck | null; trans: TranslationBundle }): JSX.Element {
+  const { plan, check, trans } = props;
   const cost = plan.cost;
+  const bytes = !plan.image_on_cluster && check?.size_bytes ? size(check.size_bytes) : '';
   return (
     <dl className="jp-Hpcctr-summary">
       <div>
         <dt>{trans.__('Expected start')}</dt>
-        <dd>{plan.expected_start ? moment(plan.expected_start, new Date()) : trans.__('not known')}</dd>
+        <dd>{startWords(plan, bytes, trans)}</dd>
       </div>
       {cost ? (
         <div>
@@ -27,7 +43,7 @@ function Facts(props: { plan: IPlan; trans: TranslationBundle }): JSX.Element {
       ) : null}
       <div>
         <dt>{trans.__('Image')}</dt>
-        <dd>{imageWords(plan, trans)}</dd>
+        <dd>{imageWords(plan, check, bytes, trans)}</dd>
       </div>
     </dl>
   );
@@ -36,7 +52,7 @@ function Facts(props: { plan: IPlan; trans: TranslationBundle }): JSX.Element {
 /** The command's words; a line ends between two of them, not at a hyphen. */
 function Command(props: { words: string[] }): JSX.Element {
   return (
-    <code>
+    <code title={props.words.join(' ')}>
       {props.words.map((word, number) => (
         <React.Fragment key={number}>
           {number ? ' ' : ''}
@@ -52,6 +68,8 @@ export interface IPreviewProps {
   /** Why there is no plan. */
   failure: string;
   busy: boolean;
+  /** What the image's registry says of it. */
+  check: ICheck | null;
   /** Why the request that came with a notebook was changed. */
   adapted: string[];
   trans: TranslationBundle;
@@ -87,7 +105,7 @@ export function Preview(props: IPreviewProps): JSX.Element {
       <div role="status" aria-labelledby="jp-Hpcctr-preview">
         {plan?.command ? (
           <>
-            <Facts plan={plan} trans={trans} />
+            <Facts plan={plan} check={props.check} trans={trans} />
             <Command words={plan.command.split(' ')} />
           </>
         ) : null}

@@ -22,8 +22,8 @@ export interface IPickerProps {
   note?: INote;
   /** What is said above the form. */
   notice: string;
-  /** Start a kernel by its name; the picker closes when that was done. */
-  start: (kept: IKept) => Promise<void>;
+  /** Start a kernel by its name, and say whether its image is known to exist; the picker closes when that was done. */
+  start: (kept: IKept, isImage: boolean) => Promise<void>;
   /** Called when an environment was saved. */
   saved: () => void;
   close: () => void;

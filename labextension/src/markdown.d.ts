@@ -1,0 +1,5 @@
+/** The builder takes Markdown as text. */
+declare module '*.md' {
+  const text: string;
+  export default text;
+}
