@@ -11,6 +11,7 @@ import { Api } from './api';
 import { addCommands } from './commands';
 import { CANCEL, CHANGE, CONTINUE, DEFAULTS, IContext, JOBS, LOG, NEW, RESTART } from './context';
 import { Environments } from './environments';
+import { followJobs } from './indicator';
 import { Jobs } from './jobs';
 import { keepNotes, offerNotes } from './keeping';
 import { Notebooks } from './notebooks';
@@ -55,6 +56,7 @@ const main: JupyterFrontEndPlugin<IContext> = {
     addCommands(context);
     keepNotes(context);
     offerNotes(context);
+    followJobs(context);
     new Notifier(context);
     const category = trans.__('HPC');
     for (const command of [NEW, CHANGE, JOBS, CANCEL, RESTART, LOG, CONTINUE]) {

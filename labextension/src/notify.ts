@@ -1,6 +1,6 @@
 import { Notification } from '@jupyterlab/apputils';
 import { CONTINUE, IContext, JOBS } from './context';
-import { duration, jobName, moment, shortName, stateName } from './format';
+import { duration, fullName, moment, shortName, shortPath, statusText } from './format';
 import { isFinal } from './model';
 import { Limits } from './notes';
 import { IJob } from './types';
@@ -76,15 +76,15 @@ export class Notifier {
   }
 
   private named(job: IJob): string {
-    const name = jobName(job, this.context.trans);
+    const name = fullName(job, this.context.trans);
     return name[0].toUpperCase() + name.slice(1);
   }
 
   private words(job: IJob): string {
-    const { trans } = this.context;
+    const { trans, jobs } = this.context;
     const starts = job.expected_start ? trans.__('expected start %1', moment(job.expected_start, new Date())) : '';
-    const facts = [stateName(job.state, trans), job.reason, job.message, starts].filter(Boolean).join(' · ');
-    return `${shortName(job.image)}: ${facts}`;
+    const what = job.notebook ? shortPath(job.notebook) : shortName(job.image);
+    return `${what}: ${[statusText(job, jobs.now(), trans), starts].filter(Boolean).join(' · ')}`;
   }
 
   private warn(job: IJob, minutes: number): void {
