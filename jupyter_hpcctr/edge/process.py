@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..core.job import Command, Output
@@ -13,11 +14,17 @@ from ..errors import CommandError, CommandMissing, CommandTimeout
 
 log = logging.getLogger(__name__)
 
+LOOK_S = 1.0
 _PASSING = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def run(
-    command: Command, *, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout_s: float = 30.0
+    command: Command,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout_s: float = 30.0,
+    look: Callable[[int], None] | None = None,
 ) -> Output:
     """Run a command to its end and return what it said, whatever its exit status.
 
@@ -31,6 +38,8 @@ def run(
         Work directory.
     timeout_s : float
         Seconds after which the command is killed.
+    look : callable, optional
+        Called each second with the process id while the command runs. What it raises kills the command and is raised.
 
     Raises
     ------
@@ -44,15 +53,18 @@ def run(
     name = command.argv[0]
     log.debug("run %s", command.argv)
     try:
-        done = subprocess.run(
-            command.argv,
-            input=command.stdin.encode(),
-            capture_output=True,
-            env=None if env is None else dict(env),
-            cwd=cwd,
-            timeout=timeout_s,
-            check=False,
-        )
+        if look is None:
+            done = subprocess.run(
+                command.argv,
+                input=command.stdin.encode(),
+                capture_output=True,
+                env=None if env is None else dict(env),
+                cwd=cwd,
+                timeout=timeout_s,
+                check=False,
+            )
+        else:
+            done = _watched(command, env, cwd, timeout_s, look)
     except FileNotFoundError as error:
         raise CommandMissing(f"{name} is not installed", hint=f"install it, or put it on the PATH: {error}") from error
     except subprocess.TimeoutExpired as error:
@@ -61,6 +73,34 @@ def run(
     except OSError as error:
         raise _not_started(name, error) from error
     return Output(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def _watched(
+    command: Command, env: Mapping[str, str] | None, cwd: Path | None, timeout_s: float, look: Callable[[int], None]
+) -> subprocess.CompletedProcess[bytes]:
+    given: bytes | None = command.stdin.encode()
+    until = time.monotonic() + timeout_s
+    with subprocess.Popen(
+        command.argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=None if env is None else dict(env),
+        cwd=cwd,
+    ) as child:
+        try:
+            while True:
+                try:
+                    out, err = child.communicate(given, timeout=LOOK_S)
+                    return subprocess.CompletedProcess(command.argv, child.returncode, out, err)
+                except subprocess.TimeoutExpired as error:
+                    if time.monotonic() >= until:
+                        raise subprocess.TimeoutExpired(command.argv, timeout_s, stderr=error.stderr) from error
+                    given = None
+                    look(child.pid)
+        except BaseException:
+            child.kill()
+            raise
 
 
 def _not_started(name: str, error: OSError) -> CommandError:
@@ -72,7 +112,12 @@ def _not_started(name: str, error: OSError) -> CommandError:
 
 
 def check(
-    command: Command, *, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout_s: float = 30.0
+    command: Command,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout_s: float = 30.0,
+    look: Callable[[int], None] | None = None,
 ) -> str:
     """Run a command that must succeed, and return its standard output.
 
@@ -81,7 +126,7 @@ def check(
     CommandError
         Exit status other than 0; the last lines of its standard error are in the message.
     """
-    out = run(command, env=env, cwd=cwd, timeout_s=timeout_s)
+    out = run(command, env=env, cwd=cwd, timeout_s=timeout_s, look=look)
     if out.returncode != 0:
         said = (out.stderr.strip() or out.stdout.strip())[-2000:]
         raise CommandError(

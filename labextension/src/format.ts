@@ -1,6 +1,6 @@
 /** Words for numbers and states; no JupyterLab in here. */
 import { isFinal } from './model';
-import { IJob, State } from './types';
+import { IFetch, IJob, State } from './types';
 
 /** Translates a text whose gaps are %1, %2 …; TranslationBundle has this. */
 export interface ITrans {
@@ -129,8 +129,36 @@ export function statusText(job: IJob, now: number, trans: ITrans): string {
     const where = job.nodes ? trans.__('%1 on %2', name, job.nodes) : name;
     return left === null ? where : `${where} · ${leftText(left, trans)}`;
   }
+  if (job.state === 'fetching' && job.fetch) {
+    return trans.__('Image: %1', fetchText(job.fetch, trans));
+  }
   const why = isFinal(job) ? endingName(job.ending, trans) : job.reason;
   return why ? `${name} (${why})` : name;
+}
+
+/** "fetching 120 MB of 300 MB, about 40 s left": how far an image is. */
+export function fetchText(fetch: IFetch, trans: ITrans): string {
+  const { step, done, total, left_s: left } = fetch;
+  const names: { [step: string]: string } = {
+    fetching: trans.__('fetching'),
+    unpacking: trans.__('unpacking'),
+    flattening: trans.__('writing to the store'),
+    waiting: trans.__('waiting for other images')
+  };
+  const amounts = [done, total].filter((each): each is number => !!each).map(size);
+  const about = left === null ? '' : left < 1 ? trans.__('almost done') : trans.__('about %1 left', roughly(left));
+  const name = names[step] ?? step;
+  return [amounts.length ? `${name} ${amounts.join(trans.__(' of '))}` : name, about].filter(Boolean).join(', ');
+}
+
+/** An estimate: seconds to the next ten, minutes rounded up. */
+function roughly(value: number): string {
+  return value < 95 ? `${value < 10 ? Math.ceil(value) : Math.ceil(value / 10) * 10} s` : duration(Math.ceil(value / 60));
+}
+
+/** The part of a step that is done, from 0 to 1; undefined where that is not known. */
+export function fetchPart(fetch: IFetch): number | undefined {
+  return fetch.total ? Math.min(1, (fetch.done ?? 0) / fetch.total) : undefined;
 }
 
 /** "9.5 s", "42 s", "3 min". */

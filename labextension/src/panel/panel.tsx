@@ -4,6 +4,7 @@ import { cancel, open, remove, restart } from '../actions';
 import { IContext, LOG, NEW } from '../context';
 import { endingName, fullName, jobName, leftText, minutesLeft, moment, phases, shortName, stateName } from '../format';
 import { isFinal } from '../model';
+import { Progress } from '../progress';
 import { IJob } from '../types';
 
 const TICK_MS = 30_000;
@@ -33,6 +34,7 @@ function Facts(props: { context: IContext; job: IJob }): JSX.Element {
         {why ? <span> ({why})</span> : null}
       </div>
       <div>{facts.join(' · ')}</div>
+      {job.state === 'fetching' && job.fetch ? <Progress fetch={job.fetch} trans={context.trans} /> : null}
       {job.message ? <div className="jp-Hpcctr-hint">{job.message}</div> : null}
       {job.error ? (
         <div className="jp-Hpcctr-problem">

@@ -10,6 +10,14 @@ function imageWords(plan: IPlan, trans: TranslationBundle): string {
   return plan.image_on_cluster ? trans.__('on the cluster') : trans.__('is fetched to the cluster first');
 }
 
+function startWords(plan: IPlan, trans: TranslationBundle): string {
+  if (!plan.expected_start) {
+    return plan.image_on_cluster ? trans.__('not known') : trans.__('after the image is fetched');
+  }
+  const at = moment(plan.expected_start, new Date());
+  return plan.image_on_cluster ? at : trans.__('%1, if the image is fetched by then', at);
+}
+
 function Facts(props: { plan: IPlan; trans: TranslationBundle }): JSX.Element {
   const { plan, trans } = props;
   const cost = plan.cost;
@@ -17,7 +25,7 @@ function Facts(props: { plan: IPlan; trans: TranslationBundle }): JSX.Element {
     <dl className="jp-Hpcctr-summary">
       <div>
         <dt>{trans.__('Expected start')}</dt>
-        <dd>{plan.expected_start ? moment(plan.expected_start, new Date()) : trans.__('not known')}</dd>
+        <dd>{startWords(plan, trans)}</dd>
       </div>
       {cost ? (
         <div>
