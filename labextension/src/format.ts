@@ -184,12 +184,10 @@ export function phases(job: IJob, trans: ITrans): string {
   return words.join(', ');
 }
 
-/** "2.40 EUR", "12 billing hours"; what is less than a hundredth is said to be that. */
-export function amount(value: number, unit: string, trans: ITrans): string {
-  if (value > 0 && value < 0.01) {
-    return trans.__('less than 0.01 %1', unit);
-  }
-  return `${value.toFixed(value >= 1000 ? 0 : 2)} ${unit}`;
+/** "2.40 EUR", "1235 billing hours": rounded up, because it is the most that a job costs. */
+export function amount(value: number, unit: string): string {
+  const digits = value < 1000 ? 2 : 0;
+  return `${(Math.ceil(value * 10 ** digits - 1e-6) / 10 ** digits).toFixed(digits)} ${unit}`;
 }
 
 /** The words of a command line, quoted where a shell would split them. */

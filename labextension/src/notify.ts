@@ -93,7 +93,7 @@ export class Notifier {
     const callback = () => void app.commands.execute(CONTINUE, { id: job.id });
     const id = Notification.warning(trans.__('%1 ends in %2', this.named(job), this.left(minutes)), {
       autoClose: false,
-      actions: [{ label, callback, caption: trans.__('Its variables are lost; you are asked first') }]
+      actions: [{ label, callback, caption: trans.__('Variables are lost. You are asked first.') }]
     });
     this.forget(job.id);
     this.warned.set(job.id, { id, job: job.job });

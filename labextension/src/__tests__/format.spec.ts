@@ -23,10 +23,10 @@ describe('words for numbers', () => {
     expect([12, 999_700, 1_230_000_000].map(size)).toEqual(['12 B', '1.0 MB', '1.2 GB']);
     expect(shortName('registry.example.org:5000/a/b:1@sha256:00')).toBe('b:1');
     expect(shortDigest('sha256:0123456789abcdef')).toBe('0123456789ab');
-    expect([2.4, 0.03295, 0.004, 0, 1234.5].map(each => amount(each, 'EUR', trans))).toEqual([
+    expect([2.4, 0.03295, 0.004, 0, 1234.5].map(each => amount(each, 'EUR'))).toEqual([
       '2.40 EUR',
-      '0.03 EUR',
-      'less than 0.01 EUR',
+      '0.04 EUR',
+      '0.01 EUR',
       '0.00 EUR',
       '1235 EUR'
     ]);

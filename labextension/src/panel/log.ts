@@ -50,7 +50,7 @@ export class LogView extends Widget {
 
   private nameOf(job: IJob): void {
     const { trans } = this.context;
-    this.text.dataset.empty = this.isEnded ? trans.__('Nothing was written.') : trans.__('Nothing was written yet.');
+    this.text.dataset.empty = this.isEnded ? trans.__('Nothing was printed.') : trans.__('Nothing was printed yet.');
     this.title.label = trans.__('Log of %1', fullName(job, trans));
     this.text.setAttribute('aria-label', this.title.label);
   }

@@ -30,7 +30,7 @@ function Facts(props: { plan: IPlan; trans: TranslationBundle }): JSX.Element {
       {cost ? (
         <div>
           <dt>{trans.__('Costs at most')}</dt>
-          <dd>{amount(cost.amount, cost.unit, trans)}</dd>
+          <dd>{amount(cost.amount, cost.unit)}</dd>
         </div>
       ) : null}
       <div>
