@@ -19,6 +19,7 @@ import { Notifier } from './notify';
 import { Pulls } from './pulls';
 import { addToRunning } from './running';
 import { JobsPanel } from './sidepanel';
+import { prefetch } from './starting';
 import { addToStatusBar } from './status';
 
 /** What the plugins of this package share. */
@@ -58,10 +59,6 @@ const main: JupyterFrontEndPlugin<IContext> = {
     offerNotes(context);
     followJobs(context);
     new Notifier(context);
-    const category = trans.__('HPC');
-    for (const command of [NEW, CHANGE, JOBS, CANCEL, RESTART, LOG, CONTINUE]) {
-      palette?.addItem({ command, category, args: { isPalette: true } });
-    }
     const configure = (settings: ISettingRegistry.ISettings) => {
       const take = () => {
         Object.assign(context.settings, settings.composite);
@@ -70,10 +67,17 @@ const main: JupyterFrontEndPlugin<IContext> = {
       settings.changed.connect(take);
       take();
     };
-    // The defaults stay where the settings cannot be read.
-    registry?.load(main.id).then(configure, () => undefined);
-    // Nothing is asked of the server before the page is there.
-    void app.restored.then(() => context.jobs.refresh());
+    // Nothing is read, asked of the server or listed for later before the page is there.
+    void app.restored.then(() => {
+      void context.jobs.refresh();
+      // The defaults stay where the settings cannot be read.
+      registry?.load(main.id).then(configure, () => undefined);
+      const category = trans.__('HPC');
+      for (const command of [NEW, CHANGE, JOBS, CANCEL, RESTART, LOG, CONTINUE]) {
+        palette?.addItem({ command, category, args: { isPalette: true } });
+      }
+      prefetch(context);
+    });
     return context;
   }
 };

@@ -20,6 +20,7 @@ export interface IPick {
   notice?: string;
 }
 
+const IDLE_MS = 5000;
 const LAST = 'jupyter-hpcctr:last';
 
 async function startIn(context: IContext, place: Place, name: string): Promise<void> {
@@ -53,6 +54,23 @@ export async function start(
 
 async function lastRequest(context: IContext): Promise<IRequest> {
   return harmless(await context.state?.fetch(LAST).catch(() => undefined));
+}
+
+/**
+ * Load the form's code and have the server know its schedulers, when the browser has nothing else to do.
+ *
+ * The form then opens at once. What fails here fails again, and is told, when the form is opened.
+ */
+export function prefetch(context: IContext): void {
+  const begin = () => {
+    void import('./picker/dialog').catch(() => undefined);
+    void context.api.options().catch(() => undefined);
+  };
+  if (typeof window.requestIdleCallback === 'function') {
+    window.requestIdleCallback(begin, { timeout: IDLE_MS });
+  } else {
+    window.setTimeout(begin, IDLE_MS);
+  }
 }
 
 function lost({ trans }: IContext, place: Place): string {
