@@ -90,7 +90,7 @@ export async function continueAnew(context: IContext, job: IJob): Promise<void> 
       ? trans.__('Continue %1 in a new job?', shortPath(job.notebook))
       : trans.__('Continue in a new job?'),
     body: trans.__(
-      'This submits a job with the same image and resources as %1. The notebook’s present kernel ends, and its variables are lost.',
+      'This submits a job like %1. The notebook’s present kernel ends, and its variables are lost.',
       jobName(job, trans)
     ),
     yes: trans.__('Continue in a new job'),

@@ -12,7 +12,7 @@ export function addToRunning(context: IContext, managers: IRunningSessionManager
   const { jobs, trans, app } = context;
   const item = (job: IJob): IRunningSessions.IRunningItem => ({
     icon: (): LabIcon => containerIcon,
-    label: () => [job.job ? jobName(job, trans) : '', job.notebook ?? shortName(job.image)].filter(Boolean).join(': '),
+    label: () => [job.job && jobName(job, trans), job.notebook ?? shortName(job.image)].filter(Boolean).join(': '),
     labelTitle: () => [job.image, job.message].filter(Boolean).join('\n'),
     detail: () => statusText(job, jobs.now(), trans),
     open: () => void (job.notebook ? open(context, job) : app.commands.execute(JOBS)),

@@ -7,6 +7,7 @@ import time
 from .conftest import MANY
 
 JOBS = 100
+LOADED = "performance.getEntriesByType('resource').filter(each => each.name.includes('/jupyter-hpcctr/static/'))"
 SEEN = """async element => {
   for (let frame = 0; frame < 3; frame++) { await new Promise(requestAnimationFrame); }
   return element.innerText;
@@ -42,6 +43,14 @@ def job(number):
         "ending": None,
         "seq": number,
     }
+
+
+def test_the_code_of_the_form_is_there_before_the_form_is_opened(desk):
+    idle = desk.page.wait_for_function(f"{LOADED}.length > 3 && performance.now()").json_value()
+    desk.command("hpcctr:new")
+    desk.picker().get_by_role("option").first.wait_for()
+    assert desk.page.evaluate(f"{LOADED}.filter(each => each.startTime > {idle})") == []
+    desk.leave()
 
 
 def test_200_images_and_100_jobs_are_listed_and_the_page_answers(desks):

@@ -81,7 +81,9 @@ def indicates(desk, status):
 
 
 def warned(desk, job):
-    warning = desk.page.locator(".Toastify__toast", has_text=re.compile(rf"Job {job} of \S+\.ipynb ends in {LIMIT_MINUTES} minutes"))
+    warning = desk.page.locator(
+        ".Toastify__toast", has_text=re.compile(rf"Job {job} of \S+\.ipynb ends in {LIMIT_MINUTES} minutes")
+    )
     warning.wait_for()
     warning.get_by_role("button", name="Continue in a new job").wait_for()
 

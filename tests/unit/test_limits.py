@@ -90,7 +90,9 @@ def test_what_cannot_be_had_is_said_beside_its_field(asked, fields, hint):
     ],
 )
 def test_what_is_advised_of_each_field_can_be_had_together(asked):
-    advised = {each.field: int(re.search(r"(\d+)( ranks|$)", each.hint)[1]) for each in problems(Resources(**asked), SITE)}
+    advised = {
+        each.field: int(re.search(r"(\d+)( ranks|$)", each.hint)[1]) for each in problems(Resources(**asked), SITE)
+    }
     assert len(advised) == 2
     assert problems(Resources(**{**asked, **advised}), SITE) == ()
 

@@ -9,7 +9,8 @@ from jupyter_hpcctr.offers.form import schema
 
 
 @pytest.mark.parametrize(
-    ("minutes", "text"), [(0, "0 min"), (45, "45 min"), (60, "1 h"), (200, "3 h 20 min"), (2880, "2 d"), (1441, "1 d 1 min")]
+    ("minutes", "text"),
+    [(0, "0 min"), (45, "45 min"), (60, "1 h"), (200, "3 h 20 min"), (2880, "2 d"), (1441, "1 d 1 min")],
 )
 def test_minutes_are_days_hours_and_minutes(minutes, text):
     assert minutes_text(minutes) == text
@@ -21,7 +22,9 @@ def test_no_ending_is_shouted(ending):
 
 
 def test_a_field_has_one_name():
-    partition = Partition("a", nodes_total=2, cpus_per_node=4, mem_mb_per_node=1, gres=("gpu:x:1",), features=("ib_hdr",))
+    partition = Partition(
+        "a", nodes_total=2, cpus_per_node=4, mem_mb_per_node=1, gres=("gpu:x:1",), features=("ib_hdr",)
+    )
     site = Site("slurm", partitions=(partition,), accounts=(Account("physics"),))
     fields = schema(site, Policy(infiniband_features=("ib*",)))["properties"]
     stored = {"mem": "mem_mb", "time": "time_minutes"}

@@ -50,7 +50,8 @@ describe('the phases of a start', () => {
   it('are durations, in the order in which they ended', () => {
     const reached = { fetched: 30, submitted: 30.4, 'node up': 151, queued: 150.4, 'kernel ready': 152.5 };
     expect(phases(job({ phases: reached }), trans)).toBe(
-      'image fetched in 30 s, submitted in 0.4 s, queued for 2 min, job started in 0.6 s, kernel started in 1.5 s, 2 min in all'
+      'image fetched in 30 s, submitted in 0.4 s, queued for 2 min, job started in 0.6 s, ' +
+        'kernel started in 1.5 s, 2 min in all'
     );
     expect(phases(job({ phases: { submitted: 0.5 } }), trans)).toBe('submitted in 0.5 s');
     expect(phases(job(), trans)).toBe('');

@@ -23,7 +23,9 @@ const pull = (changes: Partial<IPull>): IPull => ({
 describe('how far an image is', () => {
   it('is said in bytes and in an estimate of the time', () => {
     expect(fetchText(pull({}), trans)).toBe('fetching 120 MB of 300 MB, about 50 s left');
-    expect(fetchText(pull({ step: 'unpacking', left_s: 130 }), trans)).toBe('unpacking 120 MB of 300 MB, about 3 min left');
+    expect(fetchText(pull({ step: 'unpacking', left_s: 130 }), trans)).toBe(
+      'unpacking 120 MB of 300 MB, about 3 min left'
+    );
     expect(fetchText(pull({ total: null, left_s: null }), trans)).toBe('fetching 120 MB');
     expect(fetchText(pull({ step: 'waiting', done: null, total: null, left_s: null }), trans)).toBe(
       'waiting for other images'
