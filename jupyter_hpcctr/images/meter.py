@@ -18,6 +18,7 @@ from ..edge import files
 
 STEPS = ("fetching", "unpacking", "flattening")
 _SETTLED_S = 3.0
+_TELLING_BYTES = 10_000_000  # what is smaller takes its time for other reasons than its size
 
 
 class Meter:
@@ -61,7 +62,7 @@ class Meter:
     def keep(self) -> None:
         """Note for later pulls how long the steps took."""
         self.end()
-        if self._packed:
+        if self._packed >= _TELLING_BYTES:
             speeds = self._known | {name: seconds / self._packed for name, seconds in self._took.items()}
             with contextlib.suppress(OSError):  # an estimate less, next time
                 files.write_public(self._path, json.dumps(speeds))

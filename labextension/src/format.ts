@@ -130,14 +130,14 @@ export function statusText(job: IJob, now: number, trans: ITrans): string {
     return left === null ? where : `${where} · ${leftText(left, trans)}`;
   }
   if (job.state === 'fetching' && job.fetch) {
-    return trans.__('Image: %1', fetchText(job.fetch, trans));
+    return trans.__('%1: %2', name, fetchText(job.fetch, trans, 'fetching'));
   }
   const why = isFinal(job) ? endingName(job.ending, trans) : job.reason;
   return why ? `${name} (${why})` : name;
 }
 
-/** "fetching 120 MB of 300 MB, about 40 s left": how far an image is. */
-export function fetchText(fetch: IFetch, trans: ITrans): string {
+/** "unpacking 120 MB of 300 MB, about 40 s left": how far an image is; a step that is understood is not named. */
+export function fetchText(fetch: IFetch, trans: ITrans, understood = ''): string {
   const { step, done, total, left_s: left } = fetch;
   const names: { [step: string]: string } = {
     fetching: trans.__('fetching'),
@@ -147,8 +147,9 @@ export function fetchText(fetch: IFetch, trans: ITrans): string {
   };
   const amounts = [done, total].filter((each): each is number => !!each).map(size);
   const about = left === null ? '' : left < 1 ? trans.__('almost done') : trans.__('about %1 left', roughly(left));
-  const name = names[step] ?? step;
-  return [amounts.length ? `${name} ${amounts.join(trans.__(' of '))}` : name, about].filter(Boolean).join(', ');
+  const amount = amounts.join(trans.__(' of '));
+  const name = amount && step === understood ? '' : (names[step] ?? step);
+  return [[name, amount].filter(Boolean).join(' '), about].filter(Boolean).join(', ');
 }
 
 /** An estimate: seconds to the next ten, minutes rounded up. */

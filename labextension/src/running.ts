@@ -27,6 +27,6 @@ export function addToRunning(context: IContext, managers: IRunningSessionManager
     shutdownAll: () => void cancelAll(context),
     shutdownLabel: trans.__('Cancel job'),
     shutdownAllLabel: trans.__('Cancel All'),
-    shutdownAllConfirmationText: trans.__('Cancel all your jobs on the cluster? All variables of their kernels are lost.')
+    shutdownAllConfirmationText: trans.__('Cancel all your cluster jobs? All variables of their kernels are lost.')
   });
 }

@@ -90,8 +90,10 @@ def test_a_kernel_whose_image_is_fetched_shows_that_in_the_jobs(desk, lab, make,
     form.wait_for(state="detached")
     desk.panel()
     row = desk.row("Fetching image")
-    row.get_by_role("progressbar", name="Image being fetched").wait_for()
-    desk.status().get_by_text(re.compile(r"Image: fetching 5\.0 MB of 10 MB")).wait_for()
+    bar = row.get_by_role("progressbar", name="Image being fetched")
+    bar.wait_for()
+    assert bar.bounding_box()["height"] < 10
+    desk.status().get_by_text(re.compile(r"Fetching image: 5\.0 MB of 10 MB")).wait_for()
     for theme in ("Dark", "Light"):
         desk.theme(f"JupyterLab {theme}")
         picture(desk, f"fetching-{theme.lower()}")

@@ -61,6 +61,15 @@ def test_the_rest_is_estimated_by_this_pulls_own_speed_and_by_that_of_earlier_on
     assert [each.left_s for each in said] == pytest.approx([160.0, 30.0 + 60.0, 60.0, 55.0])
 
 
+def test_a_small_image_says_nothing_of_how_fast_others_come(tmp_path, clock):
+    small = Meter([].append, 2000, tmp_path / "speeds.json")
+    for name in meter.STEPS:
+        small.begin(name)
+        clock[0] += 1.0
+    small.keep()
+    assert not (tmp_path / "speeds.json").exists()
+
+
 def test_a_file_of_speeds_that_is_damaged_is_none(tmp_path):
     for text in ("", "[]", "null", json.dumps({"fetching": "x"}), json.dumps({"fetching": -1, "unpacking": 5})):
         (tmp_path / "speeds").write_text(text)

@@ -85,5 +85,9 @@ describe('the state of a job', () => {
     expect(statusText(job({ state: 'ended', ending: 'COMPLETED' }), now, trans)).toBe('Ended');
     expect(statusText(job({ state: 'ended', ending: 'BOOT_FAIL' }), now, trans)).toBe('Ended (boot fail)');
     expect(statusText(job({ state: 'fetching' }), now, trans)).toBe('Fetching image');
+    const fetch = { step: 'fetching', done: 5e6, total: 1e7, left_s: 4 };
+    expect(statusText(job({ state: 'fetching', fetch }), now, trans)).toBe(
+      'Fetching image: 5.0 MB of 10 MB, about 4 s left'
+    );
   });
 });

@@ -2,7 +2,8 @@ import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { cancel, open, remove, restart } from '../actions';
 import { IContext, LOG, NEW } from '../context';
-import { endingName, fullName, jobName, leftText, minutesLeft, moment, phases, shortName, stateName } from '../format';
+import { endingName, fetchText, fullName, jobName, leftText, minutesLeft, moment } from '../format';
+import { phases, shortName, stateName } from '../format';
 import { isFinal } from '../model';
 import { Progress } from '../progress';
 import { IJob } from '../types';
@@ -34,8 +35,14 @@ function Facts(props: { context: IContext; job: IJob }): JSX.Element {
         {why ? <span> ({why})</span> : null}
       </div>
       <div>{facts.join(' · ')}</div>
-      {job.state === 'fetching' && job.fetch ? <Progress fetch={job.fetch} trans={context.trans} /> : null}
-      {job.message ? <div className="jp-Hpcctr-hint">{job.message}</div> : null}
+      {job.state === 'fetching' && job.fetch ? (
+        <>
+          <Progress fetch={job.fetch} trans={context.trans} />
+          <div className="jp-Hpcctr-hint">{fetchText(job.fetch, context.trans)}</div>
+        </>
+      ) : job.message ? (
+        <div className="jp-Hpcctr-hint">{job.message}</div>
+      ) : null}
       {job.error ? (
         <div className="jp-Hpcctr-problem">
           {job.error.message} <span className="jp-Hpcctr-hint">{job.error.hint}</span>
