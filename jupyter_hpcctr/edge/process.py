@@ -53,18 +53,7 @@ def run(
     name = command.argv[0]
     log.debug("run %s", command.argv)
     try:
-        if look is None:
-            done = subprocess.run(
-                command.argv,
-                input=command.stdin.encode(),
-                capture_output=True,
-                env=None if env is None else dict(env),
-                cwd=cwd,
-                timeout=timeout_s,
-                check=False,
-            )
-        else:
-            done = _watched(command, env, cwd, timeout_s, look)
+        done = _done(command, env, cwd, timeout_s) if look is None else _watched(command, env, cwd, timeout_s, look)
     except FileNotFoundError as error:
         raise CommandMissing(f"{name} is not installed", hint=f"install it, or put it on the PATH: {error}") from error
     except subprocess.TimeoutExpired as error:
@@ -73,6 +62,20 @@ def run(
     except OSError as error:
         raise _not_started(name, error) from error
     return Output(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def _done(
+    command: Command, env: Mapping[str, str] | None, cwd: Path | None, timeout_s: float
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command.argv,
+        input=command.stdin.encode(),
+        capture_output=True,
+        env=None if env is None else dict(env),
+        cwd=cwd,
+        timeout=timeout_s,
+        check=False,
+    )
 
 
 def _watched(

@@ -154,7 +154,8 @@ export function fetchText(fetch: IFetch, trans: ITrans, understood = ''): string
 
 /** An estimate: seconds to the next ten, minutes rounded up. */
 function roughly(value: number): string {
-  return value < 95 ? `${value < 10 ? Math.ceil(value) : Math.ceil(value / 10) * 10} s` : duration(Math.ceil(value / 60));
+  const step = value < 10 ? 1 : 10;
+  return value < 95 ? `${Math.ceil(value / step) * step} s` : duration(Math.ceil(value / 60));
 }
 
 /** The part of a step that is done, from 0 to 1; undefined where that is not known. */
