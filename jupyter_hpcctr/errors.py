@@ -6,6 +6,7 @@
     ├── RequestError            what was asked for cannot be understood      (stage "request")
     ├── PolicyError             the site does not allow it                   (stage "resolve")
     ├── ImageError              image not found, not fetched, not usable     (stage "image")
+    │   └── PullCancelled       whoever asked for it wants it no more
     ├── EngineError             the container engine cannot do it            (stage "engine")
     ├── SchedulerError          the scheduler did not do what it was told    (stage "scheduler")
     │   ├── SubmitRefused       it answered, and said no
@@ -68,6 +69,10 @@ class ImageError(HpcctrError):
     """An image is not found, cannot be fetched or cannot be used."""
 
     stage = "image"
+
+
+class PullCancelled(ImageError):  # noqa: N818
+    """An image is no longer fetched because whoever asked for it wants it no more."""
 
 
 class EngineError(HpcctrError):

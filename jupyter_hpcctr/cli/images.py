@@ -6,9 +6,11 @@ import argparse
 import dataclasses
 import json
 import sys
+from typing import TextIO
 
 from ..config import load_policy
 from ..core.facts import ImageInfo
+from ..core.pulling import PullStep
 from ..core.request import ImageRef
 from ..core.seams import ImageStore
 from ..plugins import image_store
@@ -37,9 +39,36 @@ def _store() -> ImageStore:
 
 
 def _pull(args: argparse.Namespace) -> int:
-    found = _store().pull(ImageRef(args.ref), lambda line: print(line, file=sys.stderr, flush=True))
+    said = _Steps(sys.stderr)
+    try:
+        found = _store().pull(ImageRef(args.ref), said)
+    finally:
+        said.end()
     print(found.path)
     return 0
+
+
+class _Steps:
+    """Writes the steps of a pull, each on a line; on a terminal the line says how far the step is."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out, self._name = out, ""
+
+    def __call__(self, step: str) -> None:
+        name = step.name if isinstance(step, PullStep) else step
+        if name != self._name:
+            self.end()
+            self._out.write(step)
+        elif self._out.isatty():
+            self._out.write(f"\r\033[K{step}")
+        self._name = name
+        self._out.flush()
+
+    def end(self) -> None:
+        """End the last line."""
+        if self._name:
+            self._out.write("\n")
+        self._name = ""
 
 
 def _list(args: argparse.Namespace) -> int:

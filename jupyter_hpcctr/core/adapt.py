@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from .facts import Account, Partition, Policy, Site
 from .limits import gpus, missing_feature, partition_of
 from .request import KernelRequest, Resources
+from .wording import memory, minutes_text, title
 
 
 def adapt(request: KernelRequest, sites: Mapping[str, Site], policy: Policy) -> tuple[KernelRequest, tuple[str, ...]]:
@@ -102,18 +103,18 @@ def _gpus_sized(resources: Resources, partition: Partition, reasons: list[str]) 
     return _at_most(resources, "gpus_per_node", most, reasons)
 
 
-_SHOWN = {"mem_mb": ("mem", " MiB"), "time_minutes": ("time", " min")}
+_SHOWN: Mapping[str, Callable[[int], str]] = {"mem_mb": memory, "time_minutes": minutes_text}
 
 
 def _at_most(resources: Resources, name: str, most: int | None, reasons: list[str]) -> Resources:
     asked = getattr(resources, name)
     if asked is None or most is None or asked <= most or (most < 1 and name != "gpus_per_node"):
         return resources
-    shown, unit = _SHOWN.get(name, (name, ""))
-    reasons.append(f"{shown} {asked} → {most}{unit}: the most here")
+    shown = _SHOWN.get(name, str)
+    reasons.append(f"{title(name)} {shown(asked)} → {shown(most)}: the most here")
     return replace(resources, **{name: most})  # type: ignore[arg-type]
 
 
 def _without(resources: Resources, name: str, reasons: list[str], why: str) -> Resources:
-    reasons.append(f"{name} {getattr(resources, name)} left out: {why}")
+    reasons.append(f"{title(name)} {getattr(resources, name)} left out: {why}")
     return replace(resources, **{name: None})  # type: ignore[arg-type]

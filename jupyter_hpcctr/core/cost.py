@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from .facts import Partition, Policy, Site
@@ -39,6 +40,12 @@ def cost(resources: Resources, site: Site, policy: Policy) -> Cost | None:
     if price is None:
         return Cost(billing * hours, "billing hours", billing, hours)
     return Cost(billing * hours * price, policy.currency or "units", billing, hours)
+
+
+def amount(found: Cost) -> str:
+    """Return ``2.40 EUR`` or ``1235 billing hours``, rounded up: it is the most."""
+    digits = 2 if found.amount < 1000 else 0
+    return f"{math.ceil(found.amount * 10**digits - 1e-6) / 10**digits:.{digits}f} {found.unit}"
 
 
 def _minutes(resources: Resources, partition: Partition | None, policy: Policy) -> int | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from .facts import Partition, Site
 from .request import Resources
+from .wording import duration, memory, minutes_text
 
 _FEATURE = re.compile(r"[^&|,()\[\]*]+")
 _COUNT = re.compile(r"\*[0-9]+")
@@ -84,15 +85,21 @@ def _partition(resources: Resources, partition: Partition) -> Iterator[Problem]:
         yield Problem("partition", f"the partition {partition.name} is down", "choose another, or wait")
 
 
+def _most_nodes(partition: Partition) -> int:
+    return min(n for n in (partition.max_nodes, partition.nodes_total) if n is not None)
+
+
 def _nodes(resources: Resources, partition: Partition) -> Iterator[Problem]:
-    most = min(n for n in (partition.max_nodes, partition.nodes_total) if n is not None)
+    most = _most_nodes(partition)
     if resources.nodes > most:
         yield _too_much("nodes", f"{resources.nodes} nodes", f"{most}", f"gives at most {most} to a job", partition)
 
 
 def _ranks(resources: Resources, partition: Partition) -> Iterator[Problem]:
     cpus, each = partition.cpus_per_node or 1, resources.cpus_per_task or 1
-    nodes, per_node, total = resources.nodes, resources.ntasks_per_node or 1, resources.ntasks
+    # What is advised holds for as many nodes as there can be, however many are asked for.
+    nodes = max(1, min(resources.nodes, _most_nodes(partition)))
+    per_node, total = resources.ntasks_per_node or 1, resources.ntasks
     has = f"has {_count(cpus, 'CPU')} on each node"
     if each > cpus:
         yield _too_much("cpus_per_task", f"{each} CPUs for each rank", f"{cpus}", has, partition)
@@ -113,8 +120,8 @@ def _ranks(resources: Resources, partition: Partition) -> Iterator[Problem]:
 def _memory(resources: Resources, partition: Partition) -> Iterator[Problem]:
     most = partition.mem_mb_per_node
     if resources.mem_mb is not None and resources.mem_mb > most:
-        asked = f"{resources.mem_mb} MiB on each node"
-        yield _too_much("mem", asked, f"{most}M", f"has {most} MiB on each node", partition)
+        asked = f"{memory(resources.mem_mb)} on each node"
+        yield _too_much("mem", asked, memory(most), f"has {memory(most)} on each node", partition)
 
 
 def _gpus(resources: Resources, partition: Partition) -> Iterator[Problem]:
@@ -146,8 +153,8 @@ def _features(resources: Resources, partition: Partition) -> Iterator[Problem]:
 def _time(resources: Resources, partition: Partition) -> Iterator[Problem]:
     most = partition.time_limit_minutes
     if most is not None and resources.time_minutes is not None and resources.time_minutes > most:
-        asked = f"{resources.time_minutes} min"
-        yield _too_much("time", asked, f"{most} min", f"ends jobs after {most} min", partition)
+        asked = minutes_text(resources.time_minutes)
+        yield _too_much("time", asked, duration(most), f"ends jobs after {minutes_text(most)}", partition)
 
 
 def _account(resources: Resources, site: Site, partition: Partition) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ..errors import ImageError, PolicyError
 from .facts import HOST_ROOTS, Facts, Host, ImageInfo, Policy
 from .request import KernelRequest, Mount, Resources
+from .wording import minutes_text
 
 _TMP = Mount("/tmp", "/tmp")  # noqa: S108  (every engine shows the host's)
 _NEVER = ("LD_PRELOAD", "LD_AUDIT", "HOME", "USER", "LOGNAME")
@@ -140,12 +141,12 @@ def _within_limits(asked: Resources, policy: Policy) -> tuple[Resources, tuple[s
     reasons: list[str] = []
     given = asked
     if policy.max_nodes is not None and asked.nodes > policy.max_nodes:
-        reasons.append(f"nodes {asked.nodes} → {policy.max_nodes}: the site's limit")
+        reasons.append(f"Nodes {asked.nodes} → {policy.max_nodes}: the site's limit")
         given = replace(given, nodes=policy.max_nodes)
     limit = policy.max_time_minutes
     if limit is not None and (asked.time_minutes is None or asked.time_minutes > limit):
-        before = "no limit" if asked.time_minutes is None else f"{asked.time_minutes} min"
-        reasons.append(f"time {before} → {limit} min: the site's limit")
+        before = "none" if asked.time_minutes is None else minutes_text(asked.time_minutes)
+        reasons.append(f"Time limit {before} → {minutes_text(limit)}: the site's limit")
         given = replace(given, time_minutes=limit)
     return given, tuple(reasons)
 

@@ -160,9 +160,10 @@ class ImageStore(Protocol):
         ...
 
     def pull(self, ref: ImageRef, report: Callable[[str], None]) -> ImageInfo:
-        """Resolve the name to a digest and fetch it once; ``report`` is told each step. May take minutes.
+        """Resolve the name to a digest and fetch it once; may take minutes.
 
-        Raises ``ImageError``.
+        ``report`` is told each step, best as a ``PullStep`` and each second; what it raises ends the pull and is
+        raised. Raises ``ImageError``.
         """
         ...
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 
 from .job import Ending, JobState, JobStatus
+from .wording import minutes_text
 
-RESTART = "Nothing is submitted again by itself; Kernel → Restart starts a new job."
+RESTART = "Kernel → Restart submits a new job; nothing is resubmitted automatically."
 
 # squeue(1), "JOB REASON CODES": those that people meet, in their words.
 _REASONS = {
@@ -33,7 +34,7 @@ def waiting(scheduler: str, status: JobStatus) -> str:
         return f"{job} runs on {status.nodes or 'its node'}; the kernel is starting …"
     meaning = _REASONS.get(status.reason.split(",")[0])
     reason = f" ({status.reason}{': ' + meaning if meaning else ''})" if status.reason not in ("", "None") else ""
-    start = f", expected start {status.expected_start.replace('T', ' ')}" if status.expected_start else ""
+    start = f", expected start {status.expected_start.replace('T', ' ')[:16]}" if status.expected_start else ""
     return f"{job} is pending{reason}{start}. Cells run when the kernel is there."
 
 
@@ -54,7 +55,7 @@ def ended(scheduler: str, status: JobStatus, *, time_limit_minutes: int | None, 
     ``cause`` is what the agent said last, "" where it said nothing.
     """
     job = _job(scheduler, status)
-    limit = "" if time_limit_minutes is None else f" of {time_limit_minutes} min"
+    limit = "" if time_limit_minutes is None else f" of {minutes_text(time_limit_minutes)}"
     said = {
         Ending.TIMEOUT: f"{job} reached its time limit{limit}.",
         Ending.CANCELLED: f"{job} was cancelled from outside of this notebook.",

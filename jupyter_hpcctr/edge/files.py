@@ -9,13 +9,15 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UnsafePath
 
 _MAX_LINKS = 40
+_WAIT_S = 1.0
 _NOBODY = 65534  # the kernel's word for a user that a user namespace does not know (user_namespaces(7))
 
 
@@ -208,14 +210,28 @@ def _write(path: Path, text: str, mode: int) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file for the length of a ``with`` block (flock(2))."""
+def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold an exclusive lock on a file for the length of a ``with`` block (flock(2)).
+
+    ``waiting`` is called each second while somebody else holds it; what it raises is raised.
+    """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
+        while waiting is not None and not _lock_at_once(fd):
+            waiting()
+            time.sleep(_WAIT_S)
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield
     finally:
         os.close(fd)
+
+
+def _lock_at_once(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def tail(path: Path, *, lines: int = 20, limit: int = 16_384) -> str:

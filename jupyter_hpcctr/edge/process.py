@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..core.job import Command, Output
@@ -26,6 +27,7 @@ if os.getppid() != int(sys.argv[1]):
 os.execvp(sys.argv[2], sys.argv[2:])
 """
 
+LOOK_S = 1.0
 _PASSING = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
@@ -36,6 +38,7 @@ def run(
     cwd: Path | None = None,
     timeout_s: float = 30.0,
     mortal: bool = False,
+    look: Callable[[int], None] | None = None,
 ) -> Output:
     """Run a command to its end and return what it said, whatever its exit status.
 
@@ -51,6 +54,8 @@ def run(
         Seconds after which the command is killed.
     mortal : bool
         Whether the command is to be killed when this process is, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG).
+    look : callable, optional
+        Called each second with the process id while the command runs. What it raises kills the command and is raised.
 
     Raises
     ------
@@ -69,15 +74,10 @@ def run(
             raise CommandMissing(f"{name} is not installed", hint="install it, or put it on the PATH")
         argv = (sys.executable, "-S", "-E", "-c", _MORTAL, str(os.getpid()), *argv)
     try:
-        done = subprocess.run(
-            argv,
-            input=command.stdin.encode(),
-            capture_output=True,
-            env=None if env is None else dict(env),
-            cwd=cwd,
-            timeout=timeout_s,
-            check=False,
-        )
+        if look is None:
+            done = _done(argv, command.stdin, env, cwd, timeout_s)
+        else:
+            done = _watched(argv, command.stdin, env, cwd, timeout_s, look)
     except FileNotFoundError as error:
         raise CommandMissing(f"{name} is not installed", hint=f"install it, or put it on the PATH: {error}") from error
     except subprocess.TimeoutExpired as error:
@@ -86,6 +86,53 @@ def run(
     except OSError as error:
         raise _not_started(name, error) from error
     return Output(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def _done(
+    argv: Sequence[str], stdin: str, env: Mapping[str, str] | None, cwd: Path | None, timeout_s: float
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        argv,
+        input=stdin.encode(),
+        capture_output=True,
+        env=None if env is None else dict(env),
+        cwd=cwd,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def _watched(
+    argv: Sequence[str],
+    stdin: str,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    timeout_s: float,
+    look: Callable[[int], None],
+) -> subprocess.CompletedProcess[bytes]:
+    given: bytes | None = stdin.encode()
+    until = time.monotonic() + timeout_s
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=None if env is None else dict(env),
+        cwd=cwd,
+    ) as child:
+        try:
+            while True:
+                try:
+                    out, err = child.communicate(given, timeout=LOOK_S)
+                    return subprocess.CompletedProcess(argv, child.returncode, out, err)
+                except subprocess.TimeoutExpired as error:
+                    if time.monotonic() >= until:
+                        raise subprocess.TimeoutExpired(argv, timeout_s, stderr=error.stderr) from error
+                    given = None
+                    look(child.pid)
+        except BaseException:
+            child.kill()
+            raise
 
 
 def _not_started(name: str, error: OSError) -> CommandError:
@@ -103,6 +150,7 @@ def check(
     cwd: Path | None = None,
     timeout_s: float = 30.0,
     mortal: bool = False,
+    look: Callable[[int], None] | None = None,
 ) -> str:
     """Run a command that must succeed, and return its standard output.
 
@@ -111,7 +159,7 @@ def check(
     CommandError
         Exit status other than 0; the last lines of its standard error are in the message.
     """
-    out = run(command, env=env, cwd=cwd, timeout_s=timeout_s, mortal=mortal)
+    out = run(command, env=env, cwd=cwd, timeout_s=timeout_s, mortal=mortal, look=look)
     if out.returncode != 0:
         said = (out.stderr.strip() or out.stdout.strip())[-2000:]
         raise CommandError(

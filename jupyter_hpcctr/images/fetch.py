@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,9 @@ _HOUR_S = 3600.0
 _PATIENCE_S = 90.0  # a registry that says 429 is asked again by skopeo for 62 s
 _ASK, _COPY, _UNPACK = ("inspect",), ("copy",), ("umoci",)
 _SKOPEO = (*_ASK, *_COPY)
+
+Look = Callable[[int], None]
+"""Called each second with the process id of the tool that works; what it raises ends the tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ def resolve(source: Source) -> Resolved:
     return Resolved(source, choice.digest, index, choice.variant, choice.annotations, size, zstd)
 
 
-def copy(resolved: Resolved, work: Path) -> Config:
+def copy(resolved: Resolved, work: Path, look: Look) -> Config:
     """Copy an image to an OCI layout below ``work``; skopeo checks the digests of manifest and blobs.
 
     Raises
@@ -144,7 +147,7 @@ def copy(resolved: Resolved, work: Path) -> Config:
     # umoci reads gzip alone. Only what is known to be otherwise is packed anew.
     after += ["--dest-compress-format", "gzip"] if resolved.zstd or source.ref.is_local else []
     words = ("skopeo", *before, "copy", "--quiet", "--retry-times", "3", *after, source.words, f"oci:{layout}:image")
-    _tool(words, resolved.source, work, timeout_s=_HOUR_S)
+    _tool(words, resolved.source, work, timeout_s=_HOUR_S, look=look)
     (named,) = json.loads((layout / "index.json").read_text())["manifests"]
     found = _blob(layout, named)
     config = _blob(layout, manifest.document(found.get("config")))
@@ -152,22 +155,22 @@ def copy(resolved: Resolved, work: Path) -> Config:
     return manifest.config_of(found, config, resolved.annotations)
 
 
-def unpack(resolved: Resolved, work: Path) -> Path:
+def unpack(resolved: Resolved, work: Path, look: Look) -> Path:
     """Unpack the layout's layers, and return the root directory. Raises ``ImageError``."""
     root = work / "root"
     words = ("umoci", "raw", "unpack", "--rootless", "--image", f"{work / 'layout'}:image", str(root))
-    _tool(words, resolved.source, work, timeout_s=_HOUR_S)
+    _tool(words, resolved.source, work, timeout_s=_HOUR_S, look=look)
     return root
 
 
-def flatten(resolved: Resolved, root: Path, target: Path, *, epoch: int) -> None:
+def flatten(resolved: Resolved, root: Path, target: Path, look: Look, *, epoch: int) -> None:
     """Make one SquashFS of a directory; the same directory and epoch give the same bytes.
 
     Files keep their times, which ordinary .pyc files are checked against. Raises ``ImageError``.
     """
     words = ("mksquashfs", str(root), str(target), "-comp", "zstd", "-Xcompression-level", "3", "-noappend",
              "-all-root", "-no-xattrs", "-no-progress", "-quiet", "-mkfs-time", str(epoch))  # fmt: skip
-    _tool(words, resolved.source, target.parent, timeout_s=_HOUR_S)
+    _tool(words, resolved.source, target.parent, timeout_s=_HOUR_S, look=look)
 
 
 def versions() -> dict[str, str]:
@@ -197,12 +200,14 @@ def _blob(layout: Path, descriptor: Document) -> Document:
     return manifest.read((layout / "blobs" / digest.replace(":", "/", 1)).read_text(), digest)
 
 
-def _tool(words: tuple[str, ...], source: Source, work: Path | None, *, timeout_s: float) -> str:
+def _tool(
+    words: tuple[str, ...], source: Source, work: Path | None, *, timeout_s: float, look: Look | None = None
+) -> str:
     """Run one of the three tools, and say in the user's words what went wrong."""
     env = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
     env |= {} if work is None else {"TMPDIR": str(work)}
     try:
-        return process.check(Command(words), env=env, timeout_s=timeout_s, mortal=True)
+        return process.check(Command(words), env=env, timeout_s=timeout_s, mortal=True, look=look)
     except CommandMissing as error:
         package = _PACKAGES[words[0]]
         hint = f"on Debian and Ubuntu: apt install {package}"

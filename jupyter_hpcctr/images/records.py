@@ -6,6 +6,7 @@
     STORE/sha256/HEX.json    what is known of it; an image without it is not there
     STORE/refs/NAME.json     a name, and the digest that it stands for
     STORE/locks/HEX          held while that image is fetched or deleted
+    STORE/speeds.json        how long each step of the last pull took, for estimates
 
 Nothing is believed that somebody else than the user, root and those whom the site trusts could have written.
 """
@@ -19,7 +20,7 @@ import os
 import stat
 import time
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -90,14 +91,17 @@ class Shelf:
         return self.place / "sha256" / f"{_hex(digest)}.sqfs"
 
     @contextlib.contextmanager
-    def locked(self, digest: str) -> Iterator[None]:
-        """Hold an image's lock: nobody else fetches or deletes it meanwhile."""
+    def locked(self, digest: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        """Hold an image's lock: nobody else fetches or deletes it meanwhile.
+
+        ``waiting`` is called each second while somebody else holds it; what it raises is raised.
+        """
         self.place.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("sha256", "refs", "locks"):
             with contextlib.suppress(FileExistsError):
                 (self.place / name).mkdir(mode=0o755)
         self._look(self.place / "sha256", self.place / "refs")
-        with files.locked(self.place / "locks" / _hex(digest)):
+        with files.locked(self.place / "locks" / _hex(digest), waiting):
             yield
 
     def record(self, digest: str) -> Record | None:

@@ -11,11 +11,17 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from ..core.facts import ImageInfo, Policy
+from ..core.pulling import PullStep
 from ..core.request import ImageRef
 from ..errors import ImageError
-from . import fetch, places, rootfs, search
+from . import fetch, meter, places, rootfs, search
 from .fetch import Resolved, Source
+from .meter import Meter
 from .records import Name, Record, Shelf, canonical, info
+
+WAITING = "waiting for another pull of the same image"
+SPEEDS = "speeds.json"
+"""Seconds per packed byte of each step of the last pull, in the store."""
 
 
 class SquashStore:
@@ -53,7 +59,8 @@ class SquashStore:
     def pull(self, ref: ImageRef, report: Callable[[str], None]) -> ImageInfo:
         """Resolve a name, fetch and flatten its image unless the store has it, and record the name.
 
-        Of several that pull the same image at once, one fetches it and the others wait.
+        Of several that pull the same image at once, one fetches it and the others wait. ``report`` is told each step,
+        and while one lasts, each second how far it is; what it raises ends the pull.
 
         Raises
         ------
@@ -68,7 +75,7 @@ class SquashStore:
         report(f"resolving {ref.text}")
         source = Source(ref, self._plain_http(ref))
         resolved = fetch.resolve(source)
-        with self._writing(), self._shelf.locked(resolved.digest):
+        with self._writing(), self._shelf.locked(resolved.digest, lambda: report(PullStep(WAITING))):
             found = self._info(resolved.digest, ref.text)
             if found is None:
                 self._fetch(resolved, report)
@@ -154,20 +161,22 @@ class SquashStore:
             ) from error
 
     def _fetch(self, resolved: Resolved, report: Callable[[str], None]) -> None:
-        size = f" {resolved.size_bytes / 1e6:.0f} MB" if resolved.size_bytes else ""
+        progress = Meter(report, resolved.size_bytes, self._shelf.place / SPEEDS)
         target = self._shelf.image(resolved.digest)
         partial = target.with_name(f".{target.name}")
         with self._workplace(resolved.digest) as work:
-            report(f"fetching{size}")
-            config = fetch.copy(resolved, work)
-            report("unpacking")
-            root = fetch.unpack(resolved, work)
+            layout = work / "layout"
+            # What is packed anew on the way has another size.
+            progress.begin("fetching", 0 if resolved.zstd else resolved.size_bytes)
+            config = fetch.copy(resolved, work, lambda _: progress.at(meter.written(layout)))
+            progress.begin("unpacking", meter.written(layout))
+            root = fetch.unpack(resolved, work, lambda pid: progress.at(meter.read_by(pid)))
             epoch = _seconds(config.created)
             rootfs.furnish(root, self._policy.mount_points, epoch=epoch)
-            report("flattening")
+            progress.begin("flattening", meter.written(root))
             partial.unlink(missing_ok=True)
             try:
-                fetch.flatten(resolved, root, partial, epoch=epoch)
+                fetch.flatten(resolved, root, partial, lambda pid: progress.at(meter.read_by(pid)), epoch=epoch)
                 record = Record(
                     digest=resolved.digest,
                     index=resolved.index,
@@ -180,6 +189,7 @@ class SquashStore:
                     **{f.name: getattr(config, f.name) for f in dataclasses.fields(config)},
                 )
                 self._shelf.save(record, partial)
+                progress.keep()
             finally:
                 partial.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -16,13 +17,14 @@ from typing import Any
 from ..core import story
 from ..core.job import Ending
 from ..core.plan import LaunchPlan
+from ..core.pulling import figures
 from ..core.request import ImageRef, KernelRequest, Mount
 from ..core.resolve import precheck
 from ..edge import files
 from ..edge.front import Front, Phase
 from ..edge.loop import in_own_thread, in_thread
 from ..edge.sockets import Curve
-from ..errors import HpcctrError, LaunchError
+from ..errors import HpcctrError, LaunchError, PullCancelled
 from .allocation import Allocation
 from .following import Following
 from .gather import draw, gather, translated
@@ -151,13 +153,15 @@ class Launch(Following):
         self._spawn(self._fetch_and_submit(image))
 
     async def _fetch_and_submit(self, image: ImageRef) -> None:
-        loop = asyncio.get_running_loop()
+        loop, over = asyncio.get_running_loop(), threading.Event()
 
         def say(step: str) -> None:
-            if self._progress.view.state == "fetching":  # a pull goes on when its launch has ended
-                self._progress.say(f"Fetching the image {image.text}: {step} …")
+            if self._progress.view.state == "fetching":
+                self._progress.say(f"Fetching the image {image.text}: {step} …", fetch=figures(step))
 
         def report(step: str) -> None:
+            if over.is_set():
+                raise PullCancelled(f"{image.text} is no longer fetched: its kernel was cancelled")
             loop.call_soon_threadsafe(say, step)
 
         try:
@@ -173,6 +177,8 @@ class Launch(Following):
         except Exception as error:
             await self._give_up(LaunchError(f"the launch failed: {error!r}", hint="this is a bug: please report it"))
             raise
+        finally:
+            over.set()
 
     async def _submit(self) -> None:
         hub = self._hub

@@ -23,6 +23,7 @@ _ANEW: Mapping[str, Any] = {
     "nodes": "",
     "expected_start": None,
     "end_time": None,
+    "fetch": None,
     "error": None,
     "ending": None,
 }
@@ -68,6 +69,7 @@ class Progress:
         self.tell(
             state="submitting",
             message=_ANEW["message"],
+            fetch=None,
             digest="" if image is None else image.digest,
             resources=resources_dict(plan.resources),
             time_limit_minutes=plan.resources.time_minutes,
@@ -88,12 +90,12 @@ class Progress:
     def ended(self, text: str, ending: Ending | None) -> None:
         """The job is over."""
         how = None if ending is None else ending.value
-        self.tell(state="ended", message=text, ending=how, reason="", end_time=None, expected_start=None)
+        self.tell(state="ended", message=text, ending=how, reason="", end_time=None, expected_start=None, fetch=None)
 
     def failed(self, error: HpcctrError, text: str) -> None:
         """There is no job: it was refused, or could not be asked for."""
         about = {"stage": error.stage, "message": error.message, "hint": error.hint}
-        self.tell(state="ended", message=text, error=about, end_time=None)
+        self.tell(state="ended", message=text, error=about, end_time=None, fetch=None)
 
 
 def resources_dict(resources: Resources) -> dict[str, object]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 
-from ..core import grammar
+from ..core.wording import duration, memory
+
+__all__ = ["duration", "form_words", "memory", "moment", "now"]
 
 
 def moment(value: str | float | None) -> str | None:
@@ -26,20 +28,6 @@ def moment(value: str | float | None) -> str | None:
 def now() -> str:
     """Return the present moment in the same form."""
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-
-
-def duration(minutes: int) -> str:
-    """Return minutes as sbatch(1) ``--time`` writes them: ``1:00:00`` or ``2-00:00:00``, many days as minutes."""
-    hours, rest = divmod(minutes, 60)
-    days, short = divmod(hours, 24)
-    if days > grammar.MOST_DAYS:
-        return str(minutes)
-    return f"{days}-{short:02}:{rest:02}:00" if days else f"{hours}:{rest:02}:00"
-
-
-def memory(mib: int) -> str:
-    """Return MiB as sbatch(1) ``--mem`` writes them: ``4G`` where that is exact, else ``4000M``."""
-    return f"{mib // 1024}G" if mib % 1024 == 0 and mib // 1024 <= grammar.MOST_GB else f"{mib}M"
 
 
 def form_words(request: Mapping[str, object]) -> dict[str, object]:

@@ -137,6 +137,7 @@ def described(row: Row) -> dict[str, Any]:
         "time_limit_minutes": view.time_limit_minutes,
         "phases": {name: round(seconds, 3) for name, seconds in view.phases.items()},
         "reasons": list(view.reasons),
+        "fetch": None if view.fetch is None else dict(view.fetch),
         "error": None if view.error is None else dict(view.error),
         "ending": view.ending,
         "seq": row.seq,

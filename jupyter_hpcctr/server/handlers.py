@@ -137,6 +137,13 @@ class Images(Handler):
         self.service.pulls.start(reference)
         self.say({"reference": reference}, 202)
 
+    @web.authenticated
+    @authorized
+    async def delete(self) -> None:
+        """Fetch one no more."""
+        self.service.pulls.cancel(self.get_query_argument("reference"))
+        self.nothing()
+
 
 class ImageCheck(Handler):
     """Whether there is an image."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from ..core.facts import Policy
+from ..core.pulling import figures
 from ..core.request import ImageRef, KernelRequest
 from ..core.resolve import precheck
 from ..core.seams import ImageStore
 from ..edge.loop import in_own_thread
-from ..errors import HpcctrError
+from ..errors import HpcctrError, PullCancelled
+from .errors import NotHere
 from .pace import Pace
 
 PACE_S = 1.0
@@ -64,14 +67,18 @@ class Pulls:
         task.add_done_callback(lambda _: self._running.pop(reference))
 
     async def _pull(self, ref: ImageRef) -> None:
-        loop = asyncio.get_running_loop()
+        loop, over = asyncio.get_running_loop(), threading.Event()
 
         def report(step: str) -> None:
+            if over.is_set():
+                raise PullCancelled(f"{ref.text} is no longer fetched")
             loop.call_soon_threadsafe(self._step, ref.text, step)
 
         try:
             async with self._room:
                 await in_own_thread(self._store.pull, ref, report)
+        except asyncio.CancelledError:
+            self._note(ref.text, "cancelled")
         except HpcctrError as error:
             self._note(ref.text, "failed", message=str(error))
         except Exception as error:
@@ -79,13 +86,26 @@ class Pulls:
             raise
         else:
             self._note(ref.text, "done")
+        finally:
+            over.set()
+
+    def cancel(self, reference: str) -> None:
+        """Fetch an image no more. Raises ``NotHere`` where nobody has asked for it."""
+        if reference not in self._running:
+            raise NotHere(f"{reference} is not being fetched", hint="it may have arrived meanwhile")
+        self._running[reference].cancel()
+
+    def left_s(self, reference: str) -> float | None:
+        """Return in how many seconds an image will be there, None where it is not fetched or nobody can tell."""
+        left = self._news.get(reference, {}).get("left_s")
+        return None if left is None else float(left)
 
     def _step(self, reference: str, step: str) -> None:
         if self._news.get(reference, {}).get("state") == "running":
             self._note(reference, "running", step=step)
 
     def _note(self, reference: str, state: str, *, step: str = "", message: str = "") -> None:
-        self._news[reference] = {"reference": reference, "state": state, "step": step, "message": message}
+        self._news[reference] = {"reference": reference, "state": state, **figures(step), "message": message}
         self._pace.touch(reference)
 
     def _announce(self, reference: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -31,12 +32,14 @@ class Requests:
         Which draws the previews.
     offers : Offers
         Which knows the sites.
+    fetched_in : callable
+        Gives the seconds until an image that is being fetched is there, None where nobody can tell.
     cwd : str
         Where kernels are started.
     """
 
-    def __init__(self, hub: Hub, offers: Offers, *, cwd: str) -> None:
-        self._hub, self._offers, self._cwd = hub, offers, cwd
+    def __init__(self, hub: Hub, offers: Offers, fetched_in: Callable[[str], float | None], *, cwd: str) -> None:
+        self._hub, self._offers, self._fetched_in, self._cwd = hub, offers, fetched_in, cwd
 
     async def plan(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Say what a request would come to; one that is refused is answered with the field at fault."""
@@ -52,7 +55,9 @@ class Requests:
         except REFUSALS as error:
             problem = {"field": error.field, "message": error.message, "hint": error.hint}
             return {**_previewed(Preview(image_here=False)), "request": raw, "reasons": reasons, "problems": [problem]}
-        return {**_previewed(preview), "request": raw, "reasons": [*reasons, *preview.reasons]}
+        wait_s = None if preview.image_here or request.image is None else self._fetched_in(request.image.text)
+        said = {**_previewed(preview), "request": raw, "reasons": [*reasons, *preview.reasons]}
+        return said | {"expected_start": _not_before(said["expected_start"], wait_s)}
 
     async def kept(self) -> dict[str, Any]:
         """Return the requests that there are kernelspecs of."""
@@ -115,6 +120,14 @@ def _kept(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
         "request": form_words(kernelspecs.request_of(spec)),
         "created": moment(kernelspecs.created(spec)),
     }
+
+
+def _not_before(start: str | None, wait_s: float | None) -> str | None:
+    """Return a start that is no earlier than some seconds from now: a job is submitted when its image is there."""
+    if start is None or wait_s is None:
+        return start
+    ready = datetime.datetime.now().astimezone() + datetime.timedelta(seconds=wait_s)
+    return start if datetime.datetime.fromisoformat(start) >= ready else ready.isoformat(timespec="seconds")
 
 
 def _previewed(preview: Preview) -> dict[str, Any]:

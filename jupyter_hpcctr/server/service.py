@@ -37,8 +37,8 @@ class Service:
             self._events.register_event_schema(_EVENTS / f"{name}.yaml")
         self.hub = compose.hub(load_policy(app.config))
         self.offers = Offers(self.hub)
-        self.requests = Requests(self.hub, self.offers, cwd=app.root_dir)
         self.pulls = Pulls(self.hub.store, self.hub.policy, lambda data: self._emit(PULL, data))
+        self.requests = Requests(self.hub, self.offers, self.pulls.left_s, cwd=app.root_dir)
         self.jobs = Jobs(
             self.hub,
             loop,

@@ -100,7 +100,7 @@ class JobStatus(ipywidgets.VBox):  # type: ignore[misc]
         if view is None or self.is_over:
             return
         what = f"job {view.job}" if view.job else "this launch"
-        question = f"Cancel {what}? What its kernel holds in memory is lost."
+        question = f"Cancel {what}? All variables of its kernel are lost."
         self.confirmation.ask(words.alert(question), "Cancel the job", self.cancel)
 
     # -- what the hub says
@@ -169,7 +169,7 @@ class JobStatus(ipywidgets.VBox):  # type: ignore[misc]
 
     def _show_text(self) -> None:
         name = f"Log of job {self.view.job}" if self.view is not None and self.view.job else "Log of the job"
-        body = html.escape(self._text) or "Nothing has been printed."
+        body = html.escape(self._text) or ("Nothing was printed." if self.is_over else "Nothing was printed yet.")
         label = html.escape(name, quote=True)
         self.log_text.value = (
             f'<pre role="log" aria-label="{label}" tabindex="0" style="max-height:20em;overflow:auto">{body}</pre>'

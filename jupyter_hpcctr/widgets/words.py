@@ -7,8 +7,9 @@ import html
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..core.cost import Cost
+from ..core.cost import Cost, amount
 from ..core.limits import Problem
+from ..core.wording import ending_text, minutes_text
 from ..errors import HpcctrError
 from ..launch.preview import Preview
 from ..launch.view import LaunchView
@@ -58,8 +59,8 @@ def problems(found: Iterable[Problem]) -> str:
 
 
 def cost(found: Cost | None) -> str:
-    """Return ``at most 12.5 EUR``; "" where nothing is known."""
-    return "" if found is None else f"at most {found.amount:.4g} {found.unit}"
+    """Return ``at most 12.50 EUR``; "" where nothing is known."""
+    return "" if found is None else f"at most {amount(found)}"
 
 
 def image(shown: Mapping[str, Any]) -> str:
@@ -119,11 +120,11 @@ def state(view: LaunchView, *, now: datetime.datetime | None = None) -> str:
     if view.state == "running":
         left = _minutes_left(view.end_time, now or datetime.datetime.now())
         text += f" on {view.nodes}" if view.nodes else ""
-        text += f", {left} min left" if left is not None else ""
+        text += f", {minutes_text(left) if left else 'less than 1 min'} left" if left is not None else ""
     elif view.state == "pending" and view.reason:
         text += f" ({view.reason})"
-    elif view.state == "ended" and view.ending:
-        text += f" ({view.ending.lower().replace('_', ' ')})"
+    elif view.state == "ended" and view.ending and ending_text(view.ending):
+        text += f" ({ending_text(view.ending)})"
     return text
 
 

@@ -2,7 +2,7 @@ import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { KernelAPI } from '@jupyterlab/services';
 import { IContext } from './context';
 import { sentence } from './failure';
-import { jobName } from './format';
+import { fullName, jobName, shortPath } from './format';
 import { isFinal } from './model';
 import { INotebook } from './notebooks';
 import { start } from './starting';
@@ -34,10 +34,10 @@ async function tell(work: Promise<unknown>): Promise<void> {
 /** Cancel a job. */
 export async function cancel(context: IContext, job: IJob): Promise<void> {
   const { trans } = context;
-  const lost = trans.__('What its kernel has computed and not saved is lost.');
+  const lost = trans.__('All variables of its kernel are lost.');
   const question = {
-    title: trans.__('Cancel %1?', jobName(job, trans)),
-    body: job.state === 'running' ? lost : trans.__('It leaves the queue.'),
+    title: trans.__('Cancel %1?', fullName(job, trans)),
+    body: job.state === 'running' ? lost : trans.__('Its kernel does not start.'),
     yes: trans.__('Cancel job'),
     no: trans.__('Keep it')
   };
@@ -70,9 +70,9 @@ export async function restart(context: IContext, job: IJob): Promise<void> {
     return continueAnew(context, job); // it was shut down, and its id with it
   }
   const question = {
-    title: trans.__('Restart the kernel of %1?', jobName(job, trans)),
+    title: trans.__('Restart the kernel of %1?', fullName(job, trans)),
     body: isFinal(job)
-      ? trans.__('A new job with the same resources is submitted.')
+      ? trans.__('This submits a new job with the same resources.')
       : trans.__('All its variables are lost.'),
     yes: trans.__('Restart'),
     no: trans.__('Back')
@@ -86,9 +86,12 @@ export async function restart(context: IContext, job: IJob): Promise<void> {
 export async function continueAnew(context: IContext, job: IJob): Promise<void> {
   const { trans } = context;
   const question = {
-    title: trans.__('Continue in a new job?'),
+    title: job.notebook
+      ? trans.__('Continue %1 in a new job?', shortPath(job.notebook))
+      : trans.__('Continue in a new job?'),
     body: trans.__(
-      'A job with the same image and resources is submitted. The notebook’s present kernel ends, with all variables.'
+      'This submits a job like %1. The notebook’s present kernel ends, and its variables are lost.',
+      jobName(job, trans)
     ),
     yes: trans.__('Continue in a new job'),
     no: trans.__('Back')

@@ -24,6 +24,10 @@ export class Api {
     return this.ask('POST', 'images', { reference });
   }
 
+  cancelFetch(reference: string): Promise<void> {
+    return this.ask('DELETE', `images?reference=${encodeURIComponent(reference)}`);
+  }
+
   plan(request: IRequest, adapt = false): Promise<IPlan> {
     return this.ask('POST', 'plan', { request, adapt });
   }

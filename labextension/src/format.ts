@@ -1,5 +1,6 @@
 /** Words for numbers and states; no JupyterLab in here. */
-import { IJob, State } from './types';
+import { isFinal } from './model';
+import { IFetch, IJob, State } from './types';
 
 /** Translates a text whose gaps are %1, %2 …; TranslationBundle has this. */
 export interface ITrans {
@@ -42,6 +43,16 @@ export function shortName(reference: string): string {
   return reference.split('@')[0].split('/').pop() || reference;
 }
 
+/** A path for narrow places: its last parts, as many as fit, and always the last one. */
+export function shortPath(path: string, most = 48): string {
+  const parts = path.split('/');
+  let kept = parts.pop() ?? '';
+  while (parts.length && kept.length + parts[parts.length - 1].length + 3 <= most) {
+    kept = `${parts.pop()}/${kept}`;
+  }
+  return parts.length ? `…/${kept}` : kept;
+}
+
 /** A time of today as "14:05", any other with its day, and with the year where that is another. */
 export function moment(iso: string, now: Date): string {
   const then = new Date(iso);
@@ -78,25 +89,107 @@ export function stateName(state: State, trans: ITrans): string {
 
 /** How a job is spoken of: by the scheduler's number once it has one. */
 export function jobName(job: IJob, trans: ITrans): string {
-  return job.job ? trans.__('job %1', job.job) : shortName(job.image) || trans.__('job');
+  return job.job ? trans.__('job %1', job.job) : trans.__('the job');
 }
 
-/** "Running on n1 · 58 min left", "Pending (Resources)". */
+/** "job 12 of pi.ipynb": which job a question or a warning is about. */
+export function fullName(job: IJob, trans: ITrans): string {
+  if (!job.notebook) {
+    return jobName(job, trans);
+  }
+  const notebook = shortPath(job.notebook);
+  return job.job ? trans.__('job %1 of %2', job.job, notebook) : trans.__('the job of %1', notebook);
+}
+
+/** How a job ended, in words; "" for one that ended as it was meant to. */
+export function endingName(ending: string | null, trans: ITrans): string {
+  const names: { [ending: string]: string } = {
+    COMPLETED: '',
+    FAILED: trans.__('with an error'),
+    CANCELLED: trans.__('cancelled'),
+    TIMEOUT: trans.__('time limit reached'),
+    OUT_OF_MEMORY: trans.__('out of memory'),
+    NODE_FAIL: trans.__('its node failed'),
+    PREEMPTED: trans.__('preempted'),
+    LOST: trans.__('lost')
+  };
+  return ending === null ? '' : (names[ending] ?? ending.toLowerCase().replace(/_/g, ' '));
+}
+
+/** Minutes that are left, as "58 min left". */
+export function leftText(minutes: number, trans: ITrans): string {
+  return minutes < 1 ? trans.__('less than 1 min left') : trans.__('%1 left', duration(minutes));
+}
+
+/** "Running on n1 · 58 min left", "Pending (Resources)", "Ended (time limit reached)". */
 export function statusText(job: IJob, now: number, trans: ITrans): string {
   const name = stateName(job.state, trans);
   const left = minutesLeft(job, now);
   if (job.state === 'running') {
     const where = job.nodes ? trans.__('%1 on %2', name, job.nodes) : name;
-    return left === null ? where : trans.__('%1 · %2 left', where, duration(left));
+    return left === null ? where : `${where} · ${leftText(left, trans)}`;
   }
-  const why = job.state === 'ended' ? job.ending : job.reason;
+  if (job.state === 'fetching' && job.fetch) {
+    return trans.__('%1: %2', name, fetchText(job.fetch, trans, 'fetching'));
+  }
+  const why = isFinal(job) ? endingName(job.ending, trans) : job.reason;
   return why ? `${name} (${why})` : name;
 }
 
-/** "2.40 EUR", "0.5 billing hours"; small amounts keep a digit that says something. */
+/** "unpacking 120 MB of 300 MB, about 40 s left": how far an image is; a step that is understood is not named. */
+export function fetchText(fetch: IFetch, trans: ITrans, understood = ''): string {
+  const { step, done, total, left_s: left } = fetch;
+  const names: { [step: string]: string } = {
+    fetching: trans.__('fetching'),
+    unpacking: trans.__('unpacking'),
+    flattening: trans.__('writing to the store'),
+    waiting: trans.__('waiting for other images')
+  };
+  const amounts = [done, total].filter((each): each is number => !!each).map(size);
+  const about = left === null ? '' : left < 1 ? trans.__('almost done') : trans.__('about %1 left', roughly(left));
+  const amount = amounts.join(trans.__(' of '));
+  const name = amount && step === understood ? '' : (names[step] ?? step);
+  return [[name, amount].filter(Boolean).join(' '), about].filter(Boolean).join(', ');
+}
+
+/** An estimate: seconds to the next ten, minutes rounded up. */
+function roughly(value: number): string {
+  const step = value < 10 ? 1 : 10;
+  return value < 95 ? `${Math.ceil(value / step) * step} s` : duration(Math.ceil(value / 60));
+}
+
+/** The part of a step that is done, from 0 to 1; undefined where that is not known. */
+export function fetchPart(fetch: IFetch): number | undefined {
+  return fetch.total ? Math.min(1, (fetch.done ?? 0) / fetch.total) : undefined;
+}
+
+/** "9.5 s", "42 s", "3 min". */
+export function seconds(value: number): string {
+  return value < 100 ? `${value < 9.95 ? value.toFixed(1) : Math.round(value)} s` : duration(value / 60);
+}
+
+/** How long each phase of a start took, from the server's seconds to the end of each. */
+export function phases(job: IJob, trans: ITrans): string {
+  const names: { [phase: string]: string } = {
+    fetched: trans.__('image fetched in'),
+    submitted: trans.__('submitted in'),
+    queued: trans.__('queued for'),
+    'node up': trans.__('job started in'),
+    'image ready': trans.__('image opened in'),
+    'kernel ready': trans.__('kernel started in')
+  };
+  const ends = Object.entries(job.phases).sort((a, b) => a[1] - b[1]);
+  const words = ends.map(([name, at], n) => `${names[name] ?? name} ${seconds(at - (n ? ends[n - 1][1] : 0))}`);
+  if (ends.length > 1) {
+    words.push(trans.__('%1 in all', seconds(ends[ends.length - 1][1])));
+  }
+  return words.join(', ');
+}
+
+/** "2.40 EUR", "1235 billing hours": rounded up, because it is the most that a job costs. */
 export function amount(value: number, unit: string): string {
-  const digits = value === 0 || value >= 0.01 ? 2 : 4;
-  return `${value.toFixed(digits)} ${unit}`;
+  const digits = value < 1000 ? 2 : 0;
+  return `${(Math.ceil(value * 10 ** digits - 1e-6) / 10 ** digits).toFixed(digits)} ${unit}`;
 }
 
 /** The words of a command line, quoted where a shell would split them. */

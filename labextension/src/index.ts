@@ -12,6 +12,7 @@ import { addCommands } from './commands';
 import { CANCEL, CHANGE, CONTINUE, DEFAULTS, HELP, IContext, JOBS, LOG, NEW, RESTART } from './context';
 import { addCard } from './environments';
 import { help } from './help';
+import { followJobs } from './indicator';
 import { Jobs } from './jobs';
 import { keepNotes, offerNotes } from './keeping';
 import { Notebooks } from './notebooks';
@@ -20,6 +21,7 @@ import { hideOneOffs } from './oneoffs';
 import { Pulls } from './pulls';
 import { addToRunning } from './running';
 import { JobsPanel } from './sidepanel';
+import { prefetch } from './starting';
 import { addToStatusBar } from './status';
 
 /** What the plugins of this package share. */
@@ -58,12 +60,8 @@ const main: JupyterFrontEndPlugin<IContext> = {
     hideOneOffs();
     keepNotes(context);
     offerNotes(context);
+    followJobs(context);
     new Notifier(context);
-    // The palette finds commands by the words of their category, too.
-    const category = trans.__('HPC cluster (Slurm, GPU)');
-    [NEW, CHANGE, JOBS, CANCEL, RESTART, LOG, CONTINUE, HELP].forEach((command, rank) =>
-      palette?.addItem({ command, category, args: { isPalette: true }, rank })
-    );
     const configure = (settings: ISettingRegistry.ISettings) => {
       const take = () => {
         Object.assign(context.settings, settings.composite);
@@ -72,10 +70,18 @@ const main: JupyterFrontEndPlugin<IContext> = {
       settings.changed.connect(take);
       take();
     };
-    // The defaults stay where the settings cannot be read.
-    registry?.load(main.id).then(configure, () => undefined);
-    // Nothing is asked of the server before the page is there.
-    void app.restored.then(() => context.jobs.refresh());
+    // Nothing is read, asked of the server or listed for later before the page is there.
+    void app.restored.then(() => {
+      void context.jobs.refresh();
+      // The defaults stay where the settings cannot be read.
+      registry?.load(main.id).then(configure, () => undefined);
+      // The palette finds commands by the words of their category, too.
+      const category = trans.__('HPC cluster (Slurm, GPU)');
+      [NEW, CHANGE, JOBS, CANCEL, RESTART, LOG, CONTINUE, HELP].forEach((command, rank) =>
+        palette?.addItem({ command, category, args: { isPalette: true }, rank })
+      );
+      prefetch(context);
+    });
     return context;
   }
 };

@@ -1,6 +1,6 @@
 import { Notification } from '@jupyterlab/apputils';
 import { CONTINUE, IContext, JOBS } from './context';
-import { duration, jobName, moment, shortName, stateName } from './format';
+import { duration, fullName, moment, shortName, shortPath, statusText } from './format';
 import { isFinal } from './model';
 import { Limits } from './notes';
 import { IJob } from './types';
@@ -76,15 +76,15 @@ export class Notifier {
   }
 
   private named(job: IJob): string {
-    const name = jobName(job, this.context.trans);
+    const name = fullName(job, this.context.trans);
     return name[0].toUpperCase() + name.slice(1);
   }
 
   private words(job: IJob): string {
-    const { trans } = this.context;
+    const { trans, jobs } = this.context;
     const starts = job.expected_start ? trans.__('expected start %1', moment(job.expected_start, new Date())) : '';
-    const facts = [stateName(job.state, trans), job.reason, job.message, starts].filter(Boolean).join(' · ');
-    return `${shortName(job.image)}: ${facts}`;
+    const what = job.notebook ? shortPath(job.notebook) : shortName(job.image);
+    return `${what}: ${[statusText(job, jobs.now(), trans), starts].filter(Boolean).join(' · ')}`;
   }
 
   private warn(job: IJob, minutes: number): void {
@@ -93,7 +93,7 @@ export class Notifier {
     const callback = () => void app.commands.execute(CONTINUE, { id: job.id });
     const id = Notification.warning(trans.__('%1 ends in %2', this.named(job), this.left(minutes)), {
       autoClose: false,
-      actions: [{ label, callback, caption: trans.__('Its variables are lost; you are asked first') }]
+      actions: [{ label, callback, caption: trans.__('Variables are lost. You are asked first.') }]
     });
     this.forget(job.id);
     this.warned.set(job.id, { id, job: job.job });

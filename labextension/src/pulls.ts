@@ -2,13 +2,15 @@ import { Notification } from '@jupyterlab/apputils';
 import { ISignal, Signal } from '@lumino/signaling';
 import { Api } from './api';
 import { sentence } from './failure';
-import { ITrans, shortName } from './format';
+import { fetchPart, fetchText, ITrans, shortName } from './format';
 import { IPull } from './types';
+
+const UNKNOWN = { step: '', done: null, total: null, left_s: null };
 
 /** Images that are fetched to the cluster before any kernel needs them. */
 export class Pulls {
   constructor(
-    private api: Pick<Api, 'fetchImage'>,
+    private api: Pick<Api, 'fetchImage' | 'cancelFetch'>,
     told: ISignal<unknown, IPull>,
     private trans: ITrans
   ) {
@@ -27,11 +29,20 @@ export class Pulls {
 
   /** Have an image fetched; what becomes of it is told by `changed`. */
   async fetch(reference: string): Promise<void> {
-    this.take({ reference, state: 'running', step: '', message: '' });
+    this.take({ reference, state: 'running', ...UNKNOWN, message: '' });
     try {
       await this.api.fetchImage(reference);
     } catch (error) {
-      this.take({ reference, state: 'failed', step: '', message: sentence(error) });
+      this.take({ reference, state: 'failed', ...UNKNOWN, message: sentence(error) });
+    }
+  }
+
+  /** Fetch an image no more. */
+  async cancel(reference: string): Promise<void> {
+    try {
+      await this.api.cancelFetch(reference);
+    } catch (error) {
+      Notification.error(sentence(error));
     }
   }
 
@@ -45,17 +56,34 @@ export class Pulls {
     const { reference, state } = pull;
     const message = pullWords(pull, this.trans);
     const known = this.shown.get(reference);
-    const id = known ?? Notification.emit(message, 'in-progress', { autoClose: false });
     if (state === 'running') {
-      this.shown.set(reference, id);
+      const progress = fetchPart(pull);
       if (known) {
-        Notification.update({ id, message });
+        Notification.update({ id: known, message, progress });
+      } else {
+        const options = { autoClose: false as const, progress, actions: [this.cancelling(reference)] };
+        this.shown.set(reference, Notification.emit(message, 'in-progress', options));
       }
       return;
     }
     this.shown.delete(reference);
-    const failed = state === 'failed';
-    Notification.update({ id, message, type: failed ? 'error' : 'success', autoClose: failed ? false : 4000 });
+    const type = state === 'failed' ? 'error' : state === 'done' ? 'success' : 'info';
+    const autoClose = state === 'failed' ? false : 4000;
+    if (known) {
+      Notification.update({ id: known, message, type, autoClose, actions: [], progress: undefined });
+    } else {
+      Notification.emit(message, type, { autoClose });
+    }
+  }
+
+  private cancelling(reference: string): Notification.IAction {
+    return {
+      label: this.trans.__('Cancel'),
+      callback: event => {
+        event.preventDefault(); // the notification stays, and says what becomes of it
+        void this.cancel(reference);
+      }
+    };
   }
 
   private pulls = new Map<string, IPull>();
@@ -67,11 +95,14 @@ export class Pulls {
 /** What is told of an image, in words. */
 export function pullWords(pull: IPull, trans: ITrans): string {
   const name = shortName(pull.reference);
-  if (pull.state === 'done') {
-    return trans.__('%1 is on the cluster', name);
+  switch (pull.state) {
+    case 'done':
+      return trans.__('%1 is on the cluster', name);
+    case 'failed':
+      return trans.__('%1 was not fetched: %2', name, pull.message);
+    case 'cancelled':
+      return trans.__('%1 is no longer fetched', name);
+    default:
+      return `${name}: ${pull.step ? fetchText(pull, trans) : trans.__('fetching')}`;
   }
-  if (pull.state === 'failed') {
-    return trans.__('%1 was not fetched: %2', name, pull.message);
-  }
-  return pull.step ? trans.__('%1 is fetched to the cluster: %2', name, pull.step) : trans.__('%1 is fetched …', name);
 }

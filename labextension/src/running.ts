@@ -12,7 +12,7 @@ export function addToRunning(context: IContext, managers: IRunningSessionManager
   const { jobs, trans, app } = context;
   const item = (job: IJob): IRunningSessions.IRunningItem => ({
     icon: (): LabIcon => containerIcon,
-    label: () => `${jobName(job, trans)}: ${job.notebook ?? shortName(job.image)}`,
+    label: () => [job.job && jobName(job, trans), job.notebook ?? shortName(job.image)].filter(Boolean).join(': '),
     labelTitle: () => [job.image, job.message].filter(Boolean).join('\n'),
     detail: () => statusText(job, jobs.now(), trans),
     open: () => void (job.notebook ? open(context, job) : app.commands.execute(JOBS)),
@@ -27,6 +27,6 @@ export function addToRunning(context: IContext, managers: IRunningSessionManager
     shutdownAll: () => void cancelAll(context),
     shutdownLabel: trans.__('Cancel job'),
     shutdownAllLabel: trans.__('Cancel All'),
-    shutdownAllConfirmationText: trans.__('Cancel all jobs on the cluster? What was not saved is lost.')
+    shutdownAllConfirmationText: trans.__('Cancel all your cluster jobs? All variables of their kernels are lost.')
   });
 }

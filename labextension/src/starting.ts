@@ -2,6 +2,7 @@ import { Notification } from '@jupyterlab/apputils';
 import { IContext } from './context';
 import { sentence } from './failure';
 import { harmless } from './fields';
+import { shortPath } from './format';
 import { INotebook } from './notebooks';
 import { INote } from './notes';
 import { IKept, IRequest } from './types';
@@ -19,6 +20,7 @@ export interface IPick {
   notice?: string;
 }
 
+const IDLE_MS = 5000;
 const LAST = 'jupyter-hpcctr:last';
 
 async function startIn(context: IContext, place: Place, name: string): Promise<void> {
@@ -56,12 +58,34 @@ async function lastRequest(context: IContext): Promise<IRequest> {
   return harmless(await context.state?.fetch(LAST).catch(() => undefined));
 }
 
+/**
+ * Load the form's code and have the server know its schedulers, when the browser has nothing else to do.
+ *
+ * The form then opens at once. What fails here fails again, and is told, when the form is opened.
+ */
+export function prefetch(context: IContext): void {
+  const begin = () => {
+    void import('./picker/dialog').catch(() => undefined);
+    void context.api.options().catch(() => undefined);
+  };
+  if (typeof window.requestIdleCallback === 'function') {
+    window.requestIdleCallback(begin, { timeout: IDLE_MS });
+  } else {
+    window.setTimeout(begin, IDLE_MS);
+  }
+}
+
+function lost({ trans }: IContext, place: Place): string {
+  const path = place.mode === 'current' ? shortPath(place.notebook.path) : '';
+  return trans.__('The present kernel of %1 ends, and its variables are lost.', path);
+}
+
 /** Show the form; nothing is started before "Start" is pressed in it. */
 export async function pick(context: IContext, options: IPick): Promise<void> {
   const { trans, api, pulls } = context;
   const { place, note } = options;
   const kernel = place.mode === 'current' ? place.notebook.session.session?.kernel : null;
-  const notice = kernel ? trans.__('The notebook’s present kernel ends, and its variables are lost.') : '';
+  const notice = kernel ? lost(context, place) : '';
   const { showPicker } = await import('./picker/dialog');
   await showPicker({
     api,

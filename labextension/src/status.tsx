@@ -3,7 +3,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 import { IContext, JOBS } from './context';
-import { jobName, statusText } from './format';
+import { fullName, statusText } from './format';
 import { IJob } from './types';
 
 const TICK_MS = 30_000;
@@ -56,7 +56,8 @@ class StatusItem extends ReactWidget {
     return (
       <button
         type="button"
-        title={[jobName(job, trans), job.image, job.message, trans.__('Show the jobs')].filter(Boolean).join('\n')}
+        data-state={job.state}
+        title={[fullName(job, trans), job.image, job.message, trans.__('Show the jobs')].filter(Boolean).join('\n')}
         onClick={() => void app.commands.execute(JOBS)}
       >
         {text}

@@ -174,6 +174,7 @@ export interface IJob {
   time_limit_minutes: number | null;
   phases: { [name: string]: number };
   reasons: string[];
+  fetch: IFetch | null;
   error: { stage: string; message: string; hint: string } | null;
   ending: string | null;
   seq: number;
@@ -191,9 +192,16 @@ export interface ILog {
   ended: boolean;
 }
 
-export interface IPull {
-  reference: string;
-  state: 'running' | 'done' | 'failed';
+/** How far an image is that is being fetched: bytes of the step, and estimated seconds until the image is there. */
+export interface IFetch {
   step: string;
+  done: number | null;
+  total: number | null;
+  left_s: number | null;
+}
+
+export interface IPull extends IFetch {
+  reference: string;
+  state: 'running' | 'done' | 'failed' | 'cancelled';
   message: string;
 }

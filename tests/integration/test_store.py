@@ -19,7 +19,7 @@ from jupyter_hpcctr.core.job import Command
 from jupyter_hpcctr.core.plan import Container
 from jupyter_hpcctr.core.request import ImageRef, Mount
 from jupyter_hpcctr.edge import process
-from jupyter_hpcctr.errors import ImageError
+from jupyter_hpcctr.errors import ImageError, PullCancelled
 from jupyter_hpcctr.images.store import SquashStore
 from jupyter_hpcctr.testing import Node
 
@@ -32,7 +32,8 @@ def test_pull_find_list_remove(store, make, tmp_path):
     assert store.find(ImageRef(reference)) is None
     assert store.list() == ()
     image = store.pull(ImageRef(reference), said.append)
-    assert [line.split()[0].strip(":") for line in said] == ["resolving", "fetching", "unpacking", "flattening", "done"]
+    steps = [line.split()[0].strip(":") for line in said]
+    assert list(dict.fromkeys(steps)) == ["resolving", "fetching", "unpacking", "flattening", "done"]
     assert image.reference == reference
     assert image.ipykernel == "7.4.0"
     assert image.env == {"A": "b c"}
@@ -60,6 +61,45 @@ def test_pull_find_list_remove(store, make, tmp_path):
     assert left == {image.digest.removeprefix("sha256:")}  # its lock
     with pytest.raises(ImageError, match="does not have"):
         store.remove(ImageRef(reference))
+
+
+@pytest.mark.parametrize("step", ["resolving", "fetching", "unpacking", "flattening"])
+def test_a_pull_that_is_cancelled_leaves_nothing(store, make, step):
+    reference = ImageRef(make(plain))
+
+    def report(said):
+        if said.startswith(step):
+            raise PullCancelled("enough")
+
+    with pytest.raises(PullCancelled):
+        store.pull(reference, report)
+    assert store.find(reference) is None
+    assert store.list() == ()
+    assert store.pull(reference, quiet).reference == reference.text
+
+
+def test_each_step_says_how_far_it_is(store, make, monkeypatch):
+    monkeypatch.setattr(process, "LOOK_S", 0.02)
+
+    def noise(root):
+        plain(root)
+        for number in range(8):  # which no tool packs
+            (root / f"noise{number}").write_bytes(os.urandom(2_000_000))
+
+    said = []
+    image = store.pull(ImageRef(make(noise)), said.append)
+    for name in ("fetching", "unpacking", "flattening"):
+        steps = [each for each in said if getattr(each, "name", "") == name]
+        reached = [each.done for each in steps]
+        assert reached == sorted(reached), f"{name} goes on"
+        assert reached[-1] > 0
+        assert 15_000_000 < steps[-1].total < 20_000_000
+    assert image.size_bytes > 15_000_000
+    again = []
+    store.remove(ImageRef(image.reference))
+    store.pull(ImageRef(image.reference), again.append)
+    first = next(each for each in again if getattr(each, "name", "") == "fetching")
+    assert first.left_s > 0, "the first pull's speed is an estimate for the next"
 
 
 def test_record_tells_where_an_image_is_from(store, make):

@@ -60,6 +60,7 @@ def waits_with_its_reason(desk):
     row.get_by_text("Pending", exact=True).wait_for()
     row.get_by_text(re.compile("Resources|Priority")).first.wait_for()
     desk.status().get_by_text(re.compile("Pending")).wait_for()
+    indicates(desk, "Starting")
 
 
 def runs(desk, lab, queued):
@@ -69,11 +70,20 @@ def runs(desk, lab, queued):
     queued.get_by_text("runs in job").wait_for()
     (job,) = numbers(lab)
     assert queued.inner_text().split()[-1] == job
+    indicates(desk, "Idle")
     return job
 
 
+def indicates(desk, status):
+    """JupyterLab's own kernel indicator, beside the name of the kernel."""
+    indicator = desk.page.locator(".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator")
+    indicator.get_by_text(f"Kernel status: {status}").wait_for(state="attached")
+
+
 def warned(desk, job):
-    warning = desk.page.locator(".Toastify__toast", has_text=f"Job {job} ends in {LIMIT_MINUTES} minutes")
+    warning = desk.page.locator(
+        ".Toastify__toast", has_text=re.compile(rf"Job {job} of \S+\.ipynb ends in {LIMIT_MINUTES} minutes")
+    )
     warning.wait_for()
     warning.get_by_role("button", name="Continue in a new job").wait_for()
 
@@ -109,7 +119,7 @@ def among_what_runs(desk, job):
 
 def continued(desk, lab, job):
     """One click on the warning, and a confirmation: the notebook goes on in another job. Return its number."""
-    warning = desk.page.locator(".Toastify__toast", has_text=f"Job {job} ends in")
+    warning = desk.page.locator(".Toastify__toast", has_text=re.compile(rf"Job {job} of \S+ ends in"))
     warning.get_by_role("button", name="Continue in a new job").click()
     desk.page.get_by_role("dialog").get_by_role("button", name="Continue in a new job").click()
     desk.page.get_by_role("dialog").wait_for(state="detached")
@@ -136,8 +146,9 @@ def ended(desk, lab, job):
     """The first tab hears of it; what has ended leaves the list by a click."""
     row = desk.row("Ended")
     row.get_by_text(re.compile("cancelled", re.IGNORECASE)).first.wait_for()
-    desk.status().get_by_text(re.compile("Ended")).wait_for()
-    desk.page.locator(".Toastify__toast", has_text=f"Job {job} ends in").wait_for(state="detached")
+    desk.status().get_by_text(re.compile(r"Ended \(cancelled\)")).wait_for()
+    indicates(desk, "Disconnected")
+    desk.page.locator(".Toastify__toast", has_text=re.compile(rf"Job {job} of \S+ ends in")).wait_for(state="detached")
     picture(desk, "lab-ended")
     row.get_by_role("button", name="Remove").click()
     row.wait_for(state="detached")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_hpcctr.core.cost import Cost, cost
+from jupyter_hpcctr.core.cost import Cost, amount, cost
 from jupyter_hpcctr.core.facts import Partition, Policy, Site
 from jupyter_hpcctr.core.request import Resources
 
@@ -31,6 +31,14 @@ def at(resources, policy=None, *, billing_max=False, **partition):
 )
 def test_it_is_the_sum_of_what_is_weighed(asked, billing):
     assert at(Resources(time_minutes=90, **asked)) == Cost(billing * 1.5, "billing hours", billing, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(2.4, "2.40 EUR"), (0.03295, "0.04 EUR"), (0.004, "0.01 EUR"), (0.0, "0.00 EUR"), (1234.2, "1235 EUR")],
+)
+def test_it_is_said_as_an_amount_of_money_and_never_too_small(value, said):
+    assert amount(Cost(value, "EUR", 1.0, 1.0)) == said
 
 
 def test_it_is_the_greatest_where_the_site_says_so():

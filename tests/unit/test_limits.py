@@ -1,5 +1,7 @@
 """What a site cannot give is said beside the field, and nothing is said of what is not known."""
 
+import re
+
 import pytest
 
 from jupyter_hpcctr.core.facts import Account, Partition, Site
@@ -52,16 +54,17 @@ def test_what_can_be_had_is_no_problem(asked):
         ({"cpus_per_task": 65}, ["cpus_per_task"], "ask for at most 64"),
         ({"ntasks_per_node": 17, "cpus_per_task": 4}, ["ntasks_per_node"], "ask for at most 16"),
         ({"nodes": 2, "ntasks": 129}, ["ntasks"], "ask for at most 128"),
+        ({"nodes": 11, "ntasks": 705}, ["nodes", "ntasks"], "ask for at most 10"),
         ({"nodes": 3, "ntasks": 2}, ["ntasks"], "ask for 3 ranks at least, or for fewer nodes"),
         ({"nodes": 2, "ntasks": 5, "ntasks_per_node": 2}, ["ntasks"], "ask for at most 4 ranks, or for more nodes"),
-        ({"mem_mb": 256_001}, ["mem"], "ask for at most 256000M"),
+        ({"mem_mb": 256_001}, ["mem"], "ask for at most 250G"),
         ({"gpus_per_node": 1}, ["gpus_per_node"], "choose another partition"),
         ({"partition": "gpu", "gpus_per_node": 5}, ["gpus_per_node"], "ask for at most 4"),
         ({"partition": "gpu", "gpus_per_node": 3, "gpu_type": "h100"}, ["gpus_per_node"], "ask for at most 2"),
         ({"partition": "gpu", "gpus_per_node": 1, "gpu_type": "v100"}, ["gpu_type"], "choose one of: a100, h100"),
         ({"partition": "gpu", "constraint": "ib_ndr"}, ["constraint"], "choose one of: ib_hdr, a100"),
         ({"partition": "gpu", "constraint": "x|y"}, ["constraint"], "choose one of: ib_hdr, a100"),
-        ({"partition": "gpu", "time_minutes": 121}, ["time"], "ask for at most 120 min"),
+        ({"partition": "gpu", "time_minutes": 121}, ["time"], "ask for at most 2:00:00"),
         ({"account": "none"}, ["account"], "choose one of: physics, art"),
         ({"partition": "gpu", "account": "art"}, ["account"], "choose one of: physics"),
         ({"qos": "none"}, ["qos"], "choose one of: normal, high"),
@@ -74,6 +77,24 @@ def test_what_cannot_be_had_is_said_beside_its_field(asked, fields, hint):
     found = problems(Resources(**asked), SITE)
     assert [each.field for each in found] == fields
     assert found[0].hint == hint and found[0].message
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"nodes": 11, "ntasks": 705},
+        {"nodes": 11, "ntasks": 5},
+        {"nodes": 11, "ntasks": 30, "ntasks_per_node": 2},
+        {"partition": "gpu", "nodes": 9, "ntasks": 200},
+        {"partition": "gpu", "nodes": 9, "cpus_per_task": 16, "ntasks": 200},
+    ],
+)
+def test_what_is_advised_of_each_field_can_be_had_together(asked):
+    advised = {
+        each.field: int(re.search(r"(\d+)( ranks|$)", each.hint)[1]) for each in problems(Resources(**asked), SITE)
+    }
+    assert len(advised) == 2
+    assert problems(Resources(**{**asked, **advised}), SITE) == ()
 
 
 def test_nothing_is_said_of_what_is_not_known():

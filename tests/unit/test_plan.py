@@ -129,7 +129,7 @@ def test_a_mount_source_is_not_allowed_by_its_spelling_alone():
 def test_limits_of_the_site_change_the_request_with_a_reason():
     made, _ = drawn({"image": "r/n:1", "nodes": 8, "time": 600}, policy=Policy(max_nodes=2, max_time_minutes=60))
     assert (made.resources.nodes, made.resources.time_minutes) == (2, 60)
-    assert made.reasons == ("nodes 8 → 2: the site's limit", "time 600 min → 60 min: the site's limit")
+    assert made.reasons == ("Nodes 8 → 2: the site's limit", "Time limit 10 h → 1 h: the site's limit")
 
 
 def test_a_work_directory_that_is_not_mounted_is_replaced_with_a_reason():

@@ -1,15 +1,20 @@
 """Images to choose from, fetching them, and answers that are kept."""
 
 import asyncio
+import itertools
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
 
 from jupyter_hpcctr.core.facts import CatalogueImage, ImageInfo, Policy
-from jupyter_hpcctr.errors import ImageError, PolicyError, RequestError
+from jupyter_hpcctr.core.pulling import PullStep
+from jupyter_hpcctr.errors import ImageError, PolicyError, PullCancelled, RequestError
 from jupyter_hpcctr.offers.gallery import badges, gallery
 from jupyter_hpcctr.server import pulls
 from jupyter_hpcctr.server.caches import Kept
+from jupyter_hpcctr.server.errors import NotHere
 from jupyter_hpcctr.server.offers import Offers
 from jupyter_hpcctr.server.pulls import Pulls
 
@@ -152,6 +157,65 @@ def test_a_fetch_tells_a_little_of_its_steps_and_always_its_end(soon):
 def test_a_fetch_that_fails_says_why(soon):
     told = fetched(Store(fails=ImageError("not found", hint="look again")), "a:1")
     assert (told[-1]["state"], told[-1]["message"]) == ("failed", "not found (look again)")
+
+
+def test_a_fetch_that_is_cancelled_ends_its_pull_and_says_so(soon):
+    ended, told = threading.Event(), []
+
+    class Slow(Store):
+        def pull(self, ref, report):
+            try:
+                for done in itertools.count(1):
+                    report(PullStep("fetching", done, 10**9, left_s=90.4))
+                    time.sleep(0.001)
+            except PullCancelled:
+                ended.set()
+                raise
+
+    async def main():
+        made = Pulls(Slow(), Policy(), told.append)
+        made.start("a:1")
+        with pytest.raises(NotHere):
+            made.cancel("b:1")
+        while made.left_s("a:1") is None:
+            await asyncio.sleep(0.001)
+        assert made.left_s("a:1") == 90
+        made.cancel("a:1")
+        while made._running or made._news:
+            await asyncio.sleep(0.001)
+        assert made.left_s("a:1") is None
+        with pytest.raises(NotHere):
+            made.cancel("a:1")
+
+    asyncio.run(main())
+    assert ended.wait(20)
+    assert [each["state"] for each in told][-1] == "cancelled"
+
+
+def test_a_fetch_that_waits_for_others_can_be_cancelled(soon):
+    release, told = threading.Event(), []
+
+    class Held(Store):
+        def pull(self, ref, report):
+            self.pulled.append(ref.text)
+            release.wait(20)
+
+    store = Held()
+
+    async def main():
+        made = Pulls(store, Policy(), told.append)
+        for reference in ("a:1", "b:1", "c:1"):
+            made.start(reference)
+        while len(store.pulled) < 2:
+            await asyncio.sleep(0.001)
+        made.cancel("c:1")
+        release.set()
+        while made._running or made._news:
+            await asyncio.sleep(0.001)
+
+    asyncio.run(main())
+    assert sorted(store.pulled) == ["a:1", "b:1"]
+    assert {each["reference"]: each["state"] for each in told} == {"a:1": "done", "b:1": "done", "c:1": "cancelled"}
 
 
 @pytest.mark.parametrize(("reference", "refusal"), [("b:1", PolicyError), ("../b", RequestError)])

@@ -14,7 +14,7 @@ JOB = JobId("7")
         (
             JobStatus(JOB, JobState.PENDING, "Priority", expected_start="2026-11-22T10:32:00"),
             "Slurm job 7 is pending (Priority: jobs with a higher priority are ahead), expected start "
-            "2026-11-22 10:32:00. Cells run when the kernel is there.",
+            "2026-11-22 10:32. Cells run when the kernel is there.",
         ),
         (
             JobStatus(JOB, JobState.PENDING, "SomethingNew"),

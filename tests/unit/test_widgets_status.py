@@ -29,9 +29,13 @@ def site():
         ({"state": "fetching"}, "Fetching image"),
         ({"state": "pending", "reason": "Resources"}, "Pending (Resources)"),
         ({"state": "running", "nodes": "n1", "end_time": "2026-01-02T04:00:00"}, "Running on n1, 58 min left"),
+        ({"state": "running", "nodes": "n1", "end_time": "2026-01-02T03:02:00"}, "Running on n1, less than 1 min left"),
+        ({"state": "running", "nodes": "n1", "end_time": "2026-01-04T05:12:00"}, "Running on n1, 2 d 2 h 10 min left"),
         ({"state": "running", "nodes": "n1"}, "Running on n1"),
         ({"state": "running", "end_time": "Unknown"}, "Running"),
-        ({"state": "ended", "ending": "TIMEOUT"}, "Ended (timeout)"),
+        ({"state": "ended", "ending": "TIMEOUT"}, "Ended (time limit reached)"),
+        ({"state": "ended", "ending": "OUT_OF_MEMORY"}, "Ended (out of memory)"),
+        ({"state": "ended", "ending": "COMPLETED"}, "Ended"),
         ({"state": "gone"}, "Shut down"),
     ],
 )
@@ -76,7 +80,7 @@ def test_a_click_cancels_nothing_before_it_is_confirmed(site):
     launch = site.begin("l1", state="running", job="12")
     status = JobStatus("l1", home=Home(site))
     status.cancel_button.click()
-    assert "Cancel job 12? What its kernel holds in memory is lost." in status.confirmation.question.value
+    assert "Cancel job 12? All variables of its kernel are lost." in status.confirmation.question.value
     status.confirmation.no.click()
     status.confirmation.yes.click()
     assert launch.cancelled == 0

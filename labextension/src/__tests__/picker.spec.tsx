@@ -29,6 +29,7 @@ const api = {
   plan: jest.fn(async () => plan()),
   checkImage: jest.fn(async (reference: string) => check({ reference })),
   fetchImage: jest.fn(async () => undefined),
+  cancelFetch: jest.fn(async () => undefined),
   keep: jest.fn(async () => ({ name: 'hpcctr-1', display_name: 'Pi', saved: true, request: {}, created: null }))
 };
 const told = new Signal<object, IPull>(api);
@@ -164,15 +165,18 @@ describe('the picker', () => {
     show({ initial: { image: reference } });
     (await until(() => button('Fetch to the cluster'))).click();
     expect(api.fetchImage.mock.calls).toEqual([[reference]]);
-    told.emit({ reference, state: 'running', step: 'layer 2 of 5', message: '' });
-    await until(() => one('.jp-Hpcctr-fetch')?.textContent?.includes('layer 2 of 5'));
-    button('Fetch to the cluster').click();
-    told.emit({ reference, state: 'failed', step: '', message: 'disk full' });
+    const nothing = { step: '', done: null, total: null, left_s: null, message: '' };
+    told.emit({ ...nothing, reference, state: 'running', step: 'unpacking', done: 2e6, total: 8e6 });
+    await until(() => one('.jp-Hpcctr-fetch')?.textContent?.includes('unpacking 2.0 MB of 8.0 MB'));
+    expect(one<HTMLProgressElement>('progress')?.value).toBe(0.25);
+    button('Stop fetching').click();
+    expect(api.cancelFetch.mock.calls).toEqual([[reference]]);
+    told.emit({ ...nothing, reference, state: 'failed', message: 'disk full' });
     await until(() => one('.jp-Hpcctr-fetch .jp-Hpcctr-problem')?.textContent?.includes('disk full'));
     expect(api.fetchImage).toHaveBeenCalledTimes(1);
     api.images.mockResolvedValueOnce({ images: [image({ reference, title: 'Far' })], problems: [] });
     const plans = api.plan.mock.calls.length;
-    told.emit({ reference, state: 'done', step: '', message: '' });
+    told.emit({ ...nothing, reference, state: 'done' });
     await until(() => !one('.jp-Hpcctr-fetch') && api.plan.mock.calls.length > plans);
     expect(option('Far')?.textContent).toContain('already on the cluster');
   });

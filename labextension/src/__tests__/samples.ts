@@ -27,6 +27,7 @@ export function job(changes: Partial<IJob> = {}): IJob {
     time_limit_minutes: 60,
     phases: {},
     reasons: [],
+    fetch: null,
     error: null,
     ending: null,
     seq: 1,

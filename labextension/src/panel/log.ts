@@ -2,7 +2,7 @@ import { Poll } from '@lumino/polling';
 import { Widget } from '@lumino/widgets';
 import { IContext } from '../context';
 import { Failure, sentence } from '../failure';
-import { jobName } from '../format';
+import { fullName } from '../format';
 import { containerIcon } from '../icons';
 import { isFinal } from '../model';
 import { IJob, ILog } from '../types';
@@ -24,7 +24,6 @@ export class LogView extends Widget {
     this.text = this.node.appendChild(document.createElement('pre'));
     this.text.setAttribute('role', 'log');
     this.text.tabIndex = 0;
-    this.text.dataset.empty = context.trans.__('Nothing was written yet.');
     this.nameOf(job);
     this.poll = new Poll({
       factory: () => this.load(),
@@ -51,7 +50,8 @@ export class LogView extends Widget {
 
   private nameOf(job: IJob): void {
     const { trans } = this.context;
-    this.title.label = trans.__('Log of %1', jobName(job, trans));
+    this.text.dataset.empty = this.isEnded ? trans.__('Nothing was printed.') : trans.__('Nothing was printed yet.');
+    this.title.label = trans.__('Log of %1', fullName(job, trans));
     this.text.setAttribute('aria-label', this.title.label);
   }
 

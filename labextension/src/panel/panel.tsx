@@ -2,23 +2,20 @@ import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { cancel, open, remove, restart } from '../actions';
 import { IContext, LOG, NEW } from '../context';
-import { duration, jobName, minutesLeft, moment, shortName, stateName } from '../format';
+import { endingName, fetchText, fullName, jobName, leftText, minutesLeft, moment } from '../format';
+import { phases, shortName, stateName } from '../format';
 import { isFinal } from '../model';
+import { Progress } from '../progress';
 import { IJob } from '../types';
 
 const TICK_MS = 30_000;
-
-/** Seconds as "12 s" or minutes. */
-function seconds(value: number): string {
-  return value < 100 ? `${value < 9.95 ? value.toFixed(1) : Math.round(value)} s` : duration(value / 60);
-}
 
 function when(context: IContext, job: IJob): string {
   const { trans, jobs } = context;
   const left = minutesLeft(job, jobs.now());
   const now = new Date();
   if (left !== null) {
-    return trans.__('%1 left, until %2', duration(left), moment(job.ends ?? '', now));
+    return trans.__('%1, until %2', leftText(left, trans), moment(job.ends ?? '', now));
   }
   if (isFinal(job)) {
     return job.submitted ? trans.__('submitted %1', moment(job.submitted, now)) : '';
@@ -28,9 +25,9 @@ function when(context: IContext, job: IJob): string {
 
 function Facts(props: { context: IContext; job: IJob }): JSX.Element {
   const { context, job } = props;
-  const why = isFinal(job) ? job.ending : job.reason;
+  const why = isFinal(job) ? endingName(job.ending, context.trans) : job.reason;
   const facts = [job.job ? jobName(job, context.trans) : '', job.nodes, when(context, job)].filter(Boolean);
-  const phases = Object.entries(job.phases);
+  const took = phases(job, context.trans);
   return (
     <>
       <div className="jp-Hpcctr-state" data-state={job.state}>
@@ -38,17 +35,20 @@ function Facts(props: { context: IContext; job: IJob }): JSX.Element {
         {why ? <span> ({why})</span> : null}
       </div>
       <div>{facts.join(' · ')}</div>
-      {job.message ? <div className="jp-Hpcctr-hint">{job.message}</div> : null}
+      {job.state === 'fetching' && job.fetch ? (
+        <>
+          <Progress fetch={job.fetch} trans={context.trans} />
+          <div className="jp-Hpcctr-hint">{fetchText(job.fetch, context.trans)}</div>
+        </>
+      ) : job.message ? (
+        <div className="jp-Hpcctr-hint">{job.message}</div>
+      ) : null}
       {job.error ? (
         <div className="jp-Hpcctr-problem">
           {job.error.message} <span className="jp-Hpcctr-hint">{job.error.hint}</span>
         </div>
       ) : null}
-      {phases.length ? (
-        <div className="jp-Hpcctr-hint jp-Hpcctr-phases">
-          {phases.map(([name, value]) => `${name} ${seconds(value)}`).join(' · ')}
-        </div>
-      ) : null}
+      {took ? <div className="jp-Hpcctr-hint jp-Hpcctr-phases">{took}</div> : null}
     </>
   );
 }
@@ -69,7 +69,7 @@ const Row = React.memo(function Row(props: IRowProps): JSX.Element {
       type="button"
       className="jp-Hpcctr-button"
       aria-label={label}
-      title={`${label}: ${jobName(job, trans)}`}
+      title={`${label}: ${fullName(job, trans)}`}
       onClick={run}
     >
       {label}

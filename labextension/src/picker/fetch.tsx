@@ -1,6 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { size } from '../format';
+import { Progress } from '../progress';
 import { Pulls, pullWords } from '../pulls';
 import { ICheck, IPull } from '../types';
 
@@ -73,13 +74,13 @@ export function Fetch(props: IFetchProps): JSX.Element {
       <span role="status" aria-label={trans.__('Fetching')} className={pull?.state === 'failed' ? PROBLEM : ''}>
         {words}
       </span>
+      {runs ? <Progress fetch={pull} trans={trans} /> : null}
       <button
         type="button"
         className="jp-Hpcctr-button"
-        aria-disabled={runs || undefined}
-        onClick={() => (runs ? undefined : void pulls.fetch(reference))}
+        onClick={() => void (runs ? pulls.cancel(reference) : pulls.fetch(reference))}
       >
-        {trans.__('Fetch to the cluster')}
+        {runs ? trans.__('Stop fetching') : trans.__('Fetch to the cluster')}
       </button>
     </div>
   );
