@@ -48,10 +48,8 @@ def run(
         The words, and what goes to standard input.
     env : mapping, optional
         The whole environment; None hands on this process's.
-    cwd : Path, optional
-        Work directory.
-    timeout_s : float
-        Seconds after which the command is killed.
+    cwd, timeout_s
+        Work directory; seconds after which the command is killed.
     mortal : bool
         Whether the command is to be killed when this process is, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG).
     look : callable, optional
@@ -61,19 +59,13 @@ def run(
     ------
     CommandMissing
         The program is not on the PATH.
-    CommandTimeout
-        It did not end in time.
-    CommandError
-        It cannot be started: it is not executable, say, or there are too many processes.
+    CommandTimeout, CommandError
+        It did not end in time; it cannot be started: it is not executable, say.
     """
     name = command.argv[0]
     log.debug("run %s", command.argv)
-    argv = command.argv
-    if mortal:
-        if shutil.which(name, path=None if env is None else env.get("PATH", os.defpath)) is None:
-            raise CommandMissing(f"{name} is not installed", hint="install it, or put it on the PATH")
-        argv = (sys.executable, "-S", "-E", "-c", _MORTAL, str(os.getpid()), *argv)
     try:
+        argv = _mortal(command.argv, env) if mortal else command.argv
         if look is None:
             done = _done(argv, command.stdin, env, cwd, timeout_s)
         else:
@@ -86,6 +78,12 @@ def run(
     except OSError as error:
         raise _not_started(name, error) from error
     return Output(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def _mortal(argv: tuple[str, ...], env: Mapping[str, str] | None) -> tuple[str, ...]:
+    if shutil.which(argv[0], path=None if env is None else env.get("PATH", os.defpath)) is None:
+        raise CommandMissing(f"{argv[0]} is not installed", hint="install it, or put it on the PATH")
+    return (sys.executable, "-S", "-E", "-c", _MORTAL, str(os.getpid()), *argv)
 
 
 def _done(
