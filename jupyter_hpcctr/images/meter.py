@@ -80,7 +80,11 @@ class Meter:
         elapsed, before = time.monotonic() - self._began, self._known.get(self._name)
         if done and self._total and elapsed >= _SETTLED_S:
             return elapsed * max(0, self._total - done) / done
-        return None if before is None else max(0.0, before * self._packed - elapsed)
+        if before is None:
+            return None
+        if self._total:
+            return before * self._packed * max(0, self._total - done) / self._total
+        return max(0.0, before * self._packed - elapsed)
 
 
 def written(directory: Path) -> int:

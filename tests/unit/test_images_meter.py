@@ -61,6 +61,18 @@ def test_the_rest_is_estimated_by_this_pulls_own_speed_and_by_that_of_earlier_on
     assert [each.left_s for each in said] == pytest.approx([160.0, 30.0 + 60.0, 60.0, 55.0])
 
 
+def test_a_step_that_is_slower_than_last_time_is_not_almost_done(tmp_path, clock):
+    speeds, said = tmp_path / "speeds.json", []
+    speeds.write_text(json.dumps({"flattening": 1e-9}))
+    slow = Meter(said.append, 100 * MB, speeds)
+    slow.begin("flattening", 100 * MB)
+    clock[0] += 2.0
+    slow.at(50 * MB)
+    clock[0] += 2.0
+    slow.at(50 * MB)
+    assert [each.left_s for each in said] == pytest.approx([0.1, 0.05, 4.0])
+
+
 def test_a_small_image_says_nothing_of_how_fast_others_come(tmp_path, clock):
     small = Meter([].append, 2000, tmp_path / "speeds.json")
     for name in meter.STEPS:
