@@ -26,7 +26,10 @@ def tab_to(desk, target, *, key="Tab"):
 
 
 def by_palette(desk, words, label, *, kind="active"):
-    """Find a command in the palette, as the one that Enter runs or in the list ("item"). JupyterLab closes that again when its page takes the focus, late in its start."""
+    """Find a command in the palette: the one that Enter runs, or anywhere in the list ("item").
+
+    JupyterLab closes the palette again when its page takes the focus, late in its start.
+    """
     desk.page.wait_for_function(f"window.jupyterapp.commands.keyBindings.some(each => each.command === '{PALETTE}')")
     palette = desk.page.locator("#modal-command-palette")
     for _ in range(10):
