@@ -96,9 +96,12 @@ def test_images_are_the_catalogue_with_what_is_known_of_them(server):
 
 
 def test_an_image_that_was_asked_for_is_recent(server):
-    server.hpcctr("POST", "requests", {"request": {"image": "registry.example.org/lab/mine:1"}})
+    mine, mispelt = ({"request": {"image": f"registry.example.org/lab/{name}:1"}} for name in ("mine", "mispelt"))
+    server.hpcctr("POST", "requests", {**mine, "saved": True})
+    server.hpcctr("POST", "requests", mispelt)
     images = {image["reference"]: image for image in server.hpcctr("GET", "images")[1]["images"]}
     assert images["registry.example.org/lab/mine:1"]["sources"] == ["recent"]
+    assert "registry.example.org/lab/mispelt:1" not in images, "nobody knows whether there is such an image"
 
 
 def test_a_fetch_tells_how_it_ends(server, site):
