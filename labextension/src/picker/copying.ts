@@ -11,7 +11,11 @@ export function asKernelspec(request: IRequest, title: string): string {
     display_name: title,
     language: 'python',
     interrupt_mode: 'signal',
-    metadata: { kernel_provisioner: { provisioner_name: 'hpcctr', config } }
+    metadata: {
+      ...(argv ? {} : { debugger: true }),
+      supported_encryption: ['curve'],
+      kernel_provisioner: { provisioner_name: 'hpcctr', config }
+    }
   };
   return JSON.stringify(spec, null, 2) + '\n';
 }
