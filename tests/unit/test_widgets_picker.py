@@ -112,7 +112,7 @@ def test_what_cannot_be_understood_is_said_beside_its_field(form):
 def test_the_preview_is_shown_with_costs_reasons_and_problems(form):
     found = form.preview()
     assert found.cost.amount == 2.5
-    for words in ("sbatch --nodes=1 &lt;x&gt;", "2026-01-02 03:04", "at most 2.5 EUR", "time 60 → 30", "fetched first"):
+    for words in ("sbatch --nodes=1 &lt;x&gt;", "2026-01-02 03:04", "at most 2.50 EUR", "time 60 → 30", "fetched first"):
         assert words in form.what.value
     form.put(nodes=3)
     assert form.problems == ()
@@ -195,7 +195,7 @@ def test_a_click_submits_nothing_before_it_is_confirmed(site, kernels):
     made.start_button.click()
     settle(made._home, lambda: made.confirmation.asked)
     assert kernels.made == ()
-    for words in ("Submit this as a Slurm job?", "at most 2.5 EUR", "2026-01-02 03:04", "--nodes=2 &lt;x&gt;"):
+    for words in ("Submit this as a Slurm job?", "at most 2.50 EUR", "2026-01-02 03:04", "--nodes=2 &lt;x&gt;"):
         assert words in made.confirmation.question.value
     made.confirmation.no.click()
     made.confirmation.yes.click()
