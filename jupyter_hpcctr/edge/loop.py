@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 
 MOST_SOCKETS = 60_000  # five for each kernel
+CLOSE_S = 2.0  # for what sockets still have to send
 
 
 class EdgeLoop:
@@ -51,14 +52,17 @@ class EdgeLoop:
         self.loop.call_soon_threadsafe(function)
 
     def stop(self) -> None:
-        """Cancel what still goes on, and end the loop and its thread."""
+        """Cancel what still goes on, and end the loop, its thread and its sockets."""
         if not self.loop.is_closed():
             with contextlib.suppress(concurrent.futures.TimeoutError):
                 self.wait(_cancel_others(), timeout_s=1)
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(5)
             self.loop.close()
-            self.context.destroy()
+            # Of a socket that nobody has closed, ZeroMQ would wait for the end forever (zmq_ctx_term(3)).
+            ending = threading.Thread(target=self.context.destroy, name="hpcctr-sockets", daemon=True)
+            ending.start()
+            ending.join(CLOSE_S)
 
 
 async def _cancel_others() -> None:
