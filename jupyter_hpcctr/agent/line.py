@@ -19,7 +19,7 @@ from . import memory
 
 BEAT_S = 5.0
 SILENT_S = 11.0
-DIAL_S, REDIAL_S = 5.0, 0.2
+DIAL_S, REDIAL_S = 5.0, 0.2  # the second grows up to the first while nobody answers
 ACK_S = 0.5
 
 
@@ -40,7 +40,10 @@ class _Connection:
             dealer.connect(address)
 
     def send(self, frames: Frames) -> bool:
-        self.socket.send_multipart(frames, copy=False)
+        try:
+            self.socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
+        except zmq.Again:  # ZeroMQ has given the connection up, and would wait for another one here
+            return False
         return True
 
     def close(self) -> None:
@@ -71,13 +74,13 @@ class Line:
         self._session = delivery.Session(kept, self._send)
         self._current: _Connection | None = None
         self._next: _Connection | None = None
-        self._dialled, self._last_dial = 0, 0.0
-        self._last_heard = self._last_beat = self._last_ack = time.monotonic()
+        self._dialled, self._last_dial, self._redial_s = 0, 0.0, REDIAL_S
+        self._last_heard = self._last_beat = self._last_ack = self._last_turn = time.monotonic()
         self._dial()
 
     @property
     def silent_s(self) -> float:
-        """Seconds since the server was last heard."""
+        """Seconds since the server was last heard, without those in which this process was stopped (SIGSTOP)."""
         return time.monotonic() - self._last_heard
 
     # -- sending
@@ -115,6 +118,7 @@ class Line:
         if self._current is not None:
             self._close(self._current)
         self._current, self._next = connection, None
+        self._redial_s = REDIAL_S
 
     # -- connections
 
@@ -124,6 +128,9 @@ class Line:
         ``ready`` has the sockets on which something is there; a connection is gone when its monitor is among them.
         """
         now = time.monotonic()
+        if now - self._last_turn > SILENT_S:
+            self._last_heard = min(now, self._last_heard + now - self._last_turn)
+        self._last_turn = now
         if self._current is not None and self._current.monitor in ready:
             self._close(self._current)
             self._current = None
@@ -132,7 +139,8 @@ class Line:
             self._close(self._next)
             self._next = None
         silent = self._current is None or now - self._last_heard > SILENT_S
-        if silent and self._next is None and now - self._last_dial > REDIAL_S:
+        if silent and self._next is None and now - self._last_dial > self._redial_s:
+            self._redial_s = min(2 * self._redial_s, DIAL_S)
             self._dial()
         if self._current is not None and now - max(self._last_heard, self._last_beat) > BEAT_S:
             self._last_beat = now
@@ -147,9 +155,12 @@ class Line:
     def _dial(self) -> None:
         self._dialled, self._last_dial = self._dialled + 1, time.monotonic()
         self._next = _Connection(self._context, self._link)
-        for each in (self._next.socket, self._next.monitor):
-            self._poller.register(each, zmq.POLLIN)
+        self._register(self._next)
         self._session.greet(self._next.send, connection=self._dialled)
+
+    def _register(self, connection: _Connection) -> None:
+        for each in (connection.socket, connection.monitor):
+            self._poller.register(each, zmq.POLLIN)
 
     def _close(self, connection: _Connection) -> None:
         for each in (connection.socket, connection.monitor):
@@ -159,6 +170,10 @@ class Line:
     def close(self, *, patience_s: float = 2.0) -> None:
         """Hang up, when everything has been acknowledged or ``patience_s`` seconds are over."""
         until = time.monotonic() + patience_s
+        self._poller = zmq.Poller()  # nobody reads any more what else the agent's one knows
+        for connection in (self._current, self._next):
+            if connection is not None:
+                self._register(connection)
         self._session.beat()  # what has arrived is acknowledged at once then
         while not self._session.clear and (left := until - time.monotonic()) > 0:
             ready = dict(self._poller.poll(int(min(left, 0.1) * 1000)))
@@ -168,4 +183,5 @@ class Line:
         for connection in (self._current, self._next):
             if connection is not None:
                 self._close(connection)
+        self._current = self._next = None
         self._session.kept.close()
