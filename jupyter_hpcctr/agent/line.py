@@ -7,6 +7,7 @@ mend it, and another is tried beside it: whichever is heard first is the line.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ import zmq
 from ..delivery import session as delivery
 from ..delivery.kept import Frames, Kept
 from . import memory
+
+log = logging.getLogger("hpcctr.agent")
 
 BEAT_S = 5.0
 SILENT_S = 11.0
@@ -148,8 +151,15 @@ class Line:
         if self._session.owes and now - self._last_ack > ACK_S:
             self._last_ack = now
             self._session.acknowledge()
-        if self._session.kept.drained:
-            self._session.kept.drained = False
+        self._look_at_kept()
+
+    def _look_at_kept(self) -> None:
+        kept = self._session.kept
+        if kept.lost:
+            log.error("messages of the kernel (%d) that were kept in a file cannot be read any more", kept.lost)
+            kept.lost = 0
+        if kept.drained:
+            kept.drained = False
             memory.give_back()
 
     def _dial(self) -> None:
