@@ -75,7 +75,7 @@ def failure(name: str, value: str, *, log_tail: str = "") -> dict[str, Any]:
 
 
 def are_given_here(frames: Sequence[bytes | zmq.Frame]) -> bool:
-    """Whether a kernel's message on iopub is a welcome or a status: the front says both while clients await a kernel."""
+    """Whether a kernel's message on iopub is a welcome or a status, which the front says itself to who awaits one."""
     head = [frame.bytes if isinstance(frame, zmq.Frame) else frame for frame in frames[:4]]
     if DELIMITER not in head[:-2]:
         return False

@@ -251,7 +251,6 @@ class Front:
     def _answer_dead(self) -> None:
         if self._burying is not None:
             self._burying.cancel()
-            self._burying = None
         dead, self._dead = self._dead, []
         self._end_cells(dead, self._failure, shown=True)
 

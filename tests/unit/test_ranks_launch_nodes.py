@@ -41,7 +41,8 @@ def told(monkeypatch):
         image = f"{directory}/1.sqfs"
         with open(image, "wb") as file:
             file.write(b"x" * 100)
-        whole = json.loads(json.dumps(plan).replace(own, f"{directory}/run@NODE@").replace(plan["image"]["path"], image))
+        text = json.dumps(plan).replace(own, f"{directory}/run@NODE@")
+        whole = json.loads(text.replace(plan["image"]["path"], image))
         whole["image"] |= {"size_bytes": 100, "owner": None}
         yield found | {"plan": whole}
 
