@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 MOST_SOCKETS = 60_000  # five for each kernel
-CLOSE_S = 2.0  # for what sockets still have to send
+END_S = 5.0  # for what sockets still have to send
 
 
 class EdgeLoop:
@@ -38,6 +38,10 @@ class EdgeLoop:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
+        self.loop.close()
+        # Here, for nobody waits for this thread long: of a socket that is still open in a shadow of the context,
+        # ZeroMQ would wait for the end forever (zmq_ctx_term(3)), and Python starts no thread at its exit.
+        self.context.destroy()
 
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the edge loop and await its result in the caller's loop."""
@@ -57,12 +61,7 @@ class EdgeLoop:
             with contextlib.suppress(concurrent.futures.TimeoutError):
                 self.wait(_cancel_others(), timeout_s=1)
             self.loop.call_soon_threadsafe(self.loop.stop)
-            self._thread.join(5)
-            self.loop.close()
-            # Of a socket that nobody has closed, ZeroMQ would wait for the end forever (zmq_ctx_term(3)).
-            ending = threading.Thread(target=self.context.destroy, name="hpcctr-sockets", daemon=True)
-            ending.start()
-            ending.join(CLOSE_S)
+            self._thread.join(END_S)
 
 
 async def _cancel_others() -> None:
