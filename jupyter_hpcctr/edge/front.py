@@ -80,6 +80,7 @@ class Front:
         self._staying: asyncio.Task[None] | None = None
         self._cells = Cells()
         self._dead: list[Cell] = []
+        self._burying: asyncio.TimerHandle | None = None
         self._shown: Mapping[str, Any] | None = None
         self._text = ""
         self._failure: Mapping[str, Any] = answers.failure("JobEnded", "the job has ended")
@@ -145,7 +146,7 @@ class Front:
         self._dead = self._cells.take_running()
         if self._dead:
             self._publish("error", failure, self._dead[0].header)
-            asyncio.get_running_loop().call_later(DEATH_S, self._answer_dead)
+            self._burying = asyncio.get_running_loop().call_later(DEATH_S, self._answer_dead)
 
     def end(self, name: str, value: str, *, log_tail: str = "") -> None:
         """The job is over: end the running and the waiting cells with the reason, and keep saying it."""
@@ -160,8 +161,8 @@ class Front:
 
     def from_kernel(self, channel: str, frames: list[bytes | zmq.Frame]) -> None:
         """Pass a kernel's message to its client, or on iopub to all."""
-        if channel == "iopub" and self.phase is Phase.WAITING and _is_of_the_start(frames):
-            return  # between kernel and agent; clients are welcomed here, and told here how a kernel is that they await
+        if channel == "iopub" and self.phase is Phase.WAITING and answers.are_given_here(frames):
+            return  # between kernel and agent
         if channel == "shell":
             self._cells.answered([f.bytes if isinstance(f, zmq.Frame) else f for f in frames[:5]])
         self._sockets.send(channel, frames)
@@ -248,6 +249,8 @@ class Front:
         self._status("idle", {}) if cell is None else self._status("busy", cell.header)
 
     def _answer_dead(self) -> None:
+        if self._burying is not None:
+            self._burying.cancel()
         dead, self._dead = self._dead, []
         self._end_cells(dead, self._failure, shown=True)
 
@@ -295,11 +298,3 @@ class Front:
     ) -> None:
         frames = wire.pack(self.key, kind, content, session=self._session, parent=parent, idents=idents)
         self._sockets.send(channel, frames)
-
-
-def _is_of_the_start(frames: Sequence[bytes | zmq.Frame]) -> bool:
-    head = [frame.bytes if isinstance(frame, zmq.Frame) else frame for frame in frames[:4]]
-    if wire.DELIMITER not in head[:-2]:
-        return False
-    header = head[head.index(wire.DELIMITER) + 2]
-    return b'"iopub_welcome"' in header or b'"status"' in header

@@ -87,8 +87,6 @@ class Following(Owner):
         kind = event["event"]
         if kind == "hello":
             self._on_hello(event)
-        elif kind == "beat" and int(event["start"]) < self._starts and self.allocation is not None:
-            self.allocation.command(command="restart", start=self._starts)  # it was lost with the connection
         elif kind == "image":
             self._progress.mark("image ready")
         elif kind == "failed":
