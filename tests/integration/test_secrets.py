@@ -17,6 +17,8 @@ from support.waiting import listening
 from zmq.utils.monitor import recv_monitor_message
 
 from jupyter_hpcctr.core import plan as planning
+from jupyter_hpcctr.delivery.kept import Kept
+from jupyter_hpcctr.delivery.session import Session
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 TOKENS = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "JUPYTER_TOKEN", "AWS_SECRET_ACCESS_KEY")
@@ -202,6 +204,12 @@ class Caller:
     def hears(self):
         return bool(self.socket.poll(1000))
 
+    def next(self):
+        """The next message of the link: its head, its frames."""
+        assert self.socket.poll(15_000), "the link says nothing"
+        head, *frames = self.socket.recv_multipart()
+        return head, frames
+
     def __enter__(self):
         return self
 
@@ -252,12 +260,15 @@ def test_an_agent_is_heard_for_its_own_kernel_alone(site, bare):
 def speaks_as_another(ours, other):
     given, server = entrusted(ours)["link"], ours.launch._hub.link
     assert given["server_key"] == entrusted(other)["link"]["server_key"]
-    route = server._routes[entrusted(other)["link"]["public_key"]]
+    route = server._allowed.peers[entrusted(other)["link"]["public_key"]].route
     name = route.lstrip(b"\0") or b"x"
     keys = curve(given["server_key"], given["public_key"], given["secret_key"])
     with Caller(zmq.DEALER, given["addresses"][0], routing_id=name, **keys) as caller:
         assert caller.handshake() == zmq.EVENT_HANDSHAKE_SUCCEEDED
-        caller.socket.send_multipart(BYE)
+        session = Session(Kept("/nonexistent"), lambda frames: caller.socket.send_multipart(frames) is None)
+        session.greet(connection=1_000_000)
+        session.receive(*caller.next())
+        session.put(BYE)
         code = None
         for _ in range(100):
             code = code or ours.launch.exit_code
@@ -267,4 +278,5 @@ def speaks_as_another(ours, other):
         assert code == 7
         assert other.value("40 + 2") == 42
         assert other.launch.exit_code is None
-        assert not caller.hears(), "what is meant for the other kernel"
+        while caller.hears():
+            assert session.receive(*caller.next()) is None, "what is meant for the other kernel"
