@@ -13,18 +13,19 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import zmq
 
 from ..delivery.kept import Kept
 from ..guest import environment
-from . import room
+from . import room, signals
 from .channels import Channels, kernel_info
 from .children import Child
 from .image import ImageChanged, ImageFile
 from .line import Line
+from .logpipe import LogPipe
 from .output import Output
 from .ranks import Ranks
 
@@ -54,7 +55,8 @@ class Agent:
         self._output = Output(self._line, self._key)
         self._kernel_dir = f"{self._run_dir}/kernel"
         self._channels = Channels(self._context, self._kernel_dir, self._plan["kernel_dir"], self._key)
-        self._ranks = Ranks(self._context, self._plan)
+        self._log = LogPipe(self._plan["log_file"])
+        self._ranks = Ranks(self._context, self._plan, self._log.output)
         self._poller.register(self._ranks.socket, zmq.POLLIN)
         self._image = ImageFile(None)
         self._holder: Child | None = None
@@ -73,15 +75,12 @@ class Agent:
 
     def run(self) -> int:
         """Work until it is over; return the exit status for the job."""
-        wakeup = self._catch_signals()
+        wakeup = signals.catch(self._finish)
+        self._poller.register(wakeup, zmq.POLLIN)
         try:
             node = os.environ.get("SLURMD_NODENAME", "")
             self._line.say("hello", host=socket.gethostname(), node=node, age_s=room.age_s())
-            try:
-                self._prepare()
-                self._begin()
-            except ImageChanged as changed:
-                self._fail(str(changed))
+            self._try(self._set_up)
             while self._over is None:
                 self._turn(wakeup)
         finally:
@@ -90,19 +89,15 @@ class Agent:
 
     # -- setting up
 
-    def _catch_signals(self) -> int:
-        reading, writing = os.pipe()
-        os.set_blocking(reading, False)
-        os.set_blocking(writing, False)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        for signum in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signum, lambda number, _: self._finish(f"signal {number}", 128 + number))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self._poller.register(reading, zmq.POLLIN)
-        return reading
+    def _try(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except ImageChanged as changed:
+            self._fail(str(changed))
+        except OSError as error:
+            self._fail(f"the kernel cannot be started on this node: {error}")
 
-    def _prepare(self) -> None:
+    def _set_up(self) -> None:
         plan = self._plan
         room.make(self._run_dir, plan["directories"])
         self._ranks.open()
@@ -110,12 +105,11 @@ class Agent:
             plan["env"], os.environ, plan["pass_env"], plan["drop_env"], plan.get("image_env")
         )
         room.write(f"{self._run_dir}/env", environment.lines(self._container_env))
-        self._image = ImageFile(plan["image"])
-
-    def _begin(self) -> None:
-        if self._plan["hold"] is not None:
+        if not self._image.fds:
+            self._image = ImageFile(plan["image"])
+        if plan["hold"] is not None:
             self._held_since = time.monotonic()
-            self._holder = self._start(self._plan["hold"], opens=True)
+            self._holder = self._start(plan["hold"], opens=True)
         else:
             self._start_kernel()
 
@@ -125,7 +119,8 @@ class Agent:
         words = self._image.words(words) if opens else words
         reads = bool(command["reads_env_file"])
         env = environment.of_command(self._container_env, os.environ, self._plan["drop_env"], reads_env_file=reads)
-        return Child(words, env=env, cwd=self._run_dir if reads else self._plan["workdir"], fds=fds)
+        cwd = self._run_dir if reads else self._plan["workdir"]
+        return Child(words, env=env, cwd=cwd, fds=fds, output=self._log.output)
 
     def _start_kernel(self) -> None:
         self._ready, self._informed = False, None
@@ -134,8 +129,21 @@ class Agent:
         for each in self._channels.sockets.values():
             self._poller.unregister(each)
         self._ranks.end()
+        if not os.path.isdir(self._kernel_dir):
+            self._rebuild()
+            return
         self._channels.prepare()
         self._kernel = self._start(self._plan["kernel"], opens=self._holder is None)
+
+    def _rebuild(self) -> None:
+        """Make the run directory, which somebody has removed, and a container that has it."""
+        self._channels.close()
+        self._kernel = None
+        if self._holder is not None:
+            self._holder.end(patience_s=0.2)
+            self._holder, self._holder_pid = None, ""
+        shutil.rmtree(self._run_dir, ignore_errors=True)
+        self._set_up()
 
     # -- the loop
 
@@ -143,6 +151,7 @@ class Agent:
         events = dict(self._poller.poll(self._tick_ms()))
         if wakeup in events:
             os.read(wakeup, 4096)
+        self._log.turn(self._output.notice)
         self._from_server()
         for name, each in tuple(self._channels.sockets.items()):
             if each in events:
@@ -179,7 +188,7 @@ class Agent:
                 self._fail(f"the container did not start in {HOLD_PATIENCE_S:g} s")
             return
         self._line.say("image")
-        self._start_kernel()
+        self._try(self._start_kernel)
 
     def _connect(self) -> bool:
         if not self._channels.connect():
@@ -233,7 +242,7 @@ class Agent:
             if self._kernel is not None:
                 self._kernel.end(patience_s=0)
             if self._holder_pid or self._holder is None:  # else the first start is still to come
-                self._start_kernel()
+                self._try(self._start_kernel)
         elif command == "end":
             self._finish("the server ended it", 0)
 
@@ -265,6 +274,7 @@ class Agent:
             self._kernel.end(patience_s=0.5)
         if self._holder is not None:
             self._holder.end(patience_s=0.2)
+        self._log.close()
         self._line.say("bye", why=self._over or "the agent failed")
         self._channels.close()
         self._line.close()

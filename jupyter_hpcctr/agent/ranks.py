@@ -32,10 +32,12 @@ class Ranks:
     ----------
     plan : Mapping
         The launch's plan.
+    output : int
+        File descriptor into which the hub prints, and what it starts.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], plan: Mapping[str, Any]) -> None:
-        self._plan = plan
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], plan: Mapping[str, Any], output: int) -> None:
+        self._plan, self._output = plan, output
         self._dir = f"{plan['run_dir']}/kernel"
         self.socket = context.socket(zmq.ROUTER)
         self.socket.linger = 0
@@ -51,7 +53,7 @@ class Ranks:
         return TICK_MS if self._waiting or self._ending else None
 
     def open(self) -> None:
-        """Open the door; the kernel's directory is there now."""
+        """Open the door; the kernel's directory is there now. Called again when that had to be made again."""
         self.socket.bind(f"ipc://{self._dir}/agent")
 
     def turn(self, *, kernel: Child | None, holder_pid: str) -> None:
@@ -106,7 +108,7 @@ class Ranks:
                     os.unlink(path)
             room.write(file, json.dumps(self._told(kernel_pid, holder_pid)))
             words = (sys.executable, "-m", "jupyter_hpcctr.ranks", file)
-            self._hub = Child(words, env=os.environ, cwd=self._plan["run_dir"])
+            self._hub = Child(words, env=os.environ, cwd=self._plan["run_dir"], output=self._output)
         except OSError as error:
             self._answer(f"the ranks' hub cannot be started: {error}")
             return
