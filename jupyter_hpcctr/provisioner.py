@@ -21,6 +21,7 @@ from .config import load_policy
 from .core.request import parse
 from .edge.sockets import Curve
 from .launch import Hub, Launch
+from .launch.gather import said
 
 
 class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-ignore]
@@ -89,7 +90,8 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
             The request was refused; the message says by whom and what to do.
         """
         if self.launch is not None and self._hub is not None:
-            await self._hub.edge.call(self.launch.start_again())
+            with said():
+                await self._hub.edge.call(self.launch.start_again())
             return self.launch.connection_info  # type: ignore[return-value]
         hub = self._hub = compose.hub(load_policy(getattr(self.parent, "config", None)))
         cwd = str(kwargs.get("cwd") or os.getcwd())  # noqa: PTH109
@@ -102,7 +104,8 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
             return launch
 
         try:
-            self.launch = await hub.edge.call(start())
+            with said():
+                self.launch = await hub.edge.call(start())
         except BaseException:
             self._forget_failed_start()
             raise
