@@ -20,6 +20,7 @@ from . import compose
 from .config import load_policy
 from .core.request import parse
 from .edge.sockets import Curve
+from .errors import RequestError
 from .launch import Hub, Launch
 from .launch.gather import said
 
@@ -77,7 +78,14 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Parse the request before anything is started; raises ``RequestError``."""
-        parse(self.request)
+        if self.launch is None:
+            hub = self._hub = compose.hub(load_policy(getattr(self.parent, "config", None)))
+            hub.recorder.asked()
+            try:
+                parse(self.request)
+            except RequestError as error:
+                self._forget_failed_start(hub, error)
+                raise
         kwargs.setdefault("cmd", [])
         return await super().pre_launch(**kwargs)
 
@@ -93,7 +101,7 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
             with said():
                 await self._hub.edge.call(self.launch.start_again())
             return self.launch.connection_info  # type: ignore[return-value]
-        hub = self._hub = compose.hub(load_policy(getattr(self.parent, "config", None)))
+        hub = self._hub = self._hub or compose.hub(load_policy(getattr(self.parent, "config", None)))
         cwd = str(kwargs.get("cwd") or os.getcwd())  # noqa: PTH109
         curve = self._curve()
 
@@ -106,8 +114,8 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
         try:
             with said():
                 self.launch = await hub.edge.call(start())
-        except BaseException:
-            self._forget_failed_start()
+        except BaseException as error:
+            self._forget_failed_start(hub, error)
             raise
         self.connection_info = self.launch.connection_info  # type: ignore[assignment]
         return self.connection_info
@@ -118,7 +126,8 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
         declared = "curve" in self.kernel_spec.metadata.get("supported_encryption", ())
         return Curve(*zmq.curve_keypair()) if asked == "required" or (asked == "auto" and declared) else None
 
-    def _forget_failed_start(self) -> None:
+    def _forget_failed_start(self, hub: Hub, error: BaseException) -> None:
+        hub.recorder.refused(error, str(self.kernel_id or ""))
         # jupyter_client 8.10 keeps a start that failed in _pending_kernels; then shutdown_all() of a server
         # raises 404 for it before the healthy kernels are waited for, and the server never ends.
         pending = getattr(getattr(self.parent, "parent", None), "_pending_kernels", {})

@@ -63,6 +63,12 @@ class Session:
         self._connection = 0
         self.missed = 0
         self.resent = 0
+        self.taken = 0
+
+    @property
+    def sent(self) -> int:
+        """How many messages have been sent, each counted once."""
+        return self._last_sent
 
     @property
     def owes(self) -> bool:
@@ -179,6 +185,7 @@ class Session:
                 self.greet()
             return None
         self._received = number
+        self.taken += 1
         self._unacknowledged_bytes += size_of(frames)
         return frames
 

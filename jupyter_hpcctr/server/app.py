@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 from jupyter_server.utils import url_path_join
 from tornado.platform.asyncio import BaseAsyncIOLoop
 
-from . import document, refusals
+from ..edge import logs
+from . import document, metrics, refusals
 from .handlers import ROUTES
 from .service import Service
 
@@ -22,6 +23,8 @@ def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
     document.document()  # now rather than in somebody's first request
     loop = cast(BaseAsyncIOLoop, serverapp.io_loop)
     service = Service(serverapp, loop.asyncio_loop)
+    logs.attach(serverapp.log, style=service.hub.policy.log_format)
+    metrics.register()
     base = serverapp.web_app.settings["base_url"]
     routes = [*((url_path_join(NAMESPACE, path), handler) for path, handler in ROUTES), *refusals.ROUTES]
     known = {"service": service}

@@ -44,12 +44,9 @@ class _Refusing(APIHandler):
             self.finish()
 
     def log_exception(self, *args: Any) -> None:
-        """Write no stack for what was refused on purpose."""
-        error = errors.caused(args[1])
-        if error is None:
+        """Write nothing of what the launch's recorder has written."""
+        if errors.caused(args[1]) is None:
             super().log_exception(*args)
-        else:
-            self.log.warning("%s %s: %s", self.request.method, self.request.path, error)
 
     def finish(self, *args: Any, **kwargs: Any) -> Any:
         """Answer, or say what was refused instead."""
