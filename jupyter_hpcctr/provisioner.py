@@ -20,7 +20,7 @@ from . import compose
 from .config import load_policy
 from .core.request import parse
 from .edge.sockets import Curve
-from .errors import RequestError
+from .errors import HpcctrError, RequestError
 from .launch import Hub, Launch
 from .launch.gather import said
 
@@ -98,8 +98,12 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
             The request was refused; the message says by whom and what to do.
         """
         if self.launch is not None and self._hub is not None:
-            with said():
-                await self._hub.edge.call(self.launch.start_again())
+            try:
+                with said():
+                    await self._hub.edge.call(self.launch.start_again())
+            except HpcctrError as error:
+                self._hub.recorder.refused(error, str(self.kernel_id or ""))
+                raise
             return self.launch.connection_info  # type: ignore[return-value]
         hub = self._hub = self._hub or compose.hub(load_policy(getattr(self.parent, "config", None)))
         cwd = str(kwargs.get("cwd") or os.getcwd())  # noqa: PTH109

@@ -15,6 +15,7 @@ import functools
 import json
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -115,7 +116,7 @@ class Link:
         socket.linger = 500
         self._port = Port(socket, self._receive)
         self._looking = asyncio.create_task(self._look_after())
-        self._gone = Totals()
+        self._gone, self._counting = Totals(), threading.Lock()
 
     @property
     def public_key(self) -> str:
@@ -137,18 +138,21 @@ class Link:
 
     def dismiss(self, public_key: str) -> None:
         """Let in this key no more, and forget what was still to be sent."""
-        peer = self._allowed.peers.pop(public_key, None)
+        with self._counting:
+            peer = self._allowed.peers.pop(public_key, None)
+            if peer is not None:
+                self._gone = _sum(self._gone, _counted(peer.session))
         if peer is not None:
-            self._gone = _sum(self._gone, _counted(peer.session))
             peer.session.kept.close()
             if peer.ack is not None:
                 peer.ack.cancel()
 
     def totals(self) -> Totals:
         """Return what has been counted; for any thread."""
-        sessions = [peer.session for peer in tuple(self._allowed.peers.values())]
-        waiting = Totals(kept_bytes=sum(each.kept.bytes for each in sessions))
-        return _sum(self._gone, waiting, *map(_counted, sessions))
+        with self._counting:
+            sessions = [peer.session for peer in tuple(self._allowed.peers.values())]
+            waiting = Totals(kept_bytes=sum(each.kept.bytes for each in sessions))
+            return _sum(self._gone, waiting, *map(_counted, sessions))
 
     def hears(self, public_key: str) -> bool:
         """Whether an agent was heard within ``SILENCE_SECONDS``."""

@@ -74,7 +74,7 @@ class Recorder:
         self.ready.add(view.phases[READY], view.scheduler, view.engine)
 
     def _write(self, view: LaunchView) -> None:
-        error: Mapping[str, object] = view.error or {}
+        error: Mapping[str, object] = {} if view.error is None or view.state == "gone" else view.error
         log.log(
             logging.WARNING if error else logging.INFO,
             "%s",

@@ -26,9 +26,9 @@ def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
     logs.attach(serverapp.log, style=service.hub.policy.log_format)
     metrics.register()
     base = serverapp.web_app.settings["base_url"]
-    routes = [*((url_path_join(NAMESPACE, path), handler) for path, handler in ROUTES), *refusals.ROUTES]
-    known = {"service": service}
-    serverapp.web_app.add_handlers(  # type: ignore[no-untyped-call]
-        ".*$", [(url_path_join(base, path), handler, known) for path, handler in routes]
-    )
+    routes = [
+        *((url_path_join(base, NAMESPACE, path), handler, {"service": service}) for path, handler in ROUTES),
+        *((url_path_join(base, path), handler) for path, handler in refusals.ROUTES),
+    ]
+    serverapp.web_app.add_handlers(".*$", routes)  # type: ignore[no-untyped-call]
     loop.add_callback(service.collect_daily)

@@ -15,10 +15,10 @@ from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.services.kernels import handlers as kernels
 from jupyter_server.services.sessions import handlers as sessions
 
+from .. import compose
 from .. import errors as raised
 from ..errors import HpcctrError
 from . import errors
-from .service import Service
 
 
 class _Refusing(APIHandler):
@@ -26,10 +26,6 @@ class _Refusing(APIHandler):
 
     refusal: HpcctrError | None = None
     """What is to be answered in place of what the handler answers."""
-
-    def initialize(self, service: Service) -> None:
-        """Take over what knows the launches."""
-        self.service = service
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Give an error of this package its status."""
@@ -71,9 +67,10 @@ class KernelAction(_Refusing, kernels.KernelActionHandler):
             self.refusal = self._refused(self.path_kwargs["kernel_id"])
         return super().finish(*args, **kwargs)
 
-    def _refused(self, kernel_id: str) -> HpcctrError | None:
-        views = (each for each in self.service.hub.views() if each.kernel_id == kernel_id)
-        return next((raised.read(each.error) for each in views if each.error is not None), None)
+    @staticmethod
+    def _refused(kernel_id: str) -> HpcctrError | None:
+        views = (view for hub in compose.hubs() for view in hub.views() if view.kernel_id == kernel_id)
+        return next((raised.read(view.error) for view in views if view.error is not None), None)
 
 
 class Sessions(_Refusing, sessions.SessionRootHandler):

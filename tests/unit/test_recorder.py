@@ -67,7 +67,7 @@ def test_a_new_job_for_the_same_kernel_is_a_start_that_can_fail(told):
     assert recorder.starts.found() == {("again",): 2}
     assert recorder.failures.found() == {("scheduler",): 2}
     assert recorder.ends.found() == {("NODE_FAIL",): 1}
-    assert [line for line in lines if line[1]["stage"] == "scheduler"][0][0] == "No. (Ask less.)"
+    assert [line[0] for line in lines if line[1]["stage"] == "scheduler"] == ["No. (Ask less.)"] * 2
 
 
 @pytest.mark.parametrize(("ending", "failures"), [("FAILED", {("launch",): 1}), ("CANCELLED", {})])
@@ -91,5 +91,6 @@ def test_a_refused_start_is_counted_by_its_stage_and_told_with_its_kernel(told, 
 
 
 def test_a_launch_that_is_gone_is_forgotten(told):
-    recorder, _ = told(PENDING, {"state": "gone"})
+    recorder, lines = told(PENDING, FAILED, {"state": "gone"})
     assert recorder._last == {}
+    assert (lines[-1][0], lines[-1][1]["stage"]) == ("The kernel was shut down.", "gone")
