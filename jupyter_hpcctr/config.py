@@ -101,6 +101,11 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
     one_off_days = Integer(14, min=0, help="Days that a kernelspec is kept that was made for one start.").tag(
         config=True
     )
+    log_format = Enum(
+        ("text", "json"),
+        "text",
+        help="How the server's log has the lines of this package: 'text' like its others, or 'json'.",
+    ).tag(config=True)
 
     @validate("catalogue")  # type: ignore[untyped-decorator,unused-ignore]
     def _check_catalogue(self, proposal: Any) -> Any:

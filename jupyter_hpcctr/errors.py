@@ -6,12 +6,14 @@
     ├── RequestError            what was asked for cannot be understood      (stage "request")
     ├── PolicyError             the site does not allow it                   (stage "resolve")
     ├── ImageError              image not found, not fetched, not usable     (stage "image")
+    │   ├── ImageMissing        there is no such image
     │   └── PullCancelled       whoever asked for it wants it no more
     ├── EngineError             the container engine cannot do it            (stage "engine")
     ├── SchedulerError          the scheduler did not do what it was told    (stage "scheduler")
     │   ├── SubmitRefused       it answered, and said no
     │   └── SchedulerUnreachable  it did not answer                          (transient)
     ├── LaunchError             the job runs, the kernel does not            (stage "launch")
+    │   └── DiskFull            there is no room for the launch's files      (stage "disk")
     ├── CommandError            a command failed, is missing or took too long (stage "command")
     │   ├── CommandMissing
     │   └── CommandTimeout                                                   (transient)
@@ -24,6 +26,8 @@ request may succeed later without being changed.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
 
 
 class HpcctrError(Exception):
@@ -71,6 +75,10 @@ class ImageError(HpcctrError):
     stage = "image"
 
 
+class ImageMissing(ImageError):  # noqa: N818
+    """There is no such image in the store."""
+
+
 class PullCancelled(ImageError):  # noqa: N818
     """An image is no longer fetched because whoever asked for it wants it no more."""
 
@@ -101,6 +109,12 @@ class LaunchError(HpcctrError):
     """The job is there, the kernel is not."""
 
     stage = "launch"
+
+
+class DiskFull(LaunchError):  # noqa: N818
+    """A file system or a quota is full."""
+
+    stage = "disk"
 
 
 class CommandError(HpcctrError):
@@ -144,3 +158,33 @@ class UnsafePath(HpcctrError):  # noqa: N818
     """A path that should be ours alone belongs to, or is open to, somebody else."""
 
     stage = "files"
+
+
+def described(error: HpcctrError) -> dict[str, object]:
+    """Return an error as plain values: its class as "kind", and what it says; ``read`` reads them."""
+    return {
+        "kind": type(error).__name__,
+        "stage": error.stage,
+        "message": error.message,
+        "hint": error.hint,
+        "field": error.field,
+        "transient": error.transient,
+    }
+
+
+def read(about: Mapping[str, object]) -> HpcctrError:
+    """Return the error that ``described`` has written; where its class is not known, one of the same stage."""
+    kinds = tuple(_kinds(HpcctrError))
+    named = [each for each in kinds if each.__name__ == about.get("kind")]
+    staged = [each for each in kinds if each.stage == about.get("stage")]
+    kind: type[HpcctrError] = (*named, *staged, HpcctrError)[0]
+    error = kind(str(about.get("message", "")), hint=str(about.get("hint", "")))
+    error.field, error.transient = str(about.get("field", "")), bool(about.get("transient", error.transient))
+    error.stage = str(about.get("stage", error.stage))
+    return error
+
+
+def _kinds(kind: type[HpcctrError]) -> Iterator[type[HpcctrError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _kinds(each)

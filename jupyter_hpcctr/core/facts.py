@@ -183,3 +183,4 @@ class Policy:
     currency: str = ""
     infiniband_features: tuple[str, ...] = INFINIBAND
     one_off_days: int = 14
+    log_format: str = "text"

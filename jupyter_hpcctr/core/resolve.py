@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ..errors import ImageError, PolicyError
+from ..errors import ImageError, ImageMissing, PolicyError
 from .facts import HOST_ROOTS, Facts, Host, ImageInfo, Policy
 from .request import KernelRequest, Mount, Resources
 from .wording import minutes_text
@@ -77,7 +77,7 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
     if engine != "bare" and facts.image is None and request.image is not None:
         name = request.image.text
         hint = f"jupyter hpcctr images pull {name}"
-        raise ImageError(f"the image {name} is not in the store", hint=hint, field="image")
+        raise ImageMissing(f"the image {name} is not in the store", hint=hint, field="image")
     if engine != "bare" and facts.image is not None:
         _check_room(facts.image)
     resources, reasons = _within_limits(request.resources, policy)

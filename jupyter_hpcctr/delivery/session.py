@@ -62,6 +62,13 @@ class Session:
         self._unacknowledged_bytes = 0
         self._connection = 0
         self.missed = 0
+        self.resent = 0
+        self.taken = 0
+
+    @property
+    def sent(self) -> int:
+        """How many messages have been sent, each counted once."""
+        return self._last_sent
 
     @property
     def owes(self) -> bool:
@@ -142,6 +149,7 @@ class Session:
             self._landed(sync.received)
         if sync.asks:
             self.greet(asks=False)
+        self.resent += len(self._flying)
         for number, frames, _ in tuple(self._flying):
             self._transmit(number, frames)
         self._refill()
@@ -177,6 +185,7 @@ class Session:
                 self.greet()
             return None
         self._received = number
+        self.taken += 1
         self._unacknowledged_bytes += size_of(frames)
         return frames
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,8 +22,6 @@ from ..edge import files
 from ..edge.loop import in_thread
 from .hub import Hub
 from .secret import entrust
-
-log = logging.getLogger(__name__)
 
 FAREWELL_S = 3.0
 
@@ -84,7 +81,6 @@ class Allocation:
                 self.command(command="end")  # it was submitted after all: its agent is there
             await self.forget()
             raise
-        log.info("kernel submitted as %s job %s", self.plan.scheduler, self.job)
         watch = self._hub.watch(self.plan.scheduler)
         watch.add(self.job, self._on_status, alive=lambda: self.connected and self._hub.link.hears(self._key))
 

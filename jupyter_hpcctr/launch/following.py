@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -18,8 +17,6 @@ from ..edge.front import Front, Owner, Phase
 from .allocation import Allocation
 from .observers import Observers
 from .progress import Progress
-
-log = logging.getLogger(__name__)
 
 VERDICT_S = 20.0  # for the scheduler to say how a job ended whose agent has said goodbye
 
@@ -70,7 +67,6 @@ class Following(Owner):
             return
         plan = allocation.plan
         text = story.ended(plan.scheduler, status, time_limit_minutes=plan.resources.time_minutes, cause=self._cause)
-        log.info("%s", text)
         # A job's end is no crash of a kernel, even if that died first: nothing may start it by itself.
         self.exit_code = 0 if self._expected else None
         self._front.end("JobEnded", text, log_tail=tail)

@@ -17,13 +17,14 @@ from ..core.job import Command, JobId, Output
 from ..core.request import KernelRequest
 from ..core.seams import Engine, ImageStore, Scheduler
 from ..edge import process
-from ..edge.link import Link
+from ..edge.link import Link, Totals
 from ..edge.loop import EdgeLoop, in_thread
 from ..edge.net import address_towards
 from ..edge.watch import Watch
 from ..errors import CommandError
 from .observers import Observers
 from .preview import Preview, preview
+from .recorder import Recorder
 from .sites import Sites
 from .view import LaunchView
 
@@ -63,6 +64,8 @@ class Hub:
         self.edge = EdgeLoop()
         self.launches: set[Launch] = set()
         self.observers = Observers()
+        self.recorder = Recorder()
+        self.observe(self.recorder.hear)
         self._sites = Sites(self.scheduler, self.run)
         self._link: Link | None = None
         self._watches: dict[str, Watch] = {}
@@ -99,6 +102,10 @@ class Hub:
         if self._link is None:
             self._link = Link(self.edge.context)
         return self._link
+
+    def totals(self) -> Totals:
+        """Return what has gone over the link; for any thread."""
+        return Totals() if self._link is None else self._link.totals()
 
     def watch(self, name: str) -> Watch:
         """The poller of a scheduler; made at first use, in the edge loop."""

@@ -11,7 +11,7 @@ from ..core.job import Ending
 from ..core.plan import LaunchPlan
 from ..core.request import KernelRequest, Resources, to_dict
 from ..edge.front import Front
-from ..errors import HpcctrError
+from ..errors import HpcctrError, described
 from .observers import Observers
 from .view import LaunchView
 
@@ -94,8 +94,7 @@ class Progress:
 
     def failed(self, error: HpcctrError, text: str) -> None:
         """There is no job: it was refused, or could not be asked for."""
-        about = {"stage": error.stage, "message": error.message, "hint": error.hint}
-        self.tell(state="ended", message=text, error=about, end_time=None, fetch=None)
+        self.tell(state="ended", message=text, error=described(error), end_time=None, fetch=None)
 
 
 def resources_dict(resources: Resources) -> dict[str, object]:

@@ -76,6 +76,9 @@ class Both:
     def command(self, text):
         self.edge.wait(self._call(self.link.send, self.keys.public, b"shell", [text]))
 
+    def dismiss(self):
+        self.edge.wait(self._call(self.link.dismiss, self.keys.public))
+
     def close(self):
         self.agent.end()
         if self.wire is not None:

@@ -42,7 +42,8 @@ class Server:
         self.log_file = site.directory / f"server-{secrets.token_hex(4)}.log"
         self._runtime = site.directory / "runtime"
         self._sockets = []
-        words = [sys.executable, "-m", self.MODULE, "--no-browser", "--ip=127.0.0.1", "--port=0", *self.OPTIONS]
+        words = [*self.before(site), sys.executable, "-m", self.MODULE]
+        words += ["--no-browser", "--ip=127.0.0.1", "--port=0", *self.OPTIONS]
         words += ["--allow-root"] if os.getuid() == 0 else []
         extensions = dict.fromkeys(self.LEFT_OUT, False) | {"jupyter_hpcctr": True}  # without them half of the time
         words += [f"--ServerApp.jpserver_extensions={extensions}"]
@@ -60,6 +61,10 @@ class Server:
         except BaseException:
             self.kill()
             raise
+
+    def before(self, site):
+        """The words of a program that becomes the server."""
+        return ()
 
     @property
     def log(self):

@@ -116,3 +116,17 @@ def test_another_key_is_not_let_in(both, tmp_path):
     time.sleep(0.3)
     assert (both.heard, agent.heard) == (texts(0, 1), [])
     agent.end()
+
+
+def test_what_went_over_the_link_is_counted_and_stays_so_when_its_agent_is_gone(both):
+    both.command(b"0")
+    both.agent.to_say += texts(0, 3)
+    until(lambda: both.agent.heard and len(both.heard) == 3)
+    both.wire.reset()
+    both.command(b"1")
+    until(lambda: len(both.agent.heard) == 2)
+    before = both.link.totals()
+    assert (before.sent, before.received, before.lost, before.kept_bytes) == (2, 3, 0, 0)
+    both.dismiss()
+    after = both.link.totals()
+    assert after == before

@@ -93,7 +93,8 @@ def test_a_new_job_knows_nothing_of_the_last_one():
     assert (told.view.state, told.view.ending, told.view.end_time) == ("ended", "TIMEOUT", None)
     assert told.view.job == "1"
     told.failed(SubmitRefused("No.", hint="Ask less."), "No. (Ask less.)")
-    assert told.view.error == {"stage": "scheduler", "message": "No.", "hint": "Ask less."}
+    error = {"kind": "SubmitRefused", "stage": "scheduler", "message": "No.", "hint": "Ask less."}
+    assert told.view.error == error | {"field": "", "transient": False}
     told.anew(scheduler="slurm", engine="bare")
     view = told.view
     assert (view.state, view.job, view.nodes, view.ending, view.error) == ("submitting", None, "", None, None)
