@@ -140,10 +140,11 @@ def _named(effect):
 
 HEAD = """# A launch's life
 
-Made from `jupyter_hpcctr/core/life` by `python tests/support/life.py`; a test sees that it is true. For each stage: the events that change
-something, the stages that may follow (which one depends on what is known of the job), and what may be done. What is
-only shown or remembered is left out. An event that is not listed changes nothing; one about another job than the
-kernel's changes nothing here but that job's own end.
+Made from `jupyter_hpcctr/core/life` by `python tests/support/life.py`; a test sees that it is true.
+
+For each stage: the events that change something, the stages that may follow (which one depends on what is known of the
+job), and what may be done. What is only shown or remembered is left out. An event that is not listed changes nothing;
+one about another job than the kernel's changes nothing here but that job's own end.
 """
 
 

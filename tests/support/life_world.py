@@ -55,8 +55,7 @@ class Server:
 
     def _do(self, each, owned):
         world, kind = self.world, type(each).__name__
-        if isinstance(each, effects.OnJob):
-            assert owned, f"{each} by a server that does not own the launch"
+        assert owned or not isinstance(each, effects.OnJob), f"{each} by a server that does not own the launch"
         if kind == "Remember":
             world.record = kept(self.life)
         elif kind == "Forget":
@@ -75,8 +74,7 @@ class Server:
             self.followed.pop(each.job, None)
         elif kind == "TellAgent" and each.job in world.jobs:
             world.jobs[each.job].to_agent.append((each.command, each.value))
-        elif kind.startswith("Front"):
-            self._front(kind)
+        self._front(kind)
 
     def _front(self, kind):
         if kind == "FrontOpen":

@@ -157,7 +157,7 @@ class Launch(RuleBasedStateMachine):
 
 
 Launch.TestCase.settings = settings(
-    derandomize=True, deadline=None, database=None, max_examples=150, stateful_step_count=50,
+    derandomize=True, deadline=None, database=None, max_examples=100, stateful_step_count=50,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 TestLife = Launch.TestCase

@@ -94,6 +94,8 @@ def _on_submission(turn: Turn, job: Job, event: _OfSubmission) -> None:
                 tell_running(turn, job)  # with its id: its agent was quicker
             elif job.at is At.WAITING:
                 turn.say("pending", "submitted", job=job.id)
+        case on.Refused() | on.OutcomeUnknown() if job.known is not Known.ASKED:
+            pass
         case on.Refused():
             if job.line is Line.NONE and job.at is At.WAITING:
                 job = replace(job, known=Known.NOTHING)

@@ -53,7 +53,7 @@ def on_leaving(turn: Turn, job: Job, event: on.OfJob | on.TimeUp) -> None:
     match event:
         case on.Submitted() | on.Found() if job.known is not Known.JOB:
             leave(turn, replace(job, known=Known.JOB, id=event.id, asking=False, tries=0))
-        case on.Refused() if job.line is Line.NONE and job.known is not Known.JOB:
+        case on.Refused() if job.line is Line.NONE and job.known is Known.ASKED:
             _finish(turn, job)
         case on.Refused() | on.OutcomeUnknown() if job.known is Known.ASKED:
             seek(turn, job)
