@@ -43,7 +43,7 @@ class Server:
 
     def __init__(self, world):
         self.world, self.life = world, Life()
-        self.asked, self.admitted, self.followed, self.silent = [], set(), {}, set()
+        self.asked, self.news, self.admitted, self.followed, self.silent = [], [], set(), {}, set()
         self.phase, self.held, self.running, self.open = "waiting", [], [], False
 
     def tell(self, event):
@@ -195,7 +195,10 @@ class World:
         return events.OutcomeUnknown(number)
 
     def poll(self):
-        """The scheduler says what is new of the jobs that are followed."""
+        """What the scheduler said last arrives, and it is asked for what is new of the jobs that are followed."""
+        news, self.server.news = self.server.news, []
+        for each in news:
+            self.server.tell(each)
         if not self.awake:
             return
         for number, last in list(self.server.followed.items()):
@@ -208,7 +211,7 @@ class World:
             state = {"queued": JobState.PENDING, "running": JobState.RUNNING, "ended": JobState.ENDED}[job.state]
             status = JobStatus(JobId(str(number)), state, ending=Ending.FAILED if job.state == "ended" else None)
             kind = {"running": events.Running, "ended": events.Ended}.get(job.state, events.Pending)
-            self.server.tell((events.Requeued if again else kind)(number, status))
+            self.server.news.append((events.Requeued if again else kind)(number, status))
 
     def end(self, job, *, politely):
         """A job ends, and its agent with it, with a last word or without."""
@@ -314,6 +317,7 @@ class World:
                 self.deliver(job)
                 if not job.agent and not job.to_server:
                     self.silence(job)
+            self.poll()
             self.poll()
             self.check()
             after = (self.server.life, len(self.executed), [(j.state, j.agent and vars(j.agent).copy(),

@@ -180,3 +180,15 @@ def test_an_agent_of_before_a_requeue_is_not_heard(event):
     life, _ = advance(life, requeued)
     assert life.stage is Stage.PENDING
     assert advance(life, event) == (life, ())
+
+
+def test_a_requeue_that_is_told_late_does_not_undo_the_next_agents_hello():
+    life = Life()
+    hello = events.Hello(1, run="1.2", start=1)
+    for each in (events.Start(), events.Fetched(1), events.Submitted(1, "7"), hello):
+        life, _ = advance(life, each)
+    requeued = next(e for e in every_event(life) if isinstance(e, events.Requeued))
+    for each in (requeued, events.Ready(1, 1)):
+        life, done = advance(life, each)
+    assert life.stage is Stage.RUNNING
+    assert effects.FrontReady() in done
