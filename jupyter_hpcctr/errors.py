@@ -25,6 +25,8 @@ request may succeed later without being changed.
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 
 class HpcctrError(Exception):
     """Base of the tree; never raised itself.
@@ -144,3 +146,8 @@ class UnsafePath(HpcctrError):  # noqa: N818
     """A path that should be ours alone belongs to, or is open to, somebody else."""
 
     stage = "files"
+
+
+def assert_never(value: NoReturn) -> NoReturn:
+    """Be where nothing comes that is not listed before, which the type checker sees to (``typing``'s is of 3.11)."""
+    raise AssertionError(f"nobody has thought of {value!r}")

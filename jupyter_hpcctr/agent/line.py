@@ -76,6 +76,16 @@ class Line:
         self._dial()
 
     @property
+    def name(self) -> str:
+        """What names this agent's life."""
+        return self._session.name
+
+    @property
+    def server(self) -> str:
+        """The name of the server's life that was heard last, "" before."""
+        return self._session.peer
+
+    @property
     def silent_s(self) -> float:
         """Seconds since the server was last heard."""
         return time.monotonic() - self._last_heard

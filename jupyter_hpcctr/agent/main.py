@@ -67,6 +67,7 @@ class Agent:
         self._started = 0.0
         self._signalled = False
         self._doubted_since = self._last_nudge = 0.0
+        self._server = ""
         self._over: str | None = None
         self._status = 0
         self._container_env: dict[str, str] = {}
@@ -75,8 +76,7 @@ class Agent:
         """Work until it is over; return the exit status for the job."""
         wakeup = self._catch_signals()
         try:
-            node = os.environ.get("SLURMD_NODENAME", "")
-            self._line.say("hello", host=socket.gethostname(), node=node, age_s=room.age_s())
+            self._greet()
             try:
                 self._prepare()
                 self._begin()
@@ -87,6 +87,12 @@ class Agent:
         finally:
             self._leave()
         return self._status
+
+    def _greet(self) -> None:
+        """Tell a server that has not heard of this agent who it is, and what it is at."""
+        node, host = os.environ.get("SLURMD_NODENAME", ""), socket.gethostname()
+        about = {"run": self._line.name, "start": self._starts, "ready": self._ready}
+        self._line.say("hello", host=host, node=node, age_s=room.age_s(), **about)
 
     # -- setting up
 
@@ -152,6 +158,10 @@ class Agent:
         if not self._ready:
             self._bring_up()
         self._line.turn(events)
+        if self._line.server != self._server:
+            if self._server:  # the first one hears what was said at the beginning
+                self._greet()
+            self._server = self._line.server
         if self._line.silent_s > self._orphan_s:
             self._finish(f"no server for {self._orphan_s:g} s", ORPHANED)
 

@@ -97,18 +97,20 @@ def _job(scheduler: str, status: JobStatus) -> str:
 _PLAIN = {
     "clearing": "The last job is still to be ended; then another one is submitted …",
     "detached": "The server stops; the kernel is kept. Run this cell again when a server is there.",
-    "interrupted": "The cell was interrupted while it waited for the kernel.",
+    "interrupted": "interrupted while waiting for the kernel",
     "not submitted": f"The scheduler did not answer, and has no job for this kernel. {RESTART}",
     "restarted": "the kernel was restarted",
     "restarting": "The kernel is restarting in the same job …",
     "silent": "The kernel's node has not been heard for a while; what it sends meanwhile is kept and will follow.",
-    "stopped": "The kernel was shut down.",
+    "stopped": "the kernel was shut down",
     "submitting": "The job is being submitted …",
     "unknown outcome": "The scheduler did not answer in time; it is being asked whether it has the job …",
 }
 
 
-def told(what: Words, *, scheduler: str, nodes: str = "", time_limit_minutes: int | None = None) -> str:
+def told(
+    what: Words, *, scheduler: str, nodes: str = "", image: str = "", time_limit_minutes: int | None = None
+) -> str:
     """Return the sentence for what a launch's life has to say (``core.life``)."""
     values = dict(what.values)
     status, failure = values.get("status"), values.get("failure")
@@ -128,12 +130,12 @@ def told(what: Words, *, scheduler: str, nodes: str = "", time_limit_minutes: in
         "cancelled": cancelled(scheduler, JobId(job) if job else None),
         "died": died(code) if isinstance(code, int) else "",
         "early exit": f"the kernel ended with status {code} before it was ready",
-        "fetching": f"Fetching the image: {values.get('step')} …",
+        "fetching": f"Fetching the image {image}: {values.get('step')} …".replace(" :", ":"),
         "node up": f"The job runs on {values.get('node') or 'its node'}; the kernel is starting …",
         "quoted": str(values.get("text")),
         "reattaching": f"{name} has the kernel of before; waiting to hear from its node …",
         "requeued": _requeued(name),
-        "running": running(scheduler, job, nodes),
+        "running": running(scheduler, job, nodes) if job else f"{name} runs on {nodes or 'its node'}.",
         "submitted": f"{name} is submitted.",
         "taken over": f"The kernel was taken over by {values.get('by')}; it goes on there.",
     }

@@ -127,11 +127,15 @@ class Front:
         for channel, frames in self._cells.take_messages():
             self._forward(channel, frames)
 
-    def wait(self) -> None:
-        """There is no kernel (any more) but there will be one: a restart, or a new job."""
+    def hold(self) -> None:
+        """Keep what clients send; the cells that run are still open."""
+        self.phase = Phase.WAITING
+
+    def wait(self, name: str, why: str) -> None:
+        """There is no kernel (any more) but there will be one: end the running cells with the reason."""
         self.phase = Phase.WAITING
         self._answer_dead()
-        self._end_cells(self._cells.take_running(), answers.failure("KeyboardInterrupt", "the kernel was restarted"))
+        self._end_cells(self._cells.take_running(), answers.failure(name, why))
 
     def died(self, failure: Mapping[str, Any]) -> None:
         """The kernel's process has ended by itself: show it at once in the cell that ran.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,8 +44,10 @@ class Sockets:
         """Listen. Called again for a restart, because jupyter_client removes the ipc files then.
 
         The directory is left without write permission (0500), so that it cannot: a socket that is bound twice
-        keeps a descriptor more. Where it could all the same, as root can, the files are made anew.
+        keeps a descriptor more. Where it could all the same, as root can, the files are made anew, and so is the
+        directory.
         """
+        self._directory.mkdir(mode=0o700, exist_ok=True)
         self._directory.chmod(0o700)
         for name, kind in _KINDS.items():
             path = f"{self.ip}-{CHANNELS[name]}"
@@ -67,7 +70,8 @@ class Sockets:
 
     def close(self) -> None:
         """Stop listening; messages on their way out get half a second."""
-        self._directory.chmod(0o700)
+        with contextlib.suppress(FileNotFoundError):  # somebody has removed it
+            self._directory.chmod(0o700)
         for port in self._ports.values():
             port.close()
 

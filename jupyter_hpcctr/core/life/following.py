@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import assert_never
 
+from ...errors import assert_never
 from ..job import Ending, JobId, JobState, JobStatus
 from . import effects as do
 from . import events as on

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
-from typing import assert_never
 
+from ...errors import assert_never
 from . import effects as do
 from . import events as on
 from .following import on_job
@@ -125,6 +125,8 @@ def _restart(turn: Turn) -> None:
     mode, job = turn.life.mode, turn.life.job
     if mode in (*_OVER, Mode.STOPPING):
         return
+    if turn.life.wish is not Wish.NONE:
+        turn.do(do.FrontAbort(words("restarted")))  # what waited for the kernel that was shut down
     turn.do(do.FrontOpen())
     turn.be(exit_code=None, wish=Wish.NONE)
     if mode is Mode.ENDED:
