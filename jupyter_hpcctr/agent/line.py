@@ -40,7 +40,10 @@ class _Connection:
             dealer.connect(address)
 
     def send(self, frames: Frames) -> bool:
-        self.socket.send_multipart(frames, copy=False)
+        try:
+            self.socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
+        except zmq.Again:  # it was refused, or is gone: there is nowhere to send to
+            return False
         return True
 
     def close(self) -> None:

@@ -23,14 +23,13 @@ import zmq
 
 from ..guest import wire
 from . import answers
-from .cells import Cell, Cells
+from .cells import Cell, Cells, is_of_the_start
 from .sockets import CHANNELS, Curve, Sockets
 
 STAY_S = 10.0
 """How often an awaited kernel shows activity: more often than anybody lets kernels be idle."""
 DEATH_S = 5.0
 """How long a dead kernel's cells have no reply, so that whoever manages it sees that it is dead before a cell fails."""
-
 
 UNREACHABLE = (
     "the connection to the kernel is down, and no more requests can be kept until it is back: "
@@ -164,7 +163,7 @@ class Front:
 
     def from_kernel(self, channel: str, frames: list[bytes | zmq.Frame]) -> None:
         """Pass a kernel's message to its client, or on iopub to all."""
-        if channel == "iopub" and self.phase is Phase.WAITING and _is_of_the_start(frames):
+        if channel == "iopub" and self.phase is Phase.WAITING and is_of_the_start(frames):
             return  # between kernel and agent; clients are welcomed here, and told here how a kernel is that they await
         if channel == "shell":
             self._cells.answered([f.bytes if isinstance(f, zmq.Frame) else f for f in frames[:5]])
@@ -299,11 +298,3 @@ class Front:
     ) -> None:
         frames = wire.pack(self.key, kind, content, session=self._session, parent=parent, idents=idents)
         self._sockets.send(channel, frames)
-
-
-def _is_of_the_start(frames: Sequence[bytes | zmq.Frame]) -> bool:
-    head = [frame.bytes if isinstance(frame, zmq.Frame) else frame for frame in frames[:4]]
-    if wire.DELIMITER not in head[:-2]:
-        return False
-    header = head[head.index(wire.DELIMITER) + 2]
-    return b'"iopub_welcome"' in header or b'"status"' in header

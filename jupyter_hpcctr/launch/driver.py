@@ -14,7 +14,8 @@ from ..core.life.state import Deadline
 
 log = logging.getLogger(__name__)
 
-CarryOut = Callable[[do.Effect], "Awaitable[None] | None"]
+Step = do.OnJob | do.OnFront | do.Say | do.Facts | do.Mark | do.SetExit | do.Remember | do.Forget
+CarryOut = Callable[[Step], "Awaitable[None] | None"]
 
 
 class Driver:

@@ -25,7 +25,7 @@ from ..edge.front import Owner as FrontOwner
 from ..edge.loop import in_thread
 from ..edge.sockets import Curve
 from .allocation import Allocation
-from .driver import Driver
+from .driver import Driver, Step
 from .face import Face
 from .gather import translated
 from .hub import Hub
@@ -224,7 +224,7 @@ class Launch(FrontOwner, JobsOwner):
         if own is not None and own.number == allocation.number and allocation.job is not None:
             self._progress.submitted(allocation.job)
 
-    def _do(self, effect: do.Effect) -> Awaitable[None] | None:
+    def _do(self, effect: Step) -> Awaitable[None] | None:
         match effect:
             case do.Say() | do.Facts() | do.Mark():
                 self._progress.carry_out(effect)
