@@ -38,12 +38,16 @@ class Face:
                 front.died(answers.failure(effect.name, self._text(effect.why)))
             case do.FrontAbort():
                 front.abort(self._text(effect.why))
+            case do.FrontEnd() if effect.log:
+                return self._end(effect)
+            case do.FrontEnd():
+                front.end(effect.name, self._text(effect.why))
             case _:
-                return self._end(effect) if isinstance(effect, do.FrontEnd) else self._close()
+                return self._close()
         return None
 
     async def _end(self, effect: do.FrontEnd) -> None:
-        tail = await self._log_tail(effect.log) if effect.log else ""
+        tail = await self._log_tail(effect.log)
         self._front.end(effect.name, self._text(effect.why), log_tail=tail)
 
     async def _close(self) -> None:

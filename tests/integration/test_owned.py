@@ -1,6 +1,7 @@
 """No job without an owner: submissions whose outcome is not known, and jobs that are requeued; on a real Slurm."""
 
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import time
 
 import pytest
 
+from jupyter_hpcctr.delivery.kept import Kept
 from jupyter_hpcctr.edge import process
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
@@ -65,3 +67,24 @@ def test_a_requeued_job_is_followed_and_waiting_cells_run_in_it(site, start):
     assert kernel.value("1 + 1") == 2
     assert kernel.launch.job == job
     assert kernel.launch.view.state == "running"
+
+
+def test_an_agent_tells_a_server_that_does_not_know_it_what_it_is_at(site, start):
+    kernel = start(engine="bare", scheduler="local")
+    kernel.manager.restart_kernel(now=True)
+    kernel.client.wait_for_ready(timeout=60)
+    kernel.value("1")
+    hub, key, told = kernel.manager.provisioner._hub, kernel.launch._allocation._key, []
+
+    def hear(channel, frames):
+        if channel == b"event":
+            told.append(json.loads(frames[0].bytes))
+
+    async def forget():
+        hub.link.dismiss(key)
+        hub.link.admit(key, hear, Kept(str(site.directory / "kept")))
+
+    hub.edge.wait(forget())
+    hello = until(lambda: next((each for each in told if each["event"] == "hello"), None))
+    assert (hello["start"], hello["ready"]) == (2, True)
+    assert hello["run"] and hello["age_s"] > 0
