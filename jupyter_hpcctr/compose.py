@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 
 from . import plugins
 from .core.facts import Policy
 from .launch import Hub
 
-_hubs: dict[Policy, Hub] = {}
+_hubs: dict[tuple[int, Policy], Hub] = {}  # by process too: a fork has neither threads nor sockets of its parent's
 _lock = threading.Lock()
 
 
 def hub(policy: Policy) -> Hub:
     """Return this process's hub for a policy; made at first use, ended with the process."""
     with _lock:
-        if policy not in _hubs:
+        key = os.getpid(), policy
+        if key not in _hubs:
             made = Hub(
                 policy,
                 engine=plugins.engine,
@@ -25,12 +27,12 @@ def hub(policy: Policy) -> Hub:
             )
             if not _hubs:
                 atexit.register(close_all)
-            _hubs[policy] = made
-        return _hubs[policy]
+            _hubs[key] = made
+        return _hubs[key]
 
 
 def close_all() -> None:
     """End every launch of this process; runs by itself when the process ends."""
     with _lock:
-        while _hubs:
-            _hubs.popitem()[1].close()
+        for key in [each for each in _hubs if each[0] == os.getpid()]:
+            _hubs.pop(key).close()

@@ -7,6 +7,7 @@ mend it, and another is tried beside it: whichever is heard first is the line.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,9 +18,11 @@ from ..delivery import session as delivery
 from ..delivery.kept import Frames, Kept
 from . import memory
 
+log = logging.getLogger("hpcctr.agent")
+
 BEAT_S = 5.0
 SILENT_S = 11.0
-DIAL_S, REDIAL_S = 5.0, 0.2
+DIAL_S, REDIAL_S = 5.0, 0.2  # the second grows up to the first while nobody answers
 ACK_S = 0.5
 
 
@@ -42,7 +45,7 @@ class _Connection:
     def send(self, frames: Frames) -> bool:
         try:
             self.socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
-        except zmq.Again:  # it was refused, or is gone: there is nowhere to send to
+        except zmq.Again:  # ZeroMQ has given the connection up, and would wait for another one here
             return False
         return True
 
@@ -74,8 +77,8 @@ class Line:
         self._session = delivery.Session(kept, self._send)
         self._current: _Connection | None = None
         self._next: _Connection | None = None
-        self._dialled, self._last_dial = 0, 0.0
-        self._last_heard = self._last_beat = self._last_ack = time.monotonic()
+        self._dialled, self._last_dial, self._redial_s = 0, 0.0, REDIAL_S
+        self._last_heard = self._last_beat = self._last_ack = self._last_turn = time.monotonic()
         self._dial()
 
     @property
@@ -90,7 +93,7 @@ class Line:
 
     @property
     def silent_s(self) -> float:
-        """Seconds since the server was last heard."""
+        """Seconds since the server was last heard, without those in which this process was stopped (SIGSTOP)."""
         return time.monotonic() - self._last_heard
 
     # -- sending
@@ -128,6 +131,7 @@ class Line:
         if self._current is not None:
             self._close(self._current)
         self._current, self._next = connection, None
+        self._redial_s = REDIAL_S
 
     # -- connections
 
@@ -137,6 +141,9 @@ class Line:
         ``ready`` has the sockets on which something is there; a connection is gone when its monitor is among them.
         """
         now = time.monotonic()
+        if now - self._last_turn > SILENT_S:
+            self._last_heard = min(now, self._last_heard + now - self._last_turn)
+        self._last_turn = now
         if self._current is not None and self._current.monitor in ready:
             self._close(self._current)
             self._current = None
@@ -145,7 +152,8 @@ class Line:
             self._close(self._next)
             self._next = None
         silent = self._current is None or now - self._last_heard > SILENT_S
-        if silent and self._next is None and now - self._last_dial > REDIAL_S:
+        if silent and self._next is None and now - self._last_dial > self._redial_s:
+            self._redial_s = min(2 * self._redial_s, DIAL_S)
             self._dial()
         if self._current is not None and now - max(self._last_heard, self._last_beat) > BEAT_S:
             self._last_beat = now
@@ -153,16 +161,26 @@ class Line:
         if self._session.owes and now - self._last_ack > ACK_S:
             self._last_ack = now
             self._session.acknowledge()
-        if self._session.kept.drained:
-            self._session.kept.drained = False
+        self._look_at_kept()
+
+    def _look_at_kept(self) -> None:
+        kept = self._session.kept
+        if kept.lost:
+            log.error("messages of the kernel (%d) that were kept in a file cannot be read any more", kept.lost)
+            kept.lost = 0
+        if kept.drained:
+            kept.drained = False
             memory.give_back()
 
     def _dial(self) -> None:
         self._dialled, self._last_dial = self._dialled + 1, time.monotonic()
         self._next = _Connection(self._context, self._link)
-        for each in (self._next.socket, self._next.monitor):
-            self._poller.register(each, zmq.POLLIN)
+        self._register(self._next)
         self._session.greet(self._next.send, connection=self._dialled)
+
+    def _register(self, connection: _Connection) -> None:
+        for each in (connection.socket, connection.monitor):
+            self._poller.register(each, zmq.POLLIN)
 
     def _close(self, connection: _Connection) -> None:
         for each in (connection.socket, connection.monitor):
@@ -172,6 +190,10 @@ class Line:
     def close(self, *, patience_s: float = 2.0) -> None:
         """Hang up, when everything has been acknowledged or ``patience_s`` seconds are over."""
         until = time.monotonic() + patience_s
+        self._poller = zmq.Poller()  # nobody reads any more what else the agent's one knows
+        for connection in (self._current, self._next):
+            if connection is not None:
+                self._register(connection)
         self._session.beat()  # what has arrived is acknowledged at once then
         while not self._session.clear and (left := until - time.monotonic()) > 0:
             ready = dict(self._poller.poll(int(min(left, 0.1) * 1000)))
@@ -181,4 +203,5 @@ class Line:
         for connection in (self._current, self._next):
             if connection is not None:
                 self._close(connection)
+        self._current = self._next = None
         self._session.kept.close()

@@ -11,8 +11,20 @@ import zmq
 from ..guest import wire
 from .line import Line
 
-# Output, of which a part may be missing. Replies, states and errors may not: a cell would never end.
-_MAY_BE_CUT = frozenset({"stream", "display_data", "update_display_data", "execute_result", "comm_msg"})
+# Output, of which a part may be missing, and of which a cell can make any amount. Replies, states and errors may not:
+# a cell would never end; and there are only so many of them for each request.
+_MAY_BE_CUT = frozenset(
+    {
+        "stream",
+        "display_data",
+        "update_display_data",
+        "execute_result",
+        "clear_output",
+        "comm_open",
+        "comm_msg",
+        "comm_close",
+    }
+)
 
 
 class _Cut(NamedTuple):

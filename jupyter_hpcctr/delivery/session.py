@@ -62,7 +62,6 @@ class Session:
         self._unacknowledged_bytes = 0
         self._connection = 0
         self.missed = 0
-        self.resent = 0
 
     @property
     def owes(self) -> bool:
@@ -158,7 +157,6 @@ class Session:
             self._landed(sync.received)
         if sync.asks:
             self.greet(asks=False)
-        self.resent += len(self._flying)
         for number, frames, _ in tuple(self._flying):
             self._transmit(number, frames)
         self._refill()

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..guest.wire import PROTOCOL
+import zmq
+
+from ..guest.wire import DELIMITER, PROTOCOL
+
+UNREACHABLE = (
+    "the connection to the kernel is down, and no more requests can be kept until it is back: "
+    "what was sent before will run; send this again then"
+)
 
 
 def kernel_info(ipykernel: str | None) -> dict[str, Any]:
@@ -70,3 +77,12 @@ def failure(name: str, value: str, *, log_tail: str = "") -> dict[str, Any]:
     if log_tail:
         lines += ["", "The last lines of the job's log:", *(f"    {line}" for line in log_tail.splitlines())]
     return {"ename": name, "evalue": value, "traceback": lines}
+
+
+def are_given_here(frames: Sequence[bytes | zmq.Frame]) -> bool:
+    """Whether a kernel's message on iopub is a welcome or a status, which the front says itself to who awaits one."""
+    head = [frame.bytes if isinstance(frame, zmq.Frame) else frame for frame in frames[:4]]
+    if DELIMITER not in head[:-2]:
+        return False
+    header = head[head.index(DELIMITER) + 2]
+    return b'"iopub_welcome"' in header or b'"status"' in header

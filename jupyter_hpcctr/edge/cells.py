@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import zmq
-
 from ..guest import wire
 
 
@@ -81,12 +79,3 @@ class Cells:
 
 def _start(frames: Sequence[bytes]) -> int:
     return frames.index(wire.DELIMITER) if wire.DELIMITER in frames else 0
-
-
-def is_of_the_start(frames: Sequence[bytes | zmq.Frame]) -> bool:
-    """Whether a message on iopub is what kernels say of themselves when they start."""
-    head = [frame.bytes if isinstance(frame, zmq.Frame) else frame for frame in frames[:4]]
-    if wire.DELIMITER not in head[:-2]:
-        return False
-    header = head[head.index(wire.DELIMITER) + 2]
-    return b'"iopub_welcome"' in header or b'"status"' in header

@@ -23,18 +23,13 @@ import zmq
 
 from ..guest import wire
 from . import answers
-from .cells import Cell, Cells, is_of_the_start
+from .cells import Cell, Cells
 from .sockets import CHANNELS, Curve, Sockets
 
 STAY_S = 10.0
 """How often an awaited kernel shows activity: more often than anybody lets kernels be idle."""
 DEATH_S = 5.0
 """How long a dead kernel's cells have no reply, so that whoever manages it sees that it is dead before a cell fails."""
-
-UNREACHABLE = (
-    "the connection to the kernel is down, and no more requests can be kept until it is back: "
-    "what was sent before will run; send this again then"
-)
 
 
 class Phase(Enum):
@@ -79,6 +74,7 @@ class Front:
         self._staying: asyncio.Task[None] | None = None
         self._cells = Cells()
         self._dead: list[Cell] = []
+        self._burying: asyncio.TimerHandle | None = None
         self._shown: Mapping[str, Any] | None = None
         self._text = ""
         self._failure: Mapping[str, Any] = answers.failure("JobEnded", "the job has ended")
@@ -148,7 +144,7 @@ class Front:
         self._dead = self._cells.take_running()
         if self._dead:
             self._publish("error", failure, self._dead[0].header)
-            asyncio.get_running_loop().call_later(DEATH_S, self._answer_dead)
+            self._burying = asyncio.get_running_loop().call_later(DEATH_S, self._answer_dead)
 
     def end(self, name: str, value: str, *, log_tail: str = "") -> None:
         """The job is over: end the running and the waiting cells with the reason, and keep saying it."""
@@ -163,8 +159,8 @@ class Front:
 
     def from_kernel(self, channel: str, frames: list[bytes | zmq.Frame]) -> None:
         """Pass a kernel's message to its client, or on iopub to all."""
-        if channel == "iopub" and self.phase is Phase.WAITING and is_of_the_start(frames):
-            return  # between kernel and agent; clients are welcomed here, and told here how a kernel is that they await
+        if channel == "iopub" and self.phase is Phase.WAITING and answers.are_given_here(frames):
+            return  # between kernel and agent
         if channel == "shell":
             self._cells.answered([f.bytes if isinstance(f, zmq.Frame) else f for f in frames[:5]])
         self._sockets.send(channel, frames)
@@ -231,7 +227,7 @@ class Front:
         cell = self._cells.passed_on(frames) if channel == "shell" else None
         if not self._owner.to_kernel(channel, frames) and cell is not None:
             self._cells.refuse(cell)
-            self._finish(cell, answers.failure("KernelUnreachable", UNREACHABLE))
+            self._finish(cell, answers.failure("KernelUnreachable", answers.UNREACHABLE))
 
     # -- what the front itself sends
 
@@ -251,6 +247,8 @@ class Front:
         self._status("idle", {}) if cell is None else self._status("busy", cell.header)
 
     def _answer_dead(self) -> None:
+        if self._burying is not None:
+            self._burying.cancel()
         dead, self._dead = self._dead, []
         self._end_cells(dead, self._failure, shown=True)
 

@@ -125,6 +125,7 @@ class Link:
         if ip not in self._addresses:
             host = f"[{ip}]" if ":" in ip else ip
             port = self._port.socket.bind_to_random_port(f"tcp://{host}")
+            self._port.look()
             self._addresses[ip] = f"tcp://{host}:{port}"
         return self._addresses[ip]
 

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 
 MOST_SOCKETS = 60_000  # five for each kernel
+END_S = 5.0  # for what sockets still have to send
 
 
 class EdgeLoop:
@@ -37,6 +38,10 @@ class EdgeLoop:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
+        self.loop.close()
+        # Here, for nobody waits for this thread long: of a socket that is still open in a shadow of the context,
+        # ZeroMQ would wait for the end forever (zmq_ctx_term(3)), and Python starts no thread at its exit.
+        self.context.destroy()
 
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the edge loop and await its result in the caller's loop."""
@@ -51,14 +56,12 @@ class EdgeLoop:
         self.loop.call_soon_threadsafe(function)
 
     def stop(self) -> None:
-        """Cancel what still goes on, and end the loop and its thread."""
+        """Cancel what still goes on, and end the loop, its thread and its sockets."""
         if not self.loop.is_closed():
             with contextlib.suppress(concurrent.futures.TimeoutError):
                 self.wait(_cancel_others(), timeout_s=1)
             self.loop.call_soon_threadsafe(self.loop.stop)
-            self._thread.join(5)
-            self.loop.close()
-            self.context.destroy()
+            self._thread.join(END_S)
 
 
 async def _cancel_others() -> None:

@@ -28,24 +28,30 @@ class Port:
         self._fd = int(socket.fd)
         self._again = False
         self._loop.add_reader(self._fd, self._read)
-        self._look()
+        self.look()
 
     def send(self, frames: Sequence[bytes | zmq.Frame]) -> None:
         """Send a message; raises zmq.ZMQError where the socket cannot."""
-        self.socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
-        self._look()
+        try:
+            self.socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+        finally:
+            self.look()
+
+    def look(self) -> None:
+        """See whether something is there to be read; call it after whatever is done with the socket directly.
+
+        The descriptor tells of a change only once, and any call may take note of it, also one that fails
+        (zmq_getsockopt(3), ZMQ_FD).
+        """
+        if not self._again and not self.socket.closed and int(self.socket.events) & zmq.POLLIN:
+            self._again = True
+            self._loop.call_soon(self._read)
 
     def close(self) -> None:
         """Read no more, and close the socket."""
         if not self.socket.closed:
             self._loop.remove_reader(self._fd)
             self.socket.close()
-
-    def _look(self) -> None:
-        # The descriptor tells of a change only once, and sending may take note of it (zmq_getsockopt(3), ZMQ_FD).
-        if not self._again and int(self.socket.events) & zmq.POLLIN:
-            self._again = True
-            self._loop.call_soon(self._read)
 
     def _read(self) -> None:
         self._again = False
@@ -61,4 +67,4 @@ class Port:
             except Exception as error:  # noqa: BLE001  (of one bad message, not of the socket)
                 context = {"message": "a message could not be handled", "exception": error}
                 self._loop.call_exception_handler(context)
-        self._look()
+        self.look()

@@ -55,6 +55,7 @@ class Sockets:
                 self._ports[name] = Port(self._socket(kind), functools.partial(self._take, name))
             if not Path(path).exists():
                 self._ports[name].socket.bind(f"ipc://{path}")
+                self._ports[name].look()
         self._directory.chmod(0o500)
 
     def _socket(self, kind: int) -> zmq.Socket[bytes]:

@@ -88,12 +88,16 @@ class Meter:
 
 
 def written(directory: Path) -> int:
-    """Return the bytes in the files below a directory that somebody is writing to."""
-    size = 0
-    for parent, _, names in os.walk(directory):
-        for name in names:
-            with contextlib.suppress(OSError):  # it was renamed
-                size += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118  (of many files)
+    """Return the bytes in the files below a directory that somebody is writing to, however deep it is."""
+    size, left = 0, [os.fspath(directory)]
+    while left:  # os.walk() recurses before Python 3.12
+        with contextlib.suppress(OSError), os.scandir(left.pop()) as entries:  # it was renamed
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)
+                    continue
+                with contextlib.suppress(OSError):
+                    size += entry.stat(follow_symlinks=False).st_size
     return size
 
 

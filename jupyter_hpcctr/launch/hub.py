@@ -156,10 +156,12 @@ class Hub:
 
     async def _close(self) -> None:
         stops = (launch.stop() for launch in tuple(self.launches))
-        for failed in await asyncio.gather(*stops, return_exceptions=True):
-            if failed is not None:
-                log.error("a launch could not be ended: %r", failed)
-        for watch in self._watches.values():
-            await watch.close()
-        if self._link is not None:
-            await self._link.close()
+        try:
+            for failed in await asyncio.gather(*stops, return_exceptions=True):
+                if failed is not None:
+                    log.error("a launch could not be ended: %r", failed)
+            for watch in self._watches.values():
+                await watch.close()
+        finally:  # even where a scheduler lets us wait too long
+            if self._link is not None:
+                await self._link.close()

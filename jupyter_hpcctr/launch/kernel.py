@@ -108,7 +108,7 @@ class Launch(FrontOwner, JobsOwner):
             return None
         home = str(Path.home())
         shown = (Mount(home, home),) if self._hub.policy.mount_home else ()
-        return resolve(path, plan, (*shown, *self._request.mounts))
+        return resolve(path, plan, (*self._request.mounts, *shown))
 
     # -- what the provisioner and pages ask for
 

@@ -13,7 +13,7 @@ def resolve(path: str, plan: LaunchPlan, mounts: Sequence[Mount]) -> str | None:
     """Return the absolute path by which a kernel knows a file or directory, None where there is none to be found.
 
     ``~`` is the kernel's home directory, and what is relative is below its work directory. In a container
-    only ``mounts`` and ``/tmp`` are looked at: its image's own files are not here.
+    only ``mounts`` and ``/tmp`` are looked at, of two at one place the first: its image's own files are not here.
     """
     if path == "~" or path.startswith("~/"):
         path = plan.env.get("HOME", "~") + path[1:]

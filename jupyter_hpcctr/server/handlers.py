@@ -140,7 +140,7 @@ class Images(Handler):
     @web.authenticated
     @authorized
     async def delete(self) -> None:
-        """Fetch one no more."""
+        """Cancel fetching one."""
         self.service.pulls.cancel(self.get_query_argument("reference"))
         self.nothing()
 

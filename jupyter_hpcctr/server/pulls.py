@@ -90,7 +90,7 @@ class Pulls:
             over.set()
 
     def cancel(self, reference: str) -> None:
-        """Fetch an image no more. Raises ``NotHere`` where nobody has asked for it."""
+        """Cancel fetching an image. Raises ``NotHere`` where nobody has asked for it."""
         if reference not in self._running:
             raise NotHere(f"{reference} is not being fetched", hint="it may have arrived meanwhile")
         self._running[reference].cancel()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import ipywidgets  # type: ignore[import-untyped]
 
 from ..core.request import KernelRequest, parse
+from ..edge.loop import in_own_thread
 from ..errors import HpcctrError, RequestError
 from ..launch import Hub
 from ..launch.preview import Preview
+from ..offers import gallery
 from . import words
 from .confirm import Confirmation
 from .form import ResourceForm
@@ -110,18 +113,29 @@ class ImagePicker(ipywidgets.VBox):  # type: ignore[misc]
         self._number += 1
         number = self._number
 
-        def answered(found: Preview) -> None:
+        def answered(found: tuple[Preview, Mapping[str, Any]]) -> None:
             if number == self._number:
-                self._question(request, found)
+                self._question(request, *found)
 
         def failed(error: BaseException) -> None:
             self.message.value = words.alert(words.problem(error))
 
-        self._home.ask(self._home.hub.preview(request, cwd=self._home.directory), answered, failed)
+        self._home.ask(self._looked_at(request), answered, failed)
 
-    def _question(self, request: KernelRequest, found: Preview) -> None:
+    async def _looked_at(self, request: KernelRequest) -> tuple[Preview, Mapping[str, Any]]:
+        """Return what would be submitted, and what the registry says of an image that is to be fetched."""
+        hub = self._home.hub
+        found = await hub.preview(request, cwd=self._home.directory)
+        if found.image_here or request.image is None:
+            return found, {}
+        return found, await in_own_thread(gallery.check, hub.store, hub.policy, request.image)
+
+    def _question(self, request: KernelRequest, found: Preview, image: Mapping[str, Any]) -> None:
         if found.problems:
             self.message.value = words.problems(found.problems)
+            return
+        if image.get("found") is False:
+            self.message.value = words.no_image(image)
             return
         self.message.value = ""
         self.confirmation.ask(words.question(found), "Start now", lambda: self._start_clicked(request))

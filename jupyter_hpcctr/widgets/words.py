@@ -58,6 +58,12 @@ def problems(found: Iterable[Problem]) -> str:
     return alert("\n".join(sentence(each.message, each.hint) for each in found))
 
 
+def no_image(found: Mapping[str, Any]) -> str:
+    """Return that there is no image of a name, as ``offers.gallery.check`` found, with names like it."""
+    near = f"\nDid you mean: {', '.join(found['near'])}" if found["near"] else ""
+    return alert(sentence(found["message"], found["hint"]) + near)
+
+
 def cost(found: Cost | None) -> str:
     """Return ``at most 12.50 EUR``; "" where nothing is known."""
     return "" if found is None else f"at most {amount(found)}"

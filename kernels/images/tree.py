@@ -75,7 +75,7 @@ def debs(recipe: dict[str, Any], packages: list[str], cache: Path) -> list[Path]
 
 
 def wheels(recipe: dict[str, Any], cache: Path) -> list[Path]:
-    lock, machine = recipe["lock"], os.uname().machine
+    lock, python, machine = recipe["lock"], recipe["wheels"]["python"], os.uname().machine
 
     def fill(target: Path) -> None:
         say(f"{recipe['name']}: fetching wheels")
@@ -83,10 +83,10 @@ def wheels(recipe: dict[str, Any], cache: Path) -> list[Path]:
         listed.write_text(lock)
         pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes")
         platforms = [f"--platform={p}_{machine}" for p in PLATFORMS]
-        version = f"--python-version={recipe['wheels']['python']}"
+        version = f"--python-version={python}"
         run(*pip, "--only-binary=:all:", *platforms, "--platform=any", version, "-r", listed, "-d", target)
 
-    return sorted(kept(cache, ["wheels", lock, machine], fill).glob("*.whl"))
+    return sorted(kept(cache, ["wheels", lock, python, machine], fill).glob("*.whl"))
 
 
 def arch() -> str:

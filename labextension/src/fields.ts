@@ -121,7 +121,7 @@ function message(field: IField, value: unknown, trans: ITrans): string {
   }
   if (field.pattern && !new RegExp(field.pattern).test(String(value))) {
     const examples = (field.examples ?? []).join(trans.__(' or '));
-    return examples ? trans.__('This is written like %1.', examples) : trans.__('This is one word.');
+    return examples ? trans.__('This is written like %1.', examples) : trans.__('This is one word, without spaces.');
   }
   return '';
 }

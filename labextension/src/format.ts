@@ -170,16 +170,17 @@ export function seconds(value: number): string {
 
 /** How long each phase of a start took, from the server's seconds to the end of each. */
 export function phases(job: IJob, trans: ITrans): string {
-  const names: { [phase: string]: string } = {
-    fetched: trans.__('image fetched in'),
-    submitted: trans.__('submitted in'),
-    queued: trans.__('queued for'),
-    'node up': trans.__('job started in'),
-    'image ready': trans.__('image opened in'),
-    'kernel ready': trans.__('kernel started in')
-  };
+  const said = (phase: string, took: string) =>
+    ({
+      fetched: trans.__('image fetched in %1', took),
+      submitted: trans.__('submitted in %1', took),
+      queued: trans.__('queued for %1', took),
+      'node up': trans.__('job started in %1', took),
+      'image ready': trans.__('image opened in %1', took),
+      'kernel ready': trans.__('kernel started in %1', took)
+    })[phase] ?? `${phase} ${took}`;
   const ends = Object.entries(job.phases).sort((a, b) => a[1] - b[1]);
-  const words = ends.map(([name, at], n) => `${names[name] ?? name} ${seconds(at - (n ? ends[n - 1][1] : 0))}`);
+  const words = ends.map(([name, at], n) => said(name, seconds(at - (n ? ends[n - 1][1] : 0))));
   if (ends.length > 1) {
     words.push(trans.__('%1 in all', seconds(ends[ends.length - 1][1])));
   }

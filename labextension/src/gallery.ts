@@ -23,7 +23,9 @@ export function unlisted(reference: string): IImage {
 
 /** Whether a text may be an image's name rather than words to search for. */
 export function isReference(text: string): boolean {
-  return /^(oci:\S+|[\w.-]+(:\d+)?(\/[\w.-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?)$/.test(text.trim());
+  const file = /^(oci|oci-archive|docker-archive):\S+$/;
+  const remote = /^[\w.-]+(:\d+)?(\/[\w.-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$/;
+  return file.test(text.trim()) || remote.test(text.trim());
 }
 
 /** The images for a text: matching ones, the chosen one if there is no text, the text itself if it may be a name. */

@@ -15,6 +15,7 @@ import { help } from './help';
 import { followJobs } from './indicator';
 import { Jobs } from './jobs';
 import { keepNotes, offerNotes } from './keeping';
+import { newMenu } from './newmenu';
 import { Notebooks } from './notebooks';
 import { Notifier } from './notify';
 import { hideOneOffs } from './oneoffs';
@@ -136,4 +137,4 @@ const status: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [main, launcher, panel, status, help];
+export default [main, launcher, panel, status, help, newMenu];

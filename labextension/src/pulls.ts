@@ -37,7 +37,7 @@ export class Pulls {
     }
   }
 
-  /** Fetch an image no more. */
+  /** Cancel fetching an image. */
   async cancel(reference: string): Promise<void> {
     try {
       await this.api.cancelFetch(reference);
@@ -78,7 +78,7 @@ export class Pulls {
 
   private cancelling(reference: string): Notification.IAction {
     return {
-      label: this.trans.__('Cancel'),
+      label: this.trans.__('Cancel fetching'),
       callback: event => {
         event.preventDefault(); // the notification stays, and says what becomes of it
         void this.cancel(reference);
@@ -101,7 +101,7 @@ export function pullWords(pull: IPull, trans: ITrans): string {
     case 'failed':
       return trans.__('%1 was not fetched: %2', name, pull.message);
     case 'cancelled':
-      return trans.__('%1 is no longer fetched', name);
+      return trans.__('Fetching %1 was cancelled', name);
     default:
       return `${name}: ${pull.step ? fetchText(pull, trans) : trans.__('fetching')}`;
   }

@@ -228,7 +228,7 @@ def test_the_command_line_plans_without_submitting_and_writes_kernelspecs(site, 
     running.stop()
     assert hpcctr("kernelspec", "remove", "mine").returncode == 0
     assert hpcctr("kernelspec", "remove", "mine").returncode == 1
-    assert hpcctr("--version").stdout.strip() == __version__
+    assert hpcctr("--version").stdout.strip() == f"jupyter_hpcctr {__version__}"
     refused = hpcctr("plan", "--image", "no/such:1")
     assert (refused.returncode, "images pull no/such:1" in refused.stderr) == (1, True)
     for asked, words in (

@@ -42,6 +42,12 @@ class Store:
     def list(self):
         return (STORED,)
 
+    def check(self, ref):
+        raise ImageError(f"there is no such image: {ref.text}", hint="look for a misspelt name")
+
+    def near(self, ref):
+        return ()
+
     def search(self, text):
         self.searched.append(text)
         if text == "broken":

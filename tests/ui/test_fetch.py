@@ -71,13 +71,13 @@ def test_a_fetch_says_how_far_it_is_and_can_be_stopped(desk, lab, make, slow):
     bar = form.get_by_role("progressbar", name="Image being fetched")
     assert 0.4 < bar.evaluate("bar => bar.position") < 0.6
     told = desk.page.locator(".Toastify__toast", has_text="fetching 5.0 MB of 10 MB")
-    told.get_by_role("button", name="Cancel").wait_for()
+    told.get_by_role("button", name="Cancel fetching").wait_for()
     for theme in ("Dark", "Light"):
         desk.theme(f"JupyterLab {theme}")
         picture(desk, f"fetch-{theme.lower()}")
         assert desk.accessible(".jp-Hpcctr-dialog", theme=theme) == []
-    form.get_by_role("button", name="Stop fetching").click()
-    said.get_by_text("is no longer fetched").wait_for()
+    form.get_by_role("button", name="Cancel fetching").click()
+    said.get_by_text("was cancelled").wait_for()
     bar.wait_for(state="detached")
     slow.unlink()
     form.get_by_role("button", name="Fetch to the cluster").click()

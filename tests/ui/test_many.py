@@ -39,6 +39,7 @@ def job(number):
         "time_limit_minutes": 120,
         "phases": {},
         "reasons": [],
+        "fetch": None,
         "error": None,
         "ending": None,
         "seq": number,

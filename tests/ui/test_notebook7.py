@@ -7,6 +7,8 @@ from support.waiting import wait_until
 
 OF_NOTEBOOK_7 = r"(?s)reading 'schema'.*notebook_core"
 """Complaint of version 7.6 itself, without any extension too."""
+OF_ITS_FILES = r"Cannot convert undefined or null to object .*notebook_core"
+"""Another one, of its list of files."""
 PICKER = "from jupyter_hpcctr.widgets import ImagePicker\npicker = ImagePicker(); picker"
 READY = """async () => {
   await window.jupyterapp.restored;
@@ -29,6 +31,21 @@ def test_the_widgets_are_shown_on_a_page_of_notebook_7(desks, lab):
     desk.command("notebook:run-all-cells")
     shown = desk.page.locator(".jp-OutputArea .jupyter-widgets").first
     shown.get_by_text("Python with Open MPI — on the cluster").wait_for()
+
+
+def test_the_menu_of_new_files_has_no_kernel_that_was_made_for_one_start(desks, lab):
+    request = {"engine": "bare", "scheduler": "slurm", "argv": ["false", "{connection_file}"]}
+    once = lab.hpcctr("POST", "requests", {"request": request, "saved": False})[1]
+    saved = lab.hpcctr("POST", "requests", {"request": request | {"nodes": 2}, "display_name": "Two", "saved": True})[1]
+    desk = desks()
+    desk.expected += [OF_NOTEBOOK_7, OF_ITS_FILES]
+    desk.page.goto(f"{lab.url}/tree?token={lab.token}")
+    desk.page.wait_for_function("window.jupyterapp?.shell && window.jupyterapp.restored.then(() => true)")
+    desk.page.locator(".jp-FileBrowser").get_by_role("menuitem", name="New", exact=True).click()
+    desk.page.get_by_role("menuitem", name="Two", exact=True).wait_for()
+    assert once["display_name"] not in desk.page.get_by_role("menuitem").all_inner_texts()
+    for each in (once, saved):
+        lab.hpcctr("DELETE", f"requests/{each['name']}")
 
 
 def test_a_kernel_is_chosen_for_a_page_of_notebook_7(desks, lab):

@@ -70,7 +70,14 @@ def test_output_goes_on_behind_the_line_that_says_what_is_missing(line, say):
 
 
 def test_errors_states_and_replies_are_never_cut(line, say):
-    for kind in ("error", "status", "execute_input", "clear_output"):
+    for kind in ("error", "status", "execute_input"):
         say(kind, "a")
     say("input_request", "a", b"stdin")
-    assert [kind for kind, _, _ in line.sent] == ["error", "status", "execute_input", "clear_output", "input_request"]
+    assert [kind for kind, _, _ in line.sent] == ["error", "status", "execute_input", "input_request"]
+
+
+@pytest.mark.parametrize("kind", ["clear_output", "comm_open", "comm_close"])
+def test_what_a_cell_can_repeat_without_end_takes_no_memory_without_end(line, say, kind):
+    for _ in range(100):
+        say(kind, "a")
+    assert line.sent == []

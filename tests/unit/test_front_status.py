@@ -246,3 +246,20 @@ def test_a_dead_kernels_cell_gets_its_reply_in_any_case(drive, monkeypatch, how)
         assert (await client.receive("shell")).content["ename"] == "KernelDied"
 
     drive(scenario)
+
+
+def test_a_second_death_waits_as_long_as_the_first_before_cells_fail(drive, monkeypatch):
+    async def scenario(front, client, owner):
+        for number, death_s in enumerate((0.1, 60)):
+            monkeypatch.setattr(module, "DEATH_S", death_s)
+            front.ready()
+            await client.send("shell", "execute_request", {"code": "1"})
+            await until(lambda number=number: len(owner.passed) == number + 1)
+            front.died(answers.failure("KernelDied", "SIGKILL"))
+            if number == 0:
+                front.wait()
+                await client.receive("shell")
+        with pytest.raises(asyncio.TimeoutError):
+            await client.receive("shell", seconds=0.5)
+
+    drive(scenario)

@@ -136,3 +136,15 @@ def test_a_recipe_may_name_its_suite(builder, system, tmp_path):
     (tmp_path / "requirements.lock").write_text("")
     recipe = builder.load(str(tmp_path))
     assert (recipe["suite"], recipe["below"]["suite"], recipe["wheels"]["python"]) == ("trixie", "trixie", "3.13")
+
+
+def test_wheels_that_were_kept_for_one_python_are_not_taken_for_another(builder, tmp_path, monkeypatch):
+    def fetch(*words):
+        version = next(word.partition("=")[2] for word in words if word.startswith("--python-version="))
+        words[-1].mkdir()
+        (words[-1] / f"numpy-cp{version}.whl").touch()
+
+    monkeypatch.setattr(builder.tree, "run", fetch)
+    recipes = [{"name": "python", "lock": "numpy", "wheels": {"python": version}} for version in ("3.11", "3.13")]
+    found = [[wheel.name for wheel in builder.tree.wheels(each, tmp_path)] for each in recipes]
+    assert found == [["numpy-cp3.11.whl"], ["numpy-cp3.13.whl"]]

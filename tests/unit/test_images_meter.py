@@ -6,7 +6,7 @@ import os
 import pytest
 
 from jupyter_hpcctr.core.pulling import PullStep, figures
-from jupyter_hpcctr.images import meter
+from jupyter_hpcctr.images import meter, rootfs
 from jupyter_hpcctr.images.meter import Meter
 
 MB = 1_000_000
@@ -100,3 +100,19 @@ def test_what_is_read_and_written_is_counted(tmp_path):
     assert meter.read_by(os.getpid()) >= before + 1000
     assert meter.read_by(2**22 + 1) is None
     assert meter.written(tmp_path / "none") == 0
+
+
+def test_what_is_written_is_counted_however_deep_it_is(tmp_path):
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    with open("file", "wb", opener=lambda name, flags: os.open(name, flags, dir_fd=here)) as file:
+        file.write(b"x" * 1000)
+    os.close(here)
+    try:
+        assert meter.written(tmp_path) == 1000
+    finally:
+        rootfs.remove(tmp_path / "d")

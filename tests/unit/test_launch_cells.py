@@ -79,6 +79,7 @@ def test_cells_that_wait_for_a_kernel_that_died_are_kept_for_the_next(launched):
         try:
             asked = await client.send("shell", "execute_request", {"code": "1"}, key=key)
             await client.until("iopub", "display_data", key=key)
+            launch.kill(signal.SIGKILL, restart=True)  # as a restarter does first
             await launch.start_again()
             launch.tell(on.Ready(1, 2))
             (frames,) = launch._allocation.sent

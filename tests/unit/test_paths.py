@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_hpcctr.core.request import Mount
+from jupyter_hpcctr.launch import kernel
 from jupyter_hpcctr.launch.paths import resolve
 
 
@@ -62,3 +63,15 @@ def test_the_narrowest_mount_counts(place):
     assert resolve("/x/work/two.csv", plan, mounts) == "/x/work/two.csv"
     assert resolve("/x/work/code.py", plan, mounts) is None
     assert resolve("/x/note.txt", plan, mounts) == "/x/note.txt"
+
+
+def test_what_is_mounted_over_the_home_directory_is_what_the_kernel_sees_there(place, monkeypatch):
+    home, data = str(place / "home"), str(place / "data")
+    monkeypatch.setenv("HOME", home)
+    launch = SimpleNamespace(
+        plan=SimpleNamespace(workdir=home, env={"HOME": home}, image="an image"),
+        _hub=SimpleNamespace(policy=SimpleNamespace(mount_home=True)),
+        _request=SimpleNamespace(mounts=(Mount(data, home),)),
+    )
+    found = [kernel.Launch.resolve_path(launch, path) for path in ("two.csv", "note.txt")]
+    assert found == [f"{home}/two.csv", None]

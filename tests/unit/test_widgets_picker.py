@@ -112,7 +112,7 @@ def test_what_cannot_be_understood_is_said_beside_its_field(form):
 def test_the_preview_is_shown_with_costs_reasons_and_problems(form):
     found = form.preview()
     assert found.cost.amount == 2.5
-    for words in ("sbatch --nodes=1 &lt;x&gt;", "2026-01-02 03:04", "at most 2.5 EUR", "time 60 → 30", "fetched first"):
+    for words in ("--nodes=1 &lt;x&gt;", "2026-01-02 03:04", "at most 2.50 EUR", "time 60 → 30", "fetched first"):
         assert words in form.what.value
     form.put(nodes=3)
     assert form.problems == ()
@@ -195,7 +195,7 @@ def test_a_click_submits_nothing_before_it_is_confirmed(site, kernels):
     made.start_button.click()
     settle(made._home, lambda: made.confirmation.asked)
     assert kernels.made == ()
-    for words in ("Submit this as a Slurm job?", "at most 2.5 EUR", "2026-01-02 03:04", "--nodes=2 &lt;x&gt;"):
+    for words in ("Submit this as a Slurm job?", "at most 2.50 EUR", "2026-01-02 03:04", "--nodes=2 &lt;x&gt;"):
         assert words in made.confirmation.question.value
     made.confirmation.no.click()
     made.confirmation.yes.click()
@@ -234,6 +234,15 @@ def test_with_a_problem_nothing_is_asked(site, kernels):
     made.start_button.click()
     assert "soon" in made.message.value
     assert not made.confirmation.asked
+
+
+def test_an_image_that_does_not_exist_is_refused_before_anything_is_asked_with_names_like_it(site, kernels):
+    made = ImagePicker({"image": STORED.reference.replace("mpi", "mpii")}, hub=site)
+    made.start_button.click()
+    settle(made._home, lambda: "there is no such image" in made.message.value)
+    assert f"Did you mean: {STORED.reference}" in made.message.value
+    assert not made.confirmation.asked
+    assert kernels.made == ()
 
 
 def test_the_users_own_call_needs_no_confirmation(site, kernels):

@@ -125,8 +125,8 @@ def _restart(turn: Turn) -> None:
     mode, job = turn.life.mode, turn.life.job
     if mode in (*_OVER, Mode.STOPPING):
         return
-    if turn.life.wish is not Wish.NONE:
-        turn.do(do.FrontAbort(words("restarted")))  # what waited for the kernel that was shut down
+    if turn.life.wish is not Wish.NONE and (job is None or job.at is not At.DEAD):
+        turn.do(do.FrontAbort(words("restarted")))  # what waits for a kernel that died, waits for the next one
     turn.do(do.FrontOpen())
     turn.be(exit_code=None, wish=Wish.NONE)
     if mode is Mode.ENDED:

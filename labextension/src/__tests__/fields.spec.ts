@@ -48,7 +48,8 @@ describe('values', () => {
     expect(said({ nodes: 2, time: '', qos: undefined })).toEqual([]);
     const word = { type: 'string', title: 'Account', pattern: '^(?:[^ ]+)$' };
     const named = { ...schema, properties: { account: word } } as typeof schema;
-    expect(wrong(named, { account: 'a b' }, trans).map(each => each.message)).toEqual(['This is one word.']);
+    const words = wrong(named, { account: 'a b' }, trans).map(each => each.message);
+    expect(words).toEqual(['This is one word, without spaces.']);
     expect(wrong(named, { account: 'ab' }, trans)).toEqual([]);
   });
 

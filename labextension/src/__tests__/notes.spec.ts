@@ -73,13 +73,9 @@ describe('the gallery', () => {
   });
 
   it('knows names, and where keys lead', () => {
-    expect(['a/b', 'r.example.org:5000/a/b:1', 'oci:/x:1', 'open mpi', 'scipy'].map(isReference)).toEqual([
-      true,
-      true,
-      true,
-      false,
-      false
-    ]);
+    const names = ['a/b', 'r.example.org:5000/a/b:1', 'oci:/x:1', 'oci-archive:/x.tar', 'docker-archive:/x.tar'];
+    expect(names.filter(each => !isReference(each))).toEqual([]);
+    expect(['open mpi', 'scipy', 'archive:/x'].filter(isReference)).toEqual([]);
     expect([moved('ArrowDown', -1, 3), moved('ArrowDown', 2, 3), moved('ArrowUp', 1, 3)]).toEqual([0, 2, 0]);
     expect([moved('a', 0, 3), moved('ArrowDown', 0, 0)]).toEqual([null, null]);
   });

@@ -169,7 +169,7 @@ describe('the picker', () => {
     told.emit({ ...nothing, reference, state: 'running', step: 'unpacking', done: 2e6, total: 8e6 });
     await until(() => one('.jp-Hpcctr-fetch')?.textContent?.includes('unpacking 2.0 MB of 8.0 MB'));
     expect(one<HTMLProgressElement>('progress')?.value).toBe(0.25);
-    button('Stop fetching').click();
+    button('Cancel fetching').click();
     expect(api.cancelFetch.mock.calls).toEqual([[reference]]);
     told.emit({ ...nothing, reference, state: 'failed', message: 'disk full' });
     await until(() => one('.jp-Hpcctr-fetch .jp-Hpcctr-problem')?.textContent?.includes('disk full'));

@@ -56,7 +56,7 @@ describe('images that are fetched', () => {
     expect(api.cancelFetch).toHaveBeenCalledWith(reference);
     told.emit(pull({ state: 'cancelled' }));
     expect((Notification.update as jest.Mock).mock.calls[1][0]).toMatchObject({
-      message: 'pi:1 is no longer fetched',
+      message: 'Fetching pi:1 was cancelled',
       type: 'info',
       actions: []
     });

@@ -80,7 +80,7 @@ export function Fetch(props: IFetchProps): JSX.Element {
         className="jp-Hpcctr-button"
         onClick={() => void (runs ? pulls.cancel(reference) : pulls.fetch(reference))}
       >
-        {runs ? trans.__('Stop fetching') : trans.__('Fetch to the cluster')}
+        {runs ? trans.__('Cancel fetching') : trans.__('Fetch to the cluster')}
       </button>
     </div>
   );
