@@ -257,7 +257,7 @@ def test_a_second_death_waits_as_long_as_the_first_before_cells_fail(drive, monk
             await until(lambda number=number: len(owner.passed) == number + 1)
             front.died(answers.failure("KernelDied", "SIGKILL"))
             if number == 0:
-                front.wait()
+                front.wait("KeyboardInterrupt", "the kernel was restarted")
                 await client.receive("shell")
         with pytest.raises(asyncio.TimeoutError):
             await client.receive("shell", seconds=0.5)
