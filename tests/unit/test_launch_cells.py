@@ -56,6 +56,7 @@ def test_a_cell_that_waited_is_told_what_became_of_its_kernel(launched, what, wo
         key = about["key"]
         client = Client(about["ip"])
         try:
+            await client.until("iopub", "iopub_welcome", key=key)
             await client.send("shell", "execute_request", {"code": "1"}, key=key)
             await client.until("iopub", "display_data", key=key)
             await what(launch)
@@ -77,6 +78,7 @@ def test_cells_that_wait_for_a_kernel_that_died_are_kept_for_the_next(launched):
         client = Client(launch.connection_info["ip"])
         key = launch.connection_info["key"]
         try:
+            await client.until("iopub", "iopub_welcome", key=key)
             asked = await client.send("shell", "execute_request", {"code": "1"}, key=key)
             await client.until("iopub", "display_data", key=key)
             launch.kill(signal.SIGKILL, restart=True)  # as a restarter does first
