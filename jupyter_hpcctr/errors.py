@@ -28,6 +28,7 @@ request may succeed later without being changed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NoReturn
 
 
 class HpcctrError(Exception):
@@ -188,3 +189,8 @@ def _kinds(kind: type[HpcctrError]) -> Iterator[type[HpcctrError]]:
     for each in kind.__subclasses__():
         yield each
         yield from _kinds(each)
+
+
+def assert_never(value: NoReturn) -> NoReturn:
+    """Be where nothing comes that is not listed before, which the type checker sees to (``typing``'s is of 3.11)."""
+    raise AssertionError(f"nobody has thought of {value!r}")

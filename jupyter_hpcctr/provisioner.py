@@ -66,15 +66,16 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
 
     async def kill(self, restart: bool = False) -> None:
         """End the kernel's process; its job goes on until ``cleanup`` says that nothing follows."""
-        await self._end(signal.SIGKILL)
+        self._end(signal.SIGKILL, restart=restart)
 
     async def terminate(self, restart: bool = False) -> None:
         """End the kernel's process, politely."""
-        await self._end(signal.SIGTERM)
+        self._end(signal.SIGTERM, restart=restart)
 
-    async def _end(self, signum: int) -> None:
+    def _end(self, signum: int, *, restart: bool) -> None:
         if self.launch is not None and self._hub is not None:
-            await self._hub.edge.call(self.launch.kill(signum))
+            launch = self.launch
+            self._hub.edge.post(lambda: launch.kill(signum, restart=restart))
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Parse the request before anything is started; raises ``RequestError``."""

@@ -82,6 +82,16 @@ class Line:
         self._dial()
 
     @property
+    def name(self) -> str:
+        """What names this agent's life."""
+        return self._session.name
+
+    @property
+    def server(self) -> str:
+        """The name of the server's life that was heard last, "" before."""
+        return self._session.peer
+
+    @property
     def silent_s(self) -> float:
         """Seconds since the server was last heard, without those in which this process was stopped (SIGSTOP)."""
         return time.monotonic() - self._last_heard

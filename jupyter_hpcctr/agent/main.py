@@ -69,6 +69,7 @@ class Agent:
         self._started = 0.0
         self._signalled = False
         self._doubted_since = self._last_nudge = 0.0
+        self._server = ""
         self._over: str | None = None
         self._status = 0
         self._container_env: dict[str, str] = {}
@@ -78,14 +79,19 @@ class Agent:
         wakeup = signals.catch(self._finish)
         self._poller.register(wakeup, zmq.POLLIN)
         try:
-            node = os.environ.get("SLURMD_NODENAME", "")
-            self._line.say("hello", host=socket.gethostname(), node=node, age_s=room.age_s())
+            self._greet()
             self._try(self._set_up)
             while self._over is None:
                 self._turn(wakeup)
         finally:
             self._leave()
         return self._status
+
+    def _greet(self) -> None:
+        """Tell a server that has not heard of this agent who it is, and what it is at."""
+        node, host = os.environ.get("SLURMD_NODENAME", ""), socket.gethostname()
+        about = {"run": self._line.name, "start": self._starts, "ready": self._ready}
+        self._line.say("hello", host=host, node=node, age_s=room.age_s(), **about)
 
     # -- setting up
 
@@ -161,6 +167,10 @@ class Agent:
         if not self._ready:
             self._bring_up()
         self._line.turn(events)
+        if self._line.server != self._server:
+            if self._server:  # the first one hears what was said at the beginning
+                self._greet()
+            self._server = self._line.server
         if self._line.silent_s > self._orphan_s:
             self._finish(f"no server for {self._orphan_s:g} s", ORPHANED)
 

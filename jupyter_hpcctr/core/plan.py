@@ -57,13 +57,18 @@ class EngineCommand:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """What a scheduler needs to know of a job."""
+    """What a scheduler needs to know of a job.
+
+    ``token`` is a word of letters, digits, "-" and "_" that no other job has, by which it can be found when its id
+    is not known; "" for none.
+    """
 
     name: str
     argv: tuple[str, ...]
     resources: Resources
     workdir: str
     log_file: str
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,8 @@ def job_spec(plan_: LaunchPlan, facts: Facts) -> JobSpec:
 def _job_spec(name: str, resources: Resources, facts: Facts) -> JobSpec:
     host = facts.host
     agent = (host.python, "-m", "jupyter_hpcctr.agent", f"{host.job_dir}/agent.json")
-    return JobSpec(name, agent, resources, workdir=host.job_dir, log_file=f"{host.job_dir}/job.log")
+    token = PurePosixPath(host.job_dir).name
+    return JobSpec(name, agent, resources, host.job_dir, f"{host.job_dir}/job.log", token)
 
 
 def _place(resolved: Resolved, facts: Facts, run_dir: str) -> Place:

@@ -72,6 +72,20 @@ class Scheduler(Protocol):
         """Read the new job's id. Raises ``SubmitRefused`` or ``SchedulerUnreachable``."""
         ...
 
+    def find(self, tokens: Collection[str]) -> Command:
+        """Words that ask for this user's jobs that carry one of these tokens (``JobSpec.token``), ended ones as well.
+
+        Called when the outcome of a submission is not known.
+        """
+        ...
+
+    def found(self, output: Output) -> Mapping[str, JobId]:
+        """Read the answer: the newest job of each token; jobs with other tokens may be in it.
+
+        Raises ``SchedulerUnreachable``.
+        """
+        ...
+
     def steps(self) -> Steps | None:
         """Words that start processes within a running job, with the placeholders of ``core.ranks``.
 

@@ -76,6 +76,11 @@ class Session:
         return self._received != self._acknowledged
 
     @property
+    def peer(self) -> str:
+        """The name of the other end that was heard last, "" before."""
+        return self._peer
+
+    @property
     def clear(self) -> bool:
         """Whether everything that was put has been acknowledged."""
         return not self._flying and not self.kept
@@ -136,6 +141,16 @@ class Session:
     def is_old(self, sync: Sync) -> bool:
         """Whether a ``sync`` is of a connection that has been replaced by a newer one."""
         return sync.name == self._peer and sync.connection < self._connection
+
+    def is_another(self, sync: Sync) -> bool:
+        """Whether a ``sync`` is another peer's than the one that was known before."""
+        return self._peer not in ("", sync.name)
+
+    def forget(self) -> None:
+        """Drop all that is still to arrive."""
+        self._flying.clear()
+        self._flying_bytes = 0
+        self.kept.close()
 
     def _synced(self, sync: Sync) -> None:
         self._connection = sync.connection

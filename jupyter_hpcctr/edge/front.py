@@ -32,12 +32,6 @@ DEATH_S = 5.0
 """How long a dead kernel's cells have no reply, so that whoever manages it sees that it is dead before a cell fails."""
 
 
-UNREACHABLE = (
-    "the connection to the kernel is down, and no more requests can be kept until it is back: "
-    "what was sent before will run; send this again then"
-)
-
-
 class Phase(Enum):
     """What stands behind the front."""
 
@@ -128,11 +122,15 @@ class Front:
         for channel, frames in self._cells.take_messages():
             self._forward(channel, frames)
 
-    def wait(self) -> None:
-        """There is no kernel (any more) but there will be one: a restart, or a new job."""
+    def hold(self) -> None:
+        """Keep what clients send; the cells that run are still open."""
+        self.phase = Phase.WAITING
+
+    def wait(self, name: str, why: str) -> None:
+        """There is no kernel (any more) but there will be one: end the running cells with the reason."""
         self.phase = Phase.WAITING
         self._answer_dead()
-        self._end_cells(self._cells.take_running(), answers.failure("KeyboardInterrupt", "the kernel was restarted"))
+        self._end_cells(self._cells.take_running(), answers.failure(name, why))
 
     def died(self, failure: Mapping[str, Any]) -> None:
         """The kernel's process has ended by itself: show it at once in the cell that ran.
@@ -229,7 +227,7 @@ class Front:
         cell = self._cells.passed_on(frames) if channel == "shell" else None
         if not self._owner.to_kernel(channel, frames) and cell is not None:
             self._cells.refuse(cell)
-            self._finish(cell, answers.failure("KernelUnreachable", UNREACHABLE))
+            self._finish(cell, answers.failure("KernelUnreachable", answers.UNREACHABLE))
 
     # -- what the front itself sends
 

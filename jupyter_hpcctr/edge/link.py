@@ -102,7 +102,7 @@ class Link:
 
     Messages are ``[channel, *frames]``; ``channel`` is a Jupyter channel's name, ``event`` (from the
     agent) or ``command`` (to it), the last two one JSON frame. A receiver is told ``silence`` by the link
-    itself when an agent has not been heard for ``SILENCE_SECONDS``.
+    itself when an agent has not been heard for ``SILENCE_SECONDS``, and ``heard`` when it is heard again after that.
     """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
@@ -211,7 +211,10 @@ class Link:
         except ValueError as error:
             log.warning("an agent's message could not be read: %s", error)
             return
+        again = peer.told and peer.heard > -math.inf
         peer.heard, peer.told = time.monotonic(), False
+        if again:
+            self._deliver(peer.receiver, b"heard", [])
         if delivered:
             self._deliver(peer.receiver, delivered[0].bytes, delivered[1:])
         if self._allowed.peers.get(key) is peer:
@@ -223,8 +226,11 @@ class Link:
     def _taken(peer: _Peer, route: bytes, head: bytes, frames: list[zmq.Frame]) -> list[zmq.Frame]:
         """Return a message's frames where it is the next one, else none."""
         if delivery.is_sync(head):
-            if peer.session.is_old(delivery.read_sync(frames)):
+            sync = delivery.read_sync(frames)
+            if peer.session.is_old(sync):
                 return []
+            if peer.session.is_another(sync):
+                peer.session.forget()  # what waits is for an agent whose job was requeued since
             peer.route = route
         return frames if peer.session.receive(head, frames) is not None else []
 

@@ -23,8 +23,10 @@ from ..core.seams import Engine, ImageStore, Scheduler
 from ..errors import DiskFull, HpcctrError, LaunchError
 
 
-def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: str) -> Facts:
+def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: str, token: str = "") -> Facts:
     """Look up what the decision needs: the image in the store, the account, the directories.
+
+    ``token`` names the job's directory, and so the job; it is made up where none is given.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: st
     """
     account = pwd.getpwuid(os.getuid())
     # Two words: everybody can see the job's directory in the queue, nobody may foresee the node's.
-    job_token, run_token = secrets.token_hex(6), secrets.token_hex(6)
+    job_token, run_token = token or secrets.token_hex(6), secrets.token_hex(6)
     host = Host(
         user=account.pw_name,
         uid=account.pw_uid,

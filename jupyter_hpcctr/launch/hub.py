@@ -63,6 +63,7 @@ class Hub:
         self.store = store
         self.edge = EdgeLoop()
         self.launches: set[Launch] = set()
+        self.unsettled: set[Launch] = set()
         self.observers = Observers()
         self.recorder = Recorder()
         self.observe(self.recorder.hear)
@@ -70,7 +71,6 @@ class Hub:
         self._link: Link | None = None
         self._watches: dict[str, Watch] = {}
         self._controllers: dict[str, str] = {}
-        self._cancelling: set[asyncio.Task[None]] = set()
 
     def observe(self, listener: Callable[[LaunchView], None]) -> Callable[[], None]:
         """Tell a listener of each change of a launch, in the edge thread; call what is returned to end it."""
@@ -122,20 +122,19 @@ class Hub:
         """Run one of a scheduler's commands outside of the loop; raises ``CommandError`` as ``process.run``."""
         return await in_thread(process.run, command, env=self.env(name))
 
-    async def cancel(self, name: str, job: JobId) -> None:
-        """Cancel a job; where the scheduler cannot be told now, go on telling it until it has heard."""
-        if not await self._cancelled(name, job):
-            task = asyncio.create_task(self._cancel_later(name, job))
-            self._cancelling.add(task)
-            task.add_done_callback(self._cancelling.discard)
+    async def seek(self, name: str, token: str) -> JobId | None:
+        """Ask a scheduler once for the job with a token; None where it has none.
 
-    async def _cancel_later(self, name: str, job: JobId) -> None:
-        delay = 2.0
-        while not await self._cancelled(name, job):
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 60.0)
+        Raises
+        ------
+        SchedulerUnreachable, CommandError
+            It did not answer.
+        """
+        scheduler = self.scheduler(name)
+        return scheduler.found(await self.run(name, scheduler.find([token]))).get(token)
 
-    async def _cancelled(self, name: str, job: JobId) -> bool:
+    async def cancel(self, name: str, job: JobId) -> bool:
+        """Tell a scheduler once to cancel a job; return whether it has heard."""
         try:
             output = await self.run(name, self.scheduler(name).cancel([job]))
         except CommandError as error:
@@ -168,8 +167,6 @@ class Hub:
             for failed in await asyncio.gather(*stops, return_exceptions=True):
                 if failed is not None:
                     log.error("a launch could not be ended: %r", failed)
-            for task in self._cancelling:
-                task.cancel()
             for watch in self._watches.values():
                 await watch.close()
         finally:  # even where a scheduler lets us wait too long

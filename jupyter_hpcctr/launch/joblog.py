@@ -28,14 +28,19 @@ class JobLog:
         self._lock = threading.Lock()
 
     def begin(self, file: Path) -> None:
-        """A new job writes into this file."""
-        self._file = file
-
-    def keep(self) -> None:
-        """The present file is about to be removed: keep its end. Blocking."""
+        """A new job writes into this file; the end of the one before is kept. Blocking."""
         with self._lock:
-            if self._file is None:
-                return
+            self._keep()
+            self._file = file
+
+    def keep(self, file: Path) -> None:
+        """A job's file is about to be removed: keep its end. Blocking."""
+        with self._lock:
+            if self._file == file:
+                self._keep()
+
+    def _keep(self) -> None:
+        if self._file is not None:
             size, end = _end(self._file)
             self._kept = (self._kept + end)[-KEPT_BYTES:]
             self._start += size

@@ -41,21 +41,19 @@ class Both:
     """Both ends; without ``wired`` there is nothing between them but the system's loopback."""
 
     def __init__(self, directory, *, wired=True):
-        self.edge, self.heard, self.silences = EdgeLoop(), [], 0
+        self.edge, self.heard, self.silences, self.returns = EdgeLoop(), [], 0, 0
         self.keys = KeyPair.new()
         self.link = self.edge.wait(self._make(directory))
         address = self.edge.wait(self._call(self.link.listen, "127.0.0.1"))
         host, _, port = address.removeprefix("tcp://").rpartition(":")
         self.wire = Wire((host, int(port))) if wired else None
-        self.agent = Agent(
-            {
-                "addresses": [self.wire.address if wired else address],
-                "server_key": self.link.public_key,
-                "public_key": self.keys.public,
-                "secret_key": self.keys.secret,
-            },
-            directory,
-        )
+        self.about = {
+            "addresses": [self.wire.address if wired else address],
+            "server_key": self.link.public_key,
+            "public_key": self.keys.public,
+            "secret_key": self.keys.secret,
+        }
+        self.agent = Agent(self.about, directory)
         self.agent.start()
 
     async def _make(self, directory):
@@ -70,6 +68,8 @@ class Both:
     def _receive(self, channel, frames):
         if channel == b"silence":
             self.silences += 1
+        elif channel == b"heard":
+            self.returns += 1
         else:
             self.heard.append(frames[0].bytes)
 

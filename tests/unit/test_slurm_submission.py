@@ -30,6 +30,15 @@ def test_a_plain_submission():
     )
 
 
+def test_a_job_carries_its_token_and_is_found_among_others_by_it():
+    argv = SLURM.submit(JobSpec("x", ("true",), Resources(), "/", "/l", "abc-1")).argv
+    assert "--comment=hpcctr:abc-1" in argv
+    rows = ("12|hpcctr:abc-1", "9|hpcctr:abc-1", "13|mine|hpcctr:abc-2", "14|hpcctr:abc-3 x", "16|", "17|hpcctr:abc-4")
+    assert SLURM.found(Output(0, "\n".join(rows), "")) == {"abc-1": "12", "abc-4": "17"}
+    with pytest.raises(SchedulerUnreachable):
+        SLURM.found(Output(1, "", "slurm_load_jobs error: Unable to contact slurm controller"))
+
+
 def test_every_resource_has_its_word():
     resources = Resources(
         nodes=2,

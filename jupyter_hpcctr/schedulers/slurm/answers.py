@@ -10,6 +10,9 @@ from ...core.job import Ending, Estimate, JobId, JobState, JobStatus, Output
 from ...errors import SchedulerUnreachable, SubmitRefused
 from . import site as site_
 
+MARK = "hpcctr:"
+"""What comes before the token in a job's comment."""
+
 _END_STATES: Mapping[str, Ending] = {
     "COMPLETED": Ending.COMPLETED,
     "FAILED": Ending.FAILED,
@@ -127,6 +130,20 @@ def queue(output: Output) -> Mapping[JobId, JobStatus]:
     rows = (line.split("|", 5) for line in output.stdout.splitlines())
     found = (_queued(row) for row in rows if len(row) == 6)
     return {status.job_id: status for status in found}
+
+
+def tokens(output: Output) -> Mapping[str, JobId]:
+    """Read ids and comments; the comment of a job of ours is ``MARK`` and its token.
+
+    Raises
+    ------
+    SchedulerUnreachable
+        It failed.
+    """
+    if output.returncode != 0:
+        raise _unreachable(output)
+    rows = re.findall(rf"^([0-9]+)\|{MARK}([\w-]+)$", output.stdout, re.MULTILINE)
+    return {token: JobId(job) for job, token in sorted(rows, key=lambda row: int(row[0]))}
 
 
 def end(output: Output, job: JobId) -> JobStatus:

@@ -51,6 +51,7 @@ class Slurm:
             "--export=ALL",
             "--open-mode=append",
             f"--job-name={_job_name(spec.name)}",
+            *((f"--comment={answers.MARK}{spec.token}",) if spec.token else ()),
             f"--chdir={_absolute(spec.workdir)}",
             f"--output={log}",
             f"--error={log}",
@@ -62,6 +63,14 @@ class Slurm:
     def submitted(self, output: Output) -> JobId:
         """Read the id that ``sbatch --parsable`` prints."""
         return answers.job_id(output)
+
+    def find(self, tokens: Collection[str]) -> Command:
+        """Return a squeue(1) for all of the user's jobs with their comments, also those that ended a moment ago."""
+        return Command(("squeue", "--noheader", "--me", "--states=all", "--format=%A|%k"))
+
+    def found(self, output: Output) -> Mapping[str, JobId]:
+        """Read squeue's rows; other jobs' comments may hold anything."""
+        return answers.tokens(output)
 
     def steps(self) -> ranks.Steps | None:
         """Return the srun(1) words for ranks and for the other nodes' own processes.
