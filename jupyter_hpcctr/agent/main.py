@@ -10,7 +10,6 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -61,14 +60,12 @@ class Agent:
         self._image = ImageFile(None)
         self._holder: Child | None = None
         self._holder_pid = ""
-        self._held_since = 0.0
         self._kernel: Child | None = None
         self._ready = False
         self._informed: dict[str, Any] | None = None
         self._starts = 1
-        self._started = 0.0
         self._signalled = False
-        self._doubted_since = self._last_nudge = 0.0
+        self._held_since = self._started = self._doubted_since = self._last_nudge = 0.0
         self._server = ""
         self._over: str | None = None
         self._status = 0
@@ -89,9 +86,7 @@ class Agent:
 
     def _greet(self) -> None:
         """Tell a server that has not heard of this agent who it is, and what it is at."""
-        node, host = os.environ.get("SLURMD_NODENAME", ""), socket.gethostname()
-        about = {"run": self._line.name, "start": self._starts, "ready": self._ready}
-        self._line.say("hello", host=host, node=node, age_s=room.age_s(), **about)
+        self._line.say("hello", **room.whereabouts(), run=self._line.name, start=self._starts, ready=self._ready)
 
     # -- setting up
 

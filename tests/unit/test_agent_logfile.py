@@ -289,7 +289,7 @@ def test_the_end_of_a_long_log_outlives_its_file(path):
     _, whole = log_with_a_gap(path)
     reader = JobLog()
     reader.begin(path)
-    reader.keep()
+    reader.keep(path)
     path.unlink()
     text, offset = reader.read(0, 1_000_000)
     assert offset == len(whole)
