@@ -117,6 +117,7 @@ def _plan(run_dir: str) -> Mapping[str, Any]:
         "enter": {"argv": [ARGV], "reads_env_file": False},
         "shares": True,
         "hold": None,
+        "image": None,
         "run_dir": f"{run_dir}{NODE}",
         "env_file": f"{run_dir}{NODE}/env",
         "directories": [f"{run_dir}{NODE}/kernel"],
