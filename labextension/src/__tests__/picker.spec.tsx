@@ -194,7 +194,7 @@ describe('the picker', () => {
     expect(api.keep).not.toHaveBeenCalled();
     button(image().reference).click();
     await until(() => option('Pi')?.getAttribute('aria-selected') === 'true');
-    expect(one('.jp-Hpcctr-images [role=alert]')).toBeNull();
+    await until(() => !one('.jp-Hpcctr-images [role=alert]'));
   });
 
   it('asks for a name that was just typed before it starts, and remembers only what exists', async () => {
