@@ -36,7 +36,7 @@ class Following(Owner):
         self._front = front
         self._progress = Progress(observers, self._front, launch, request)
         self._starts = 1
-        self._expected = False
+        self._expected = self._died = False
         self._cause = ""
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -142,6 +142,7 @@ class Following(Owner):
         if self._expected:
             self._front.phase = Phase.WAITING
         else:
+            self._died = True
             self._front.died(answers.failure("KernelDied", story.died(code)))
             self._progress.tell(state="running", message=story.died(code))
 

@@ -118,9 +118,9 @@ class Launch(Following):
         async with self._changing:
             if self._stopped:
                 return
-            if self._expected:
+            if self._expected and not self._died:  # what waits after a death is for the next kernel
                 self._front.abort("the kernel was restarted while this cell waited for it")
-            self.exit_code, self._expected = None, False
+            self.exit_code, self._expected, self._died = None, False, False
             self._front.open()
             allocation = self.allocation
             if self._front.phase is Phase.ENDED or (allocation is not None and allocation.over):

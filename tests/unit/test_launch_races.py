@@ -192,7 +192,8 @@ def test_a_cell_that_waited_is_told_what_became_of_its_kernel(drive, what, words
     drive(scenario)
 
 
-def test_cells_that_wait_for_a_kernel_that_died_are_kept_for_the_next(drive):
+@pytest.mark.parametrize("killed_first", [False, True], ids=["by itself", "as Jupyter's restarter does"])
+def test_cells_that_wait_for_a_kernel_that_died_are_kept_for_the_next(drive, killed_first):
     async def scenario(launch, seen):
         launch.on_event(HELLO)
         launch.on_event(READY)
@@ -203,6 +204,8 @@ def test_cells_that_wait_for_a_kernel_that_died_are_kept_for_the_next(drive):
         try:
             asked = await client.send("shell", "execute_request", {"code": "1"}, key=key)
             await client.until("iopub", "display_data", key=key)
+            if killed_first:
+                await launch.kill(signal.SIGKILL)
             await launch.start_again()
             sent = []
             launch.allocation.send = lambda channel, frames: sent.append(wire.unpack(key, frames).header["msg_id"])
