@@ -12,6 +12,7 @@
     ├── SchedulerError          the scheduler did not do what it was told    (stage "scheduler")
     │   ├── SubmitRefused       it answered, and said no
     │   └── SchedulerUnreachable  it did not answer                          (transient)
+    │       └── SchedulerAway   there was no connection: it was not asked
     ├── LaunchError             the job runs, the kernel does not            (stage "launch")
     │   └── DiskFull            there is no room for the launch's files      (stage "disk")
     ├── CommandError            a command failed, is missing or took too long (stage "command")
@@ -104,6 +105,10 @@ class SchedulerUnreachable(SchedulerError):  # noqa: N818
     """The scheduler did not answer; nothing is known of its jobs."""
 
     transient = True
+
+
+class SchedulerAway(SchedulerUnreachable):
+    """There was no connection to the scheduler: it has not heard what it was to be asked."""
 
 
 class LaunchError(HpcctrError):

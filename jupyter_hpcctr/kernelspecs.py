@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from .core.request import KernelRequest, to_dict
+from .core.wording import memory, minutes_text
 from .errors import RequestError
 
 log = logging.getLogger(__name__)
@@ -64,9 +65,9 @@ def _title(request: KernelRequest, name: str, known: Mapping[str, Mapping[str, A
     asked = request.resources
     words = [f"{asked.ntasks} ranks" if asked.ntasks else ""]
     words += [f"{asked.cpus_per_task} CPUs per rank" if asked.cpus_per_task and asked.cpus_per_task > 1 else ""]
-    words += [f"{asked.mem_mb} MiB" if asked.mem_mb else ""]
+    words += [memory(asked.mem_mb) if asked.mem_mb else ""]
     words += [f"{asked.gpus_per_node} GPUs per node" if asked.gpus_per_node else ""]
-    words += [asked.partition or "", f"{asked.time_minutes} min" if asked.time_minutes else ""]
+    words += [asked.partition or "", minutes_text(asked.time_minutes) if asked.time_minutes else ""]
     short = _short_title(request)
     long = ", ".join([short, *filter(None, words)])
     taken = {each["spec"].get("display_name") for other, each in known.items() if other != name}

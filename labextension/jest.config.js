@@ -22,6 +22,8 @@ module.exports = {
   automock: false,
   coverageReporters: ['text-summary'],
   reporters: ['default'],
+  // Nothing is timed: a busy machine is slow, and a test that waits for what does not come says what it saw.
+  testTimeout: 120000,
   testRegex: 'src/__tests__/.*\\.spec\\.tsx?$',
   transformIgnorePatterns: [`/node_modules/(?!${modules}).+`]
 };

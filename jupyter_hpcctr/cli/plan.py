@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import os
 import sys
 
@@ -49,8 +50,9 @@ def _check(plan: LaunchPlan, policy: Policy) -> None:
     hub = compose.hub(policy)
     try:
         site = hub.edge.wait(hub.site(plan.scheduler), timeout_s=_PATIENCE_S)
-    except SchedulerUnreachable as error:
-        print(f"not compared with what the site has: {error}", file=sys.stderr)
+    except (SchedulerUnreachable, concurrent.futures.TimeoutError) as error:
+        why = str(error) or f"{plan.scheduler} did not answer in {_PATIENCE_S:g} s"
+        print(f"not compared with what the site has: {why}", file=sys.stderr)
         return
     found = limits.problems(plan.resources, site)
     if found:

@@ -15,7 +15,15 @@ from ..core.plan import LaunchPlan
 from ..core.request import ImageRef, KernelRequest
 from ..core.resolve import precheck
 from ..edge.loop import in_own_thread, in_thread
-from ..errors import CommandError, CommandTimeout, HpcctrError, LaunchError, PullCancelled, SchedulerUnreachable
+from ..errors import (
+    CommandError,
+    CommandTimeout,
+    HpcctrError,
+    LaunchError,
+    PullCancelled,
+    SchedulerAway,
+    SchedulerUnreachable,
+)
 from .allocation import Allocation, Listener
 from .gather import draw, gather, translated
 from .hub import Hub
@@ -152,7 +160,7 @@ class Jobs:
             asked = True
             await allocation.submit()
         except Exception as error:  # noqa: BLE001  (whatever it is: it is told, and the launch ends)
-            if asked and isinstance(error, (SchedulerUnreachable, CommandTimeout)):
+            if asked and _may_have_been_heard(error):
                 log.warning("it is not known whether a kernel was submitted: %s", error)
                 self._owner.tell(on.OutcomeUnknown(number))
             else:
@@ -190,3 +198,8 @@ class Jobs:
             allocation.release()
             await in_thread(self.log.keep, Path(allocation.plan.log_file))
             await allocation.discard()
+
+
+def _may_have_been_heard(error: Exception) -> bool:
+    """Whether the scheduler may have taken a job, though its answer did not come."""
+    return isinstance(error, (SchedulerUnreachable, CommandTimeout)) and not isinstance(error, SchedulerAway)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core import grammar, limits
 from ..core.facts import Partition, Policy, Site
-from .words import duration, memory
+from ..core.wording import duration, memory
 
 Field = dict[str, Any]
 

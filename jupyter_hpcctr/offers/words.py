@@ -7,8 +7,6 @@ from collections.abc import Mapping
 
 from ..core.wording import duration, memory
 
-__all__ = ["duration", "form_words", "memory", "moment", "now"]
-
 
 def moment(value: str | float | None) -> str | None:
     """Return a moment as ISO 8601 with an offset, from a local time (ISO 8601) or seconds since 1970.

@@ -33,7 +33,7 @@ def _kill_adopted() -> int:
     """Kill the children that this process has not started; return how many there were."""
     adopted = set(offspring.children(os.getpid())) - children.running() if any(_adopts) else set()
     for pid in adopted:  # nobody else waits for them: their numbers stay their own
-        os.kill(pid, signal.SIGKILL)
+        offspring.kill(pid)
         os.waitpid(pid, os.WNOHANG)
     return len(adopted)
 

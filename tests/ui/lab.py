@@ -92,7 +92,7 @@ class Desk:
         self.page, self.lab = page, lab
         self.errors, self.foreign, self.expected = [], [], []
         page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error.stack}"))
+        page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error.stack or error}"))
         page.on("console", self._said)
         page.on("request", self._asked)
 

@@ -1,11 +1,15 @@
 """The command line's last word: every error is a line and a status, never a traceback."""
 
 import argparse
+import concurrent.futures
+from types import SimpleNamespace
 
 import pytest
 
 from jupyter_hpcctr import __version__
+from jupyter_hpcctr.cli import plan
 from jupyter_hpcctr.cli.main import main, parser
+from jupyter_hpcctr.errors import SchedulerUnreachable
 
 IMAGE = "registry.example.org/science/tool:1"
 MISSING = (
@@ -114,3 +118,23 @@ def test_a_word_that_is_none_is_argparses_affair():
     with pytest.raises(SystemExit) as ended:
         main(["no-such-word"])
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (SchedulerUnreachable("the controller does not answer"), "the controller does not answer"),
+        (concurrent.futures.TimeoutError(), "slurm did not answer in"),
+    ],
+    ids=["it says so", "it says nothing"],
+)
+def test_a_plan_is_shown_where_the_scheduler_does_not_answer_and_it_is_said(home, monkeypatch, capsys, failure, words):
+    class Edge:
+        def wait(self, _question, *, timeout_s):
+            raise failure
+
+    monkeypatch.setattr(plan.compose, "hub", lambda policy: SimpleNamespace(edge=Edge(), site=lambda name: None))
+    assert main(["plan", "--engine", "bare", "--scheduler", "slurm"]) == 0
+    out, err = capsys.readouterr()
+    assert "sbatch" in out
+    assert err.startswith("not compared with what the site has: ") and words in err

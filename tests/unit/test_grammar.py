@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from jupyter_hpcctr.core import grammar
+from jupyter_hpcctr.core import grammar, wording
 from jupyter_hpcctr.core.facts import Account, Partition, Policy, Site
 from jupyter_hpcctr.core.request import KernelRequest, Mount, Resources, megabytes, minutes, parse, to_dict
 from jupyter_hpcctr.errors import RequestError
@@ -131,7 +131,7 @@ def ends_with_a_line_break(value):
 def test_every_time_limit_survives_being_written_by_the_form(text):
     once = minutes(text)
     assert 1 <= once <= grammar.MOST_MINUTES
-    assert minutes(words.duration(once)) == minutes(once) == once
+    assert minutes(wording.duration(once)) == minutes(once) == once
 
 
 @settings(GRAMMAR, max_examples=100)
@@ -142,7 +142,7 @@ def test_every_time_limit_survives_being_written_by_the_form(text):
 def test_every_amount_of_memory_survives_being_written_by_the_form(text):
     once = megabytes(text)
     assert 1 <= once <= grammar.MOST_MB
-    assert megabytes(words.memory(once)) == megabytes(once) == once
+    assert megabytes(wording.memory(once)) == megabytes(once) == once
 
 
 @pytest.mark.parametrize("raw", [{"time": 10**30}, {"time": "1" * 5000}, {"mem": 10**5000}, {"nodes": 10**400}])

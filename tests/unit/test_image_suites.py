@@ -9,31 +9,31 @@ import pytest
 RECIPES = Path(__file__).resolve().parents[2] / "kernels" / "images"
 DEBIAN = """\
 Types: deb
-# http://snapshot.debian.org/archive/debian/20250520T000000Z
-URIs: http://deb.debian.org/debian
+# http://packages.example.org/archive/debian/20250520T000000Z
+URIs: http://packages.example.org/debian
 Suites: {0} {0}-updates
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 Types: deb deb-src
-URIs: http://deb.debian.org/debian-security
+URIs: http://packages.example.org/debian-security
 Suites: {0}-security
 Components: main contrib
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 """
 NOBLE = """\
 Types: deb
-URIs: http://archive.ubuntu.com/ubuntu/
+URIs: http://packages.example.org/ubuntu/
 Suites: noble noble-updates noble-backports
 Components: main universe restricted multiverse
 Signed-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg
 """
 JAMMY = """\
 # deb cdrom:[Ubuntu 22.04]/ jammy main
-deb http://archive.ubuntu.com/ubuntu/ jammy main restricted
-deb http://archive.ubuntu.com/ubuntu/ jammy universe  # the rest
-deb [arch=amd64] http://security.ubuntu.com/ubuntu/ jammy-security main restricted
-deb-src http://archive.ubuntu.com/ubuntu/ jammy main
+deb http://packages.example.org/ubuntu/ jammy main restricted
+deb http://packages.example.org/ubuntu/ jammy universe  # the rest
+deb [arch=amd64] http://packages.example.org/ubuntu/ jammy-security main restricted
+deb-src http://packages.example.org/ubuntu/ jammy main
 """
 SYSTEMS = {
     "bookworm": ("debian.sources", DEBIAN.format("bookworm"), "python3.11-minimal"),
@@ -97,21 +97,21 @@ def test_lock_has_wheels_for_the_python_of_each_suite(builder, system, suite):
 def test_sources_are_those_of_the_suite_with_what_mpi_needs(builder, system):
     system("jammy", **{"a.list": JAMMY, "b.sources": NOBLE})
     assert builder.suites.lines("jammy") == (
-        "deb http://archive.ubuntu.com/ubuntu/ jammy main\n"
-        "deb http://archive.ubuntu.com/ubuntu/ jammy universe\n"
-        "deb [arch=amd64] http://security.ubuntu.com/ubuntu/ jammy-security main\n"
+        "deb http://packages.example.org/ubuntu/ jammy main\n"
+        "deb http://packages.example.org/ubuntu/ jammy universe\n"
+        "deb [arch=amd64] http://packages.example.org/ubuntu/ jammy-security main\n"
     )
     key = "[signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg]"
     assert builder.suites.lines("noble") == (
-        f"deb {key} http://archive.ubuntu.com/ubuntu/ noble main universe\n"
-        f"deb {key} http://archive.ubuntu.com/ubuntu/ noble-updates main universe\n"
+        f"deb {key} http://packages.example.org/ubuntu/ noble main universe\n"
+        f"deb {key} http://packages.example.org/ubuntu/ noble-updates main universe\n"
     )
 
 
 def test_named_sources_win_over_the_machines_own(builder, system, tmp_path, monkeypatch):
     system("trixie", **{"debian.sources": DEBIAN.format("trixie")})
     named = tmp_path / "bookworm.list"
-    named.write_text("deb http://deb.debian.org/debian bookworm main\n")
+    named.write_text("deb http://packages.example.org/debian bookworm main\n")
     monkeypatch.setenv("HPCCTR_APT_SOURCES", str(named))
     assert builder.load("python-mpi")["suite"] == "bookworm"
     assert builder.suites.lines("bookworm") == named.read_text()

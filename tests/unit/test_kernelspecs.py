@@ -110,8 +110,8 @@ def test_those_of_single_starts_have_titles_that_tell_them_apart():
     titles = [kernelspecs.keep(parse(each), saved=False)[1]["display_name"] for each in asked]
     assert titles[:3] == [
         "name:1 on 1 node",
-        "name:1 on 1 node, 4 ranks, 4096 MiB, debug, 20 min",
-        "name:1 on 1 node, 8 ranks, 4096 MiB, debug, 20 min",
+        "name:1 on 1 node, 4 ranks, 4G, debug, 20 min",
+        "name:1 on 1 node, 8 ranks, 4G, debug, 20 min",
     ]
     assert titles[3].startswith(titles[2])
     assert len(set(titles)) == 4

@@ -9,7 +9,7 @@ from jupyter_hpcctr.core.life import events as on
 from jupyter_hpcctr.core.life import state
 from jupyter_hpcctr.edge import files
 from jupyter_hpcctr.edge.front import Phase
-from jupyter_hpcctr.errors import CommandTimeout, SchedulerUnreachable, SubmitRefused
+from jupyter_hpcctr.errors import CommandTimeout, SchedulerAway, SchedulerUnreachable, SubmitRefused
 
 
 def test_a_kernel_that_was_asked_to_end_is_not_there_when_it_gets_ready(launched):
@@ -48,13 +48,14 @@ def test_an_agent_may_be_quicker_than_the_command_that_submits(launched, monkeyp
     launched(scenario)
 
 
-def test_a_refusal_is_raised_as_it_was_and_leaves_nothing(launched, monkeypatch):
-    monkeypatch.setattr(Allocation, "refusal", SubmitRefused("No.", hint="Ask less."))
+@pytest.mark.parametrize("error", [SubmitRefused("No.", hint="Ask less."), SchedulerAway("No connection.")])
+def test_a_refusal_is_raised_as_it_was_and_leaves_nothing(launched, monkeypatch, error):
+    monkeypatch.setattr(Allocation, "refusal", error)
 
     async def scenario(launch, seen):
         raise AssertionError("it has started")
 
-    with pytest.raises(SubmitRefused, match="No"):
+    with pytest.raises(type(error), match="No"):
         launched(scenario)
 
 

@@ -35,6 +35,7 @@ STATUSES = {
     "SchedulerError": 502,
     "CommandError": 502,
     "SchedulerUnreachable": 503,
+    "SchedulerAway": 503,
     "CommandMissing": 503,
     "CommandTimeout": 504,
     "DiskFull": 507,

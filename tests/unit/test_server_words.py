@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from jupyter_hpcctr.core import wording
 from jupyter_hpcctr.core.request import parse, to_dict
 from jupyter_hpcctr.errors import RequestError
 from jupyter_hpcctr.offers import words
@@ -44,8 +45,8 @@ def test_a_request_in_the_words_of_the_form_is_the_same_request(request_):
 
 
 def test_durations_and_memory_are_written_as_sbatch_reads_them():
-    assert [words.duration(m) for m in (5, 60, 1440, 3000)] == ["0:05:00", "1:00:00", "1-00:00:00", "2-02:00:00"]
-    assert [words.memory(m) for m in (1024, 1000)] == ["1G", "1000M"]
+    assert [wording.duration(m) for m in (5, 60, 1440, 3000)] == ["0:05:00", "1:00:00", "1-00:00:00", "2-02:00:00"]
+    assert [wording.memory(m) for m in (1024, 1000)] == ["1G", "1000M"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from jupyter_hpcctr.core.job import Command, Output
 from jupyter_hpcctr.core.plan import JobSpec
 from jupyter_hpcctr.core.request import Resources
-from jupyter_hpcctr.errors import RequestError, SchedulerUnreachable, SubmitRefused
+from jupyter_hpcctr.errors import RequestError, SchedulerAway, SchedulerUnreachable, SubmitRefused
 from jupyter_hpcctr.schedulers.slurm import Slurm
 
 SLURM = Slurm()
@@ -108,8 +108,9 @@ def test_a_backslash_in_the_log_file_is_refused():
     ],
 )  # fmt: skip
 def test_trouble_of_the_controller_is_no_refusal(said):
-    with pytest.raises(SchedulerUnreachable):
+    with pytest.raises(SchedulerUnreachable) as caught:
         SLURM.submitted(Output(1, "", said))
+    assert isinstance(caught.value, SchedulerAway) == ("connect failure" in said), "else there may be a job"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ...core.facts import Site
 from ...core.job import Ending, Estimate, JobId, JobState, JobStatus, Output
-from ...errors import SchedulerUnreachable, SubmitRefused
+from ...errors import SchedulerAway, SchedulerUnreachable, SubmitRefused
 from . import site as site_
 
 MARK = "hpcctr:"
@@ -58,6 +58,8 @@ _UNREACHABLE = re.compile(
     r"|error parsing|unable to process configuration|host is down|no route to host",
     re.IGNORECASE,
 )
+# No connection was made; "receive failure" and time-outs come after the controller may have heard.
+_AWAY = re.compile(r"connect failure|connection refused|host is down|no route to host|unable to resolve", re.IGNORECASE)
 _NOISE = re.compile(
     r"^(?:(?:sbatch|squeue|scontrol|sinfo|sacct|scancel)?:?\s*(?:error|fatal):\s*)?"
     r"(?:Batch job submission failed: |allocation failure: )?",
@@ -197,8 +199,10 @@ def _refusal(output: Output) -> SubmitRefused | SchedulerUnreachable:
 
 
 def _unreachable(output: Output) -> SchedulerUnreachable:
-    return SchedulerUnreachable(
-        f"Slurm does not answer: {_message(output)}", hint="nothing was concluded from that; try again in a minute"
+    said = _message(output)
+    kind = SchedulerAway if _AWAY.search(said) and "timed out" not in said.lower() else SchedulerUnreachable
+    return kind(
+        f"Slurm does not answer: {said}", hint="nothing was concluded from that; try again in a minute"
     )
 
 

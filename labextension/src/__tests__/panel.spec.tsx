@@ -5,6 +5,7 @@ import { IContext } from '../context';
 import { jobList } from '../panel/panel';
 import { IJob } from '../types';
 import { job, trans } from './samples';
+import { until } from './until';
 
 const execute = jest.fn();
 const remove = jest.fn(async () => undefined);
@@ -29,16 +30,7 @@ async function show(all: IJob[]): Promise<HTMLElement[]> {
 
 const buttons = (row: HTMLElement) => [...row.querySelectorAll('button')].map(each => each.textContent);
 
-async function dialog(): Promise<HTMLElement> {
-  for (let turn = 0; turn < 200; turn++) {
-    const found = document.querySelector<HTMLElement>('.jp-Dialog');
-    if (found) {
-      return found;
-    }
-    await new Promise(resolve => setTimeout(resolve, 10));
-  }
-  throw new Error('no dialog');
-}
+const dialog = () => until(() => document.querySelector<HTMLElement>('.jp-Dialog'));
 
 afterEach(() => {
   shown.dispose();
@@ -70,9 +62,7 @@ describe('the list of jobs', () => {
     expect([no.textContent, yes.textContent]).toEqual(['Keep it', 'Cancel job']);
     expect(remove).not.toHaveBeenCalled();
     yes.click();
-    for (let turn = 0; turn < 100 && !remove.mock.calls.length; turn++) {
-      await new Promise(resolve => setTimeout(resolve, 10));
-    }
+    await until(() => remove.mock.calls.length);
     expect(remove.mock.calls).toEqual([['a']]);
   });
 

@@ -8,17 +8,7 @@ import { IPickerProps } from '../picker/state';
 import { Pulls } from '../pulls';
 import { IOptions, IPull } from '../types';
 import { check, image, options, plan, trans } from './samples';
-
-async function until<T>(look: () => T | null | undefined | false): Promise<T> {
-  for (let turn = 0; turn < 400; turn++) {
-    const found = look();
-    if (found) {
-      return found;
-    }
-    await new Promise(resolve => setTimeout(resolve, 10));
-  }
-  throw new Error(`not there:\n${document.body.innerHTML.slice(0, 4000)}`);
-}
+import { until } from './until';
 
 const api = {
   options: jest.fn(async (_refresh?: boolean): Promise<IOptions> => options),
@@ -119,8 +109,7 @@ describe('the picker', () => {
     button('Save as environment').click();
     await until(() => button('Save'));
     button('Save').click();
-    await new Promise(resolve => setTimeout(resolve));
-    button('Clear the search').click();
+    (await until(() => button('Clear the search'))).click();
     await until(() => option('Pi')?.getAttribute('aria-selected') === 'true');
     expect(one('.jp-Hpcctr-images [role=alert]')).toBeNull();
     expect(api.keep).not.toHaveBeenCalled();
@@ -195,6 +184,22 @@ describe('the picker', () => {
     button(image().reference).click();
     await until(() => option('Pi')?.getAttribute('aria-selected') === 'true');
     await until(() => !one('.jp-Hpcctr-images [role=alert]'));
+  });
+
+  it('does not say of one image what was refused of another', async () => {
+    let answer: (said: ReturnType<typeof check>) => void = () => undefined;
+    api.checkImage.mockImplementation(() => new Promise(resolve => (answer = resolve)));
+    show({ initial: { image: 'r.example.org/p1:1' } });
+    (await until(() => button('Start'))).click();
+    await until(() => api.checkImage.mock.calls.length);
+    (await until(() => option('Pi'))).click();
+    await until(() => option('Pi')?.getAttribute('aria-selected') === 'true');
+    answer(check({ found: false, message: 'there is no such image', reference: 'r.example.org/p1:1' }));
+    await until(() => one('.jp-Hpcctr-preview[aria-busy=false]'));
+    await new Promise(resolve => setTimeout(resolve, 50));
+    expect(document.body.textContent).not.toContain('there is no such image');
+    button('Start').click();
+    await until(() => props.start.mock.calls.length);
   });
 
   it('asks for a name that was just typed before it starts, and remembers only what exists', async () => {

@@ -77,19 +77,27 @@ function useChoice(loaded: ILoaded): IChoice {
   const [data, setData] = React.useState<IRequest>(loaded.request);
   const [refused, setRefused] = React.useState<IProblem[]>([]);
   const [tried, setTried] = React.useState(false);
+  const changes = React.useRef(0);
   const attempt = async <T,>(work: () => Promise<T>) => {
     setTried(true);
     setRefused([]);
+    const began = changes.current;
     try {
       return await work();
     } catch (error) {
+      if (changes.current !== began) {
+        return undefined; // what was refused is no longer what the form says
+      }
       const field = (error as { field?: string }).field ?? '';
       setRefused([{ field, message: sentence(error), hint: '' }]);
       focusProblem(field);
       return undefined;
     }
   };
-  const forget = () => setRefused([]);
+  const forget = () => {
+    changes.current += 1;
+    setRefused([]);
+  };
   const change = (changed: IRequest) => {
     forget();
     setData(changed);
