@@ -68,7 +68,18 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
         _DEFAULT.node_tmp, help="Directory on each node for sockets; short, because socket paths end at 107 bytes."
     ).tag(config=True)
     orphan_minutes = Integer(
-        10, help="Minutes that a job lives on without hearing of its server; 0 is not allowed.", min=1
+        _DEFAULT.orphan_minutes,
+        help="Minutes that a job lives on without its server while the kernel computes.",
+        min=1,
+    ).tag(config=True)
+    orphan_idle_minutes = Integer(
+        _DEFAULT.orphan_idle_minutes, help="The same while it does not, counted from its last cell's end.", min=1
+    ).tag(config=True)
+    at_stop = Enum(
+        ("keep", "end"),
+        _DEFAULT.at_stop,
+        help="What becomes of kernels when a Jupyter server is stopped by a signal: the next server goes on with them "
+        "('keep'), or their jobs end. Shutting down from JupyterLab ends them.",
     ).tag(config=True)
     keep_mb = Integer(
         _DEFAULT.keep_mb,

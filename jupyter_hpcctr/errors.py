@@ -19,6 +19,9 @@
     │   ├── CommandMissing
     │   └── CommandTimeout                                                   (transient)
     ├── ClusterError            the downscaled cluster cannot do it          (stage "cluster")
+    ├── RecordError             a kernel's record is not to be had           (stage "record")
+    │   ├── RecordUnreadable    damaged, not the user's alone, or of another version
+    │   └── KernelOwned         another process has the kernel
     └── UnsafePath              a path is not the user's alone               (stage "files")
 
 Each has a ``hint``: one sentence that says what to do about it, and a ``field``: the request's field that
@@ -158,6 +161,20 @@ class ClusterError(HpcctrError):
     """The downscaled cluster cannot be started, asked or stopped."""
 
     stage = "cluster"
+
+
+class RecordError(HpcctrError):
+    """What is kept of a kernel on disk is not to be had."""
+
+    stage = "record"
+
+
+class RecordUnreadable(RecordError):  # noqa: N818
+    """It is damaged, not the user's alone, or was written by another version."""
+
+
+class KernelOwned(RecordError):  # noqa: N818
+    """Another process has the kernel."""
 
 
 class UnsafePath(HpcctrError):  # noqa: N818

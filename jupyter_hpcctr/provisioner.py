@@ -23,6 +23,7 @@ from .edge.sockets import Curve
 from .errors import HpcctrError, RequestError
 from .launch import Hub, Launch
 from .launch.gather import said
+from .launch.record import Kernel
 
 
 class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-ignore]
@@ -108,11 +109,13 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
             return self.launch.connection_info  # type: ignore[return-value]
         hub = self._hub = self._hub or compose.hub(load_policy(getattr(self.parent, "config", None)))
         cwd = str(kwargs.get("cwd") or os.getcwd())  # noqa: PTH109
-        curve = self._curve()
+        curve, kernel = self._curve(), self._kernel()
+        was = hub.claimed.pop(kernel.id, None)
 
         async def start() -> Launch:
-            launch = Launch(hub, parse(self.request), cwd=cwd, curve=curve)
-            launch.kernel_id = str(self.kernel_id or "")
+            if was is not None:
+                return await Launch.go_on(hub, *was, kernel=kernel, curve=curve)
+            launch = Launch(hub, parse(self.request), cwd=cwd, curve=curve, kernel=kernel)
             await launch.start()
             return launch
 
@@ -124,6 +127,12 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
             raise
         self.connection_info = self.launch.connection_info  # type: ignore[assignment]
         return self.connection_info
+
+    def _kernel(self) -> Kernel:
+        """Say what Jupyter knows the kernel by, and which server has it."""
+        servers = getattr(self.parent, "parent", None)
+        name = str(getattr(self.parent, "kernel_name", "") or "")
+        return Kernel.here(str(self.kernel_id or ""), name, str(getattr(servers, "root_dir", "") or ""))
 
     def _curve(self) -> Curve | None:
         """Make keys for the front where Jupyter's ``transport_encryption`` wants them, as ``LocalProvisioner`` does."""

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from .core.facts import DROP_ENV
 from .core.job import Command, Output
-from .core.plan import Container, EngineCommand
+from .core.job import EngineCommand
+from .core.plan import Container
 from .core.ranks import HOLDER_PID
 from .core.seams import Engine
 from .edge import process

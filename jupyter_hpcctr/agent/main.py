@@ -10,9 +10,8 @@ import logging
 import os
 import shutil
 import signal
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import zmq
@@ -27,6 +26,7 @@ from .line import Line
 from .logpipe import LogPipe
 from .output import Output
 from .ranks import Ranks
+from .vigil import Vigil
 
 log = logging.getLogger("hpcctr.agent")
 
@@ -42,15 +42,15 @@ ORPHANED = 75  # sysexits.h: EX_TEMPFAIL
 class Agent:
     """Carries out one plan until the server, the scheduler or the kernel ends it."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, path: str, config: Mapping[str, Any]) -> None:
         self._plan: Mapping[str, Any] = config["plan"]
         self._key = str(config["kernel_key"]).encode()
-        self._orphan_s = float(config["orphan_seconds"])
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._poller = zmq.Poller()
         self._run_dir = str(self._plan["run_dir"])
         kept = Kept(f"{self._run_dir}/kept", files=int(config["keep_bytes"]))
-        self._line = Line(self._context, self._poller, config["link"], kept)
+        self._vigil = Vigil(path, config)
+        self._line = Line(self._context, self._poller, self._vigil.link, kept)
         self._output = Output(self._line, self._key)
         self._kernel_dir = f"{self._run_dir}/kernel"
         self._channels = Channels(self._context, self._kernel_dir, self._plan["kernel_dir"], self._key)
@@ -125,6 +125,7 @@ class Agent:
 
     def _start_kernel(self) -> None:
         self._ready, self._informed = False, None
+        self._output.forget()
         self._started = time.monotonic()
         self._signalled, self._doubted_since = False, 0.0
         for each in self._channels.sockets.values():
@@ -165,9 +166,11 @@ class Agent:
         if self._line.server != self._server:
             if self._server:  # the first one hears what was said at the beginning
                 self._greet()
+                self._output.say_again()
             self._server = self._line.server
-        if self._line.silent_s > self._orphan_s:
-            self._finish(f"no server for {self._orphan_s:g} s", ORPHANED)
+        self._vigil.heard(busy=self._output.busy or not self._ready)
+        if why := self._vigil.over(self._line.silent_s, heard=bool(self._server)):
+            self._finish(why, ORPHANED)
 
     def _tick_ms(self) -> int:
         if self._ready:
@@ -287,14 +290,3 @@ class Agent:
         if self._status == ORPHANED:  # else the server tidies up, after it has read the log
             shutil.rmtree(self._plan["job_dir"], ignore_errors=True)
         self._context.term()
-
-
-def main(argv: Sequence[str]) -> int:
-    """Read the secret file that is named on the command line, and work."""
-    logging.basicConfig(level=logging.INFO, format="hpcctr agent: %(message)s", stream=sys.stderr)
-    try:
-        config = json.loads(room.read_private(argv[1]))
-    except (OSError, ValueError) as error:
-        log.error("the launch's file cannot be read: %s", error)
-        return 66
-    return Agent(config).run()

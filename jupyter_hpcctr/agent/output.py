@@ -28,6 +28,9 @@ _MAY_BE_CUT = frozenset(
 _SEEN = frozenset({"execute_input", "stream", "display_data", "execute_result"})  # in a cell
 
 
+_OF_STATUS = 4  # from the end: header, parent, metadata, content; a status has no buffers
+
+
 class _Cut(NamedTuple):
     """What is missing of one cell's output."""
 
@@ -51,6 +54,21 @@ class Output:
         self._line, self._key = line, key
         self._cuts: dict[str, _Cut] = {}
         self._notice = ""
+        self._busy: Sequence[zmq.Frame] = ()
+
+    @property
+    def busy(self) -> bool:
+        """Whether the kernel has said last that it computes."""
+        return bool(self._busy)
+
+    def say_again(self) -> None:
+        """Tell a server that has not heard it that the kernel computes, and what."""
+        if self._busy:
+            self._line.send(b"iopub", self._busy, force=True)
+
+    def forget(self) -> None:
+        """The kernel has ended: it computes no more."""
+        self._busy = ()
 
     def notice(self, text: str) -> None:
         """Say something in the cell that runs, or in the next."""
@@ -58,6 +76,8 @@ class Output:
 
     def send(self, channel: bytes, frames: Sequence[zmq.Frame]) -> None:
         """Pass a message on, now or later."""
+        if channel == b"iopub" and len(frames) > _OF_STATUS and b'"status"' in frames[-_OF_STATUS].bytes:
+            self._busy = frames if b'"busy"' in frames[-1].bytes else ()
         if self._notice and channel == b"iopub":
             self._give_notice(frames)
         if self._cuts or not self._line.send(channel, frames):

@@ -174,7 +174,9 @@ class Policy:
     insecure_registries: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     link_address: str = ""
     node_tmp: str = "/tmp"  # noqa: S108  (the agent makes a 0700 directory in it, exclusively)
-    orphan_minutes: int = 10
+    orphan_minutes: int = 720
+    orphan_idle_minutes: int = 120
+    at_stop: str = "keep"
     keep_mb: int = 1000
     ranks_beyond_machine: str = "reduce"
     catalogue: tuple[CatalogueImage, ...] = ()

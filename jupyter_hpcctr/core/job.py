@@ -1,4 +1,4 @@
-"""What a job is, and the words that go to and come from a scheduler's commands."""
+"""What a job is, and the words of commands: a scheduler's, with their answers, and an engine's."""
 
 from __future__ import annotations
 
@@ -70,6 +70,21 @@ class Command:
 
     argv: tuple[str, ...]
     stdin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCommand:
+    """The words that put a program into a container.
+
+    Where ``reads_env_file`` is false, the program gets its environment as the command's own process
+    environment. ``step_options`` are for the srun that starts it, for engines that are Slurm plug-ins
+    (pyxis); ``preserve_fds`` is how many descriptors above 2 must stay open.
+    """
+
+    argv: tuple[str, ...]
+    reads_env_file: bool = False
+    step_options: tuple[str, ...] = ()
+    preserve_fds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

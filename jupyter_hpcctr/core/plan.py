@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import RequestError
 from .facts import GUEST_ROOT, HOST_ROOTS, Facts, ImageInfo, ImageKind, Policy
-from .job import Command
+from .job import Command, EngineCommand
 from .ranks import HOLDER_PID, NODE, Place, RankPlan, rank_plan
 from .request import Mount, Resources
 from .resolve import Resolved, shown
@@ -38,21 +38,6 @@ class Container:
     workdir: str
     env_file: str
     mount_point: str
-
-
-@dataclass(frozen=True, slots=True)
-class EngineCommand:
-    """The words that put a program into a container.
-
-    Where ``reads_env_file`` is false, the program gets its environment as the command's own process
-    environment. ``step_options`` are for the srun that starts it, for engines that are Slurm plug-ins
-    (pyxis); ``preserve_fds`` is how many descriptors above 2 must stay open.
-    """
-
-    argv: tuple[str, ...]
-    reads_env_file: bool = False
-    step_options: tuple[str, ...] = ()
-    preserve_fds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from .facts import Facts, ImageInfo, ImageKind, Policy
+from .job import EngineCommand
 from .resolve import Resolved
 
 if TYPE_CHECKING:
-    from .plan import Container, EngineCommand
+    from .plan import Container
     from .seams import Engine, Scheduler
 
 HOLDER_PID = "@HOLDER_PID@"

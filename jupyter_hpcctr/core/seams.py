@@ -13,7 +13,7 @@ from typing import Protocol
 from ..errors import ImageError
 from .facts import ImageInfo, ImageKind, Site
 from .job import Command, Estimate, JobId, JobStatus, Output
-from .plan import Container, EngineCommand, JobSpec
+from .plan import Container, JobSpec
 from .ranks import Steps
 from .request import ImageRef
 

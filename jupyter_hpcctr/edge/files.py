@@ -185,6 +185,22 @@ def _group(gid: int) -> str:
         return str(gid)
 
 
+def read_private(path: Path) -> str:
+    """Read a file that must be this user's own (0600) and no link.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or it is not: what stands in it would be done in this user's name.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(fd, encoding="utf-8") as file:
+        found = os.fstat(fd)
+        if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+            raise PermissionError(f"{path} is not a file of this user's own with mode 0600")
+        return file.read()
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read (0600), whole or not at all."""
     _write(path, text, 0o600)
@@ -224,6 +240,32 @@ def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[No
         yield
     finally:
         os.close(fd)
+
+
+def try_lock(path: Path) -> int | None:
+    """Take an exclusive lock on a file (flock(2)), and return what holds it until it is closed, a descriptor.
+
+    Returns
+    -------
+    int or None
+        None where somebody else holds it.
+
+    Raises
+    ------
+    OSError
+        There is no such directory, or its file system has no locks.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        here = _lock_at_once(fd) and os.fstat(fd).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        here = False  # whoever had it has removed it meanwhile
+    except BaseException:
+        os.close(fd)
+        raise
+    if not here:
+        os.close(fd)
+    return fd if here else None
 
 
 def _lock_at_once(fd: int) -> bool:

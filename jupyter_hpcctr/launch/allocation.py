@@ -19,7 +19,8 @@ from ..edge.loop import in_thread
 from ..errors import SchedulerUnreachable, SubmitRefused
 from . import news
 from .hub import Hub
-from .secret import entrust
+from .record import Submission
+from .secret import announce_absence, entrust, readdress
 
 ASKS, ASK_S = 10, 0.1
 
@@ -50,6 +51,23 @@ class Allocation:
     def token(self) -> str:
         """What its job can be found by."""
         return Path(self.plan.job_dir).name
+
+    # -- the record
+
+    @property
+    def submission(self) -> Submission:
+        """What a record keeps of it."""
+        return Submission(self.plan, self.job, self._key)
+
+    async def restore(self, was: Submission) -> None:
+        """Take it over from a process that is gone, and let its agent in; raises as ``readdress``."""
+        self.job, self._key = was.job, was.agent
+        if self._key:
+            await readdress(self._hub, self.plan, self._key, self._from_agent)
+
+    async def announce_absence(self) -> None:
+        """Tell the agent that nobody listens for a while, and that this is meant."""
+        await announce_absence(self.plan)
 
     # -- the submission
 

@@ -29,7 +29,9 @@ from .sites import Sites
 from .view import LaunchView
 
 if TYPE_CHECKING:
+    from .keeper import Claim
     from .kernel import Launch
+    from .record import Record
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,10 @@ _KEEP_ENV = (
 
 
 class Hub:
-    """One per process and policy; made by ``compose``."""
+    """One per process and policy; made by ``compose``.
+
+    ``claimed`` are kernels of processes that are gone, which their provisioners are about to go on with.
+    """
 
     def __init__(
         self,
@@ -64,6 +69,8 @@ class Hub:
         self.edge = EdgeLoop()
         self.launches: set[Launch] = set()
         self.unsettled: set[Launch] = set()
+        self.claimed: dict[str, tuple[Record, Claim]] = {}
+        self._leaving: set[asyncio.Task[bool]] = set()
         self.observers = Observers()
         self.recorder = Recorder()
         self.observe(self.recorder.hear)
@@ -153,6 +160,18 @@ class Hub:
             address = await in_thread(address_towards, self._controllers[name])
         return self.link.listen(address)
 
+    def leave(self) -> None:
+        """Leave all kernels to the next process that goes on with their records; from any thread, or a signal handler.
+
+        ``close`` waits until everything is written.
+        """
+        self.edge.post(self._leave)
+
+    def _leave(self) -> None:
+        for launch in tuple(self.launches):
+            task = asyncio.ensure_future(launch.handover.leave())
+            self._leaving.add(task)
+
     def close(self) -> None:
         """End every launch of this process and everything that runs for them."""
         if self.edge.loop.is_closed():
@@ -162,6 +181,7 @@ class Hub:
         self.edge.stop()
 
     async def _close(self) -> None:
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         stops = (launch.stop() for launch in tuple(self.launches))
         try:
             for failed in await asyncio.gather(*stops, return_exceptions=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ from .gather import draw, gather, translated
 from .hub import Hub
 from .joblog import JobLog
 from .news import failure
+from .record import Submission
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,31 @@ class Jobs:
             do.Discard: lambda effect: self._discard(effect.job),
             do.Release: lambda effect: self._all[effect.job].release(),
         }
+
+    # -- the record
+
+    def submissions(self) -> dict[int, Submission]:
+        """Return what a record keeps of them."""
+        return {number: each.submission for number, each in self._all.items()}
+
+    async def restore(self, submissions: Mapping[int, Submission]) -> None:
+        """Take over the submissions of a record, and let their agents in: they are told to dial this process.
+
+        Raises
+        ------
+        SchedulerUnreachable, OSError, zmq.ZMQError
+            It is not known which address agents could dial, or they cannot be told.
+        """
+        for number, was in submissions.items():
+            allocation = Allocation(self._hub, was.plan, number, self._owner)
+            await allocation.restore(was)
+            self._all[number] = allocation
+            await in_thread(self.log.begin, Path(was.plan.log_file))
+
+    async def announce_absence(self) -> None:
+        """Tell the agents of jobs that are kept that nobody listens for a while, and that this is meant."""
+        for each in self._all.values():
+            await each.announce_absence()
 
     def get(self, number: int | None) -> Allocation | None:
         """Return a submission, None where there is none (yet, or any more)."""

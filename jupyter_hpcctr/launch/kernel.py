@@ -16,7 +16,7 @@ import zmq
 from ..core.life import Life
 from ..core.life import effects as do
 from ..core.life import events as on
-from ..core.life.state import Mode, Stage
+from ..core.life.state import Mode, Stage, kept
 from ..core.plan import LaunchPlan
 from ..core.request import KernelRequest, Mount
 from ..edge import files
@@ -28,48 +28,59 @@ from .allocation import Allocation
 from .driver import Driver, Step
 from .face import Face
 from .gather import translated
+from .handover import LEFT, Handover
 from .hub import Hub
 from .joblog import KEPT_BYTES
 from .jobs import Jobs
 from .jobs import Owner as JobsOwner
+from .keeper import Claim
 from .paths import resolve
-from .progress import Progress
+from .progress import Progress, first_view
+from .record import Kernel, Record
 from .view import LaunchView
 
 _NOT_SUBMITTED = (Stage.NEW, Stage.CLEARING, Stage.PREPARING, Stage.SUBMITTING)
 
 
 class Launch(FrontOwner, JobsOwner):
-    """A request, the jobs it becomes, and the front before them; ``id`` names it within this process.
+    """A request, the jobs it becomes, and the front before them; ``id`` names it, and its jobs' tokens begin with it.
 
     What happens is told to its life (``core.life``), and everything that is done follows from that. ``exit_code`` is
     the kernel process's status while there is none, None while there is one or will be. With ``curve`` clients talk to
-    the front by CURVE. All but ``resolve_path`` is for the edge loop.
+    the front by CURVE. ``kernel`` is what Jupyter knows it by: with an id, a record of it is kept for another server.
+    All but ``resolve_path`` is for the edge loop.
     """
 
-    def __init__(self, hub: Hub, request: KernelRequest, *, cwd: str, curve: Curve | None = None) -> None:
-        self.id = secrets.token_hex(6)
+    def __init__(
+        self,
+        hub: Hub,
+        request: KernelRequest,
+        *,
+        cwd: str,
+        curve: Curve | None = None,
+        kernel: Kernel | None = None,
+        was: Record | None = None,
+    ) -> None:
+        self.id = secrets.token_hex(6) if was is None else was.name
         self.exit_code: int | None = None
-        self._hub, self._request = hub, request
+        self._hub, self._request, self._cwd, self._kernel = hub, request, cwd, kernel or Kernel()
         directory = files.private_dir(Path(tempfile.gettempdir()) / f"hpcctr-{secrets.token_hex(6)}")
-        key = secrets.token_hex(32)
-        self._front = Front(hub.edge.context, directory, key.encode(), self, curve)
-        self._progress = Progress(hub.observers, self._front, self.id, request)
-        self._jobs = Jobs(hub, request, cwd, self.id, key, self)
+        self._key = secrets.token_hex(32) if was is None else was.key
+        self._front = Front(hub.edge.context, directory, self._key.encode(), self, curve)
+        view = first_view(self.id, self._kernel.id, request) if was is None else was.view
+        self._progress = Progress(hub.observers, self._front, view)
+        self._jobs = Jobs(hub, request, cwd, self.id, self._key, self)
         self._face = Face(self._front, directory, self._progress.text, self._jobs.log_tail)
         self._driver = Driver(self._do)
+        self.handover = Handover(self._driver, self._jobs, self._record, None if was is None else was.session)
         self._stopping: asyncio.Future[None] | None = None
         hub.launches.add(self)
         hub.unsettled.add(self)
 
     @property
     def kernel_id(self) -> str:
-        """Jupyter's id of the kernel; set by the provisioner, in the edge loop."""
-        return self._progress.view.kernel_id
-
-    @kernel_id.setter
-    def kernel_id(self, kernel_id: str) -> None:
-        self._progress.tell(kernel_id=kernel_id)
+        """Jupyter's id of the kernel, "" where it has none."""
+        return self._kernel.id
 
     @property
     def view(self) -> LaunchView:
@@ -110,6 +121,25 @@ class Launch(FrontOwner, JobsOwner):
         shown = (Mount(home, home),) if self._hub.policy.mount_home else ()
         return resolve(path, plan, (*self._request.mounts, *shown))
 
+    @classmethod
+    async def go_on(
+        cls, hub: Hub, was: Record, claim: Claim, *, kernel: Kernel, curve: Curve | None = None
+    ) -> Launch:
+        """Go on with a launch whose process is gone, by its record; ``kernel`` says whose it is now.
+
+        Raises
+        ------
+        HpcctrError
+            Its agents cannot be told where to dial; the record is as before.
+        """
+        launch = cls(hub, was.request, cwd=was.cwd, curve=curve, kernel=kernel, was=was)
+        try:
+            await launch.handover.go_on(was, claim)
+        except BaseException:
+            await launch.stop()
+            raise
+        return launch
+
     # -- what the provisioner and pages ask for
 
     async def start(self) -> None:
@@ -123,6 +153,7 @@ class Launch(FrontOwner, JobsOwner):
         try:
             with translated():
                 self._front.open()
+                await self.handover.keep(self._hub.policy.state_dir, self._kernel.id)
             self.tell(on.Start())
             await self._driver.until(self._is_submitted)
             if self._driver.life.mode is Mode.ENDED and self._jobs.refusal is not None:
@@ -179,7 +210,7 @@ class Launch(FrontOwner, JobsOwner):
 
     async def _stop(self) -> None:
         self.tell(on.Stop())
-        await self._driver.until(lambda life: life.mode is Mode.GONE)
+        await self._driver.until(lambda life: life.mode in LEFT)
         self._hub.launches.discard(self)
 
     # -- what clients ask for
@@ -231,18 +262,25 @@ class Launch(FrontOwner, JobsOwner):
             case do.SetExit():
                 self.exit_code = effect.code
             case do.Remember():
-                self._remember()
+                return self.handover.remember(before_submission=self._driver.life.stage is Stage.SUBMITTING)
             case do.Forget():
-                self._forget()
+                self._hub.unsettled.discard(self)
+                return self.handover.forget()
             case _ if isinstance(effect, do.OnJob):
                 return self._jobs.carry_out(effect)
             case _:
                 return self._face.carry_out(effect)
         return None
 
-    def _remember(self) -> None:
-        """Write what another server would have to know."""
-
-    def _forget(self) -> None:
-        """Nothing of it is left."""
-        self._hub.unsettled.discard(self)
+    def _record(self) -> Record:
+        return Record(
+            kernel=self._kernel,
+            name=self.id,
+            cwd=self._cwd,
+            key=self._key,
+            request=self._request,
+            life=kept(self._driver.life),
+            jobs=self._jobs.submissions(),
+            view=self.view,
+            session=self.handover.session,
+        )

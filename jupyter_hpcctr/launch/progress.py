@@ -31,21 +31,27 @@ _AGAIN: Mapping[str, Any] = {
 _ANEW: Mapping[str, Any] = {**_AGAIN, "job": None}
 
 
+def first_view(launch: str, kernel_id: str, request: KernelRequest) -> LaunchView:
+    """Return what is known of a launch from its request alone."""
+    return LaunchView(
+        launch,
+        kernel_id=kernel_id,
+        scheduler=request.scheduler or "",
+        engine=request.engine or "",
+        image="" if request.image is None else request.image.text,
+        resources=resources_dict(request.resources),
+        request=to_dict(request),
+        submitted=time.time(),
+        time_limit_minutes=request.resources.time_minutes,
+    )
+
+
 class Progress:
     """Keeps a launch's view and its phases. In the edge loop."""
 
-    def __init__(self, observers: Observers, front: Front, launch: str, request: KernelRequest) -> None:
-        self.phases: dict[str, float] = {}
-        self.view = LaunchView(
-            launch,
-            scheduler=request.scheduler or "",
-            engine=request.engine or "",
-            image="" if request.image is None else request.image.text,
-            resources=resources_dict(request.resources),
-            request=to_dict(request),
-            submitted=time.time(),
-            time_limit_minutes=request.resources.time_minutes,
-        )
+    def __init__(self, observers: Observers, front: Front, view: LaunchView) -> None:
+        self.view = view
+        self.phases: dict[str, float] = dict(view.phases)
         self._observers, self._front = observers, front
         self._told = self.view
         self._began = time.monotonic()

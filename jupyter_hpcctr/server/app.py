@@ -32,3 +32,8 @@ def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
     ]
     serverapp.web_app.add_handlers(".*$", routes)  # type: ignore[no-untyped-call]
     loop.add_callback(service.collect_daily)
+    serverapp.observe(lambda change: service.leave() if change["new"] else None, "_stopping")
+    if loop.asyncio_loop.is_running():  # in a program that has made a server of its own
+        loop.add_callback(service.begin)
+    else:
+        loop.run_sync(service.begin)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import compose
 from ..config import load_policy
+from .adoption import Sessions, adopt
 from .jobs import Jobs
 from .offers import Offers
 from .pulls import Pulls
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 SCHEMAS = "https://jupyter-hpcctr.github.io/schemas"
 JOB, PULL = f"{SCHEMAS}/job/v1", f"{SCHEMAS}/pull/v1"
-DAY_S = 86_400
+DAY_S, NOTE_S = 86_400, 1.0
 _EVENTS = Path(__file__).with_name("events")
 
 
@@ -47,6 +48,26 @@ class Service:
             kernel_name=self._kernel_name,
         )
         self._collecting: asyncio.Task[Any] | None = None
+        self._noting: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Go on with the kernels of a server that is gone, before anybody asks for sessions."""
+        await adopt(self._app, self.hub)
+        self._noting = self._loop.create_task(self._note())
+
+    def leave(self) -> None:
+        """Leave the kernels to the next server: this one is being stopped, by a signal."""
+        if self.hub.policy.at_stop == "keep":
+            self.hub.leave()
+
+    async def _note(self) -> None:
+        sessions = Sessions(self._app, self.hub)
+        while True:
+            await asyncio.sleep(NOTE_S)
+            try:
+                await sessions.note()
+            except Exception:
+                log.exception("the sessions of kernels could not be looked at")
 
     def collect_daily(self) -> None:
         """Remove old kernelspecs that were made for one start: now, and again each day."""

@@ -29,7 +29,7 @@ class Site:
         self.cwd = directory / "work"
         for each in (self.data, self.config, self.state, self.cwd, directory / "tmp", directory / "ipython"):
             each.mkdir(mode=0o700)
-        self.settings = {"state_dir": str(self.state), "node_tmp": str(directory / "tmp")}
+        self.settings = {"state_dir": str(self.state), "node_tmp": str(directory / "tmp"), "at_stop": "end"}
         self.env = {
             "JUPYTER_DATA_DIR": str(self.data),
             "JUPYTER_CONFIG_DIR": str(self.config),
@@ -94,6 +94,7 @@ class Site:
                 *self.queue(),
                 *map(str, self.directory.glob("tmp/hpcctr-*")),
                 *map(str, self.state.glob("jobs/*")),
+                *map(str, self.state.glob("kernels/*")),
                 *processes_with(str(self.directory)),
             ]
             if not found or time.monotonic() > until:

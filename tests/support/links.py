@@ -18,8 +18,9 @@ class Agent(threading.Thread):
 
     def __init__(self, link, directory):
         super().__init__(daemon=True)
+        self.link = link
         self.context, self.poller = zmq.Context(), zmq.Poller()
-        self.line = Line(self.context, self.poller, link, Kept(str(directory / "agent")))
+        self.line = Line(self.context, self.poller, lambda alone: self.link, Kept(str(directory / "agent")))
         self.to_say, self.heard, self.going = [], [], True
 
     def run(self):

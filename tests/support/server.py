@@ -151,6 +151,12 @@ class Server:
                 if left <= AGAIN_S:
                     raise
 
+    def crash(self):
+        """End it as a login node's crash does; what it has started is left alone."""
+        self.process.kill()
+        self.process.wait()
+        self._hang_up()
+
     def _await_silence(self):
         # jupyter_server's signal handler logs; in the midst of another log line Python refuses that, and the
         # signal is lost ("reentrant call inside BufferedWriter").

@@ -7,7 +7,8 @@ import pytest
 
 from jupyter_hpcctr.core.facts import Facts, Host, ImageInfo, Policy
 from jupyter_hpcctr.core.job import Command
-from jupyter_hpcctr.core.plan import EngineCommand, plan, stage, to_json
+from jupyter_hpcctr.core.job import EngineCommand
+from jupyter_hpcctr.core.plan import plan, stage, to_json
 from jupyter_hpcctr.core.quote import job_script, line
 from jupyter_hpcctr.core.request import Mount, parse
 from jupyter_hpcctr.core.resolve import resolve

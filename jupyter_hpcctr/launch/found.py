@@ -1,0 +1,52 @@
+"""The kernels that other processes have left, by their records. Blocking."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import HpcctrError, KernelOwned, RecordUnreadable
+from . import record
+from .keeper import Claim
+from .places import kernels
+from .record import Record
+
+log = logging.getLogger(__name__)
+
+
+def recorded(state_dir: str) -> Iterator[Record]:
+    """Yield what is recorded of each kernel of this user, whichever process has it."""
+    for directory in _directories(state_dir):
+        try:
+            yield record.read(directory)
+        except FileNotFoundError:
+            continue  # it has just begun, or ended
+        except RecordUnreadable as error:
+            log.warning("%s", error)
+
+
+def left(state_dir: str) -> Iterator[tuple[Record, Claim]]:
+    """Yield the kernels that no process has, each claimed for this one."""
+    for directory in _directories(state_dir):
+        try:
+            claim = Claim(directory)
+        except KernelOwned:
+            continue
+        except (OSError, HpcctrError) as error:
+            log.warning("a kernel's directory cannot be used: %s", error)
+            continue
+        try:
+            yield record.read(directory), claim
+        except FileNotFoundError:
+            claim.remove()  # its process ended before there was anything to record
+        except RecordUnreadable as error:
+            log.warning("%s", error)
+            claim.release()
+
+
+def _directories(state_dir: str) -> list[Path]:
+    try:
+        return sorted(each for each in kernels(state_dir).iterdir() if each.is_dir() and not each.is_symlink())
+    except FileNotFoundError:
+        return []
