@@ -40,7 +40,7 @@ demo: setup
 
 # The last line is pytest's. The extension's own tests come first, and are left out where ARGS choose among the others.
 # All of them run in two processes, each with a Slurm of its own: most of the time they wait.
-SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile
+SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 test: setup images
 	$(if $(ARGS),,cd labextension && jlpm test)
 	rm -f .coverage .coverage.*

@@ -1,6 +1,8 @@
 """What every test gets: an environment of its own, and the fixtures of ``support``."""
 
 import os
+import signal
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,25 @@ pytest_plugins = (
 )  # fmt: skip
 
 KEEP = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
+LONG_FIRST = ("integration", "ui", "contract", "cluster", "bench", "unit")
+"""Directories of tests, those with the longest files first: two processes share the files, and are to end together."""
+
+
+def pytest_configure():
+    """Let tests be interrupted, and interrupt themselves, also where a shell has begun them behind an ``&``."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first."""
+
+    def place(item):
+        path = Path(item.path)
+        room = path.parent.name
+        return path.name != "test_bench.py", LONG_FIRST.index(room) if room in LONG_FIRST else len(LONG_FIRST)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)
