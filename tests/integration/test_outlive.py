@@ -18,7 +18,7 @@ def kept(site):
 def opened(server):
     """A notebook with a kernel: the session, and a connection as a page makes it."""
     session = server.open_notebook("a.ipynb", "bare")[1]
-    return session, server.connect(session["kernel"]["id"])
+    return session, server.connect(session["kernel"]["id"], session="a page")
 
 
 def noted(site):
@@ -31,7 +31,7 @@ def again(serve, session):
     server = serve()
     (found,) = server.ask("GET", "sessions")[1]
     assert (found["id"], found["path"], found["kernel"]["id"]) == (session["id"], "a.ipynb", session["kernel"]["id"])
-    return server, server.connect(session["kernel"]["id"])
+    return server, server.connect(session["kernel"]["id"], session="a page")
 
 
 @pytest.mark.parametrize("way", ["crash", "stop"])
