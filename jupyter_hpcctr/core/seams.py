@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ..errors import ImageError
 from .facts import ImageInfo, ImageKind, Site
-from .job import Command, Estimate, JobId, JobStatus, Output
+from .job import Command, EngineCommand, Estimate, JobId, JobStatus, Output
 from .plan import Container, JobSpec
 from .ranks import Steps
 from .request import ImageRef

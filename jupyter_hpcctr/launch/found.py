@@ -6,10 +6,11 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..edge import files
 from ..errors import HpcctrError, KernelOwned, RecordUnreadable
 from . import record
-from .keeper import Claim
-from .places import kernels
+from .keeper import LOCK, Claim
+from .places import kernels, of_kernel
 from .record import Record
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,11 @@ def recorded(state_dir: str) -> Iterator[Record]:
             continue  # it has just begun, or ended
         except RecordUnreadable as error:
             log.warning("%s", error)
+
+
+def is_owned(state_dir: str, was: Record) -> bool:
+    """Whether a process has a kernel now."""
+    return files.is_locked(of_kernel(state_dir, was.kernel.id) / LOCK)
 
 
 def left(state_dir: str) -> Iterator[tuple[Record, Claim]]:

@@ -9,7 +9,7 @@ import fnmatch
 import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from ..core.facts import Policy, Site
@@ -22,6 +22,7 @@ from ..edge.loop import EdgeLoop, in_thread
 from ..edge.net import address_towards
 from ..edge.watch import Watch
 from ..errors import CommandError
+from . import calls
 from .observers import Observers
 from .preview import Preview, preview
 from .recorder import Recorder
@@ -70,7 +71,8 @@ class Hub:
         self.launches: set[Launch] = set()
         self.unsettled: set[Launch] = set()
         self.claimed: dict[str, tuple[Record, Claim]] = {}
-        self._leaving: set[asyncio.Task[bool]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._listening: asyncio.Task[None] | None = None
         self.observers = Observers()
         self.recorder = Recorder()
         self.observe(self.recorder.hear)
@@ -169,8 +171,22 @@ class Hub:
 
     def _leave(self) -> None:
         for launch in tuple(self.launches):
-            task = asyncio.ensure_future(launch.handover.leave())
-            self._leaving.add(task)
+            self._begin(launch.handover.leave())
+
+    def _begin(self, work: Coroutine[object, object, object]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def listen(self) -> None:
+        """Hear from now on what other processes of this user ask of kernels. In the edge loop."""
+        if self._listening is None:
+            ours = lambda: [launch.kernel_id for launch in self.launches if launch.kernel_id]  # noqa: E731
+            self._listening = asyncio.ensure_future(calls.listen(self.policy.state_dir, ours, self._called))
+
+    def _called(self, kernel_id: str, what: calls.What, by: str) -> None:
+        for launch in [each for each in self.launches if each.kernel_id == kernel_id]:
+            self._begin(launch.handover.give_up(by) if what == "give" else launch.cancel())
 
     def close(self) -> None:
         """End every launch of this process and everything that runs for them."""
@@ -181,7 +197,9 @@ class Hub:
         self.edge.stop()
 
     async def _close(self) -> None:
-        await asyncio.gather(*self._leaving, return_exceptions=True)
+        if self._listening is not None:
+            self._listening.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         stops = (launch.stop() for launch in tuple(self.launches))
         try:
             for failed in await asyncio.gather(*stops, return_exceptions=True):

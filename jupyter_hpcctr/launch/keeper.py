@@ -18,7 +18,7 @@ from .record import Record
 
 log = logging.getLogger(__name__)
 
-_LOCK = "lock"
+LOCK = "lock"
 
 
 class Claim:
@@ -36,7 +36,7 @@ class Claim:
         """
         files.private_dir(directory.parent)
         files.private_dir(directory)
-        held = files.try_lock(directory / _LOCK)
+        held = files.try_lock(directory / LOCK)
         if held is None:
             raise KernelOwned("another process has this kernel", hint="end that process, or take the kernel from it")
         self.directory = directory

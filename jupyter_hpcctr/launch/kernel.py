@@ -76,6 +76,7 @@ class Launch(FrontOwner, JobsOwner):
         self._stopping: asyncio.Future[None] | None = None
         hub.launches.add(self)
         hub.unsettled.add(self)
+        hub.listen()
 
     @property
     def kernel_id(self) -> str:

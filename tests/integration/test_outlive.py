@@ -1,10 +1,25 @@
 """Kernels that outlive their Jupyter server: real servers, and a real Slurm."""
 
+import contextlib
+import signal
+import subprocess
+import sys
+
 import pytest
+from jupyter_client import BlockingKernelClient
 from support.waiting import wait_until
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 COUNT = "import time\nfor i in range(60):\n    print(i, flush=True)\n    time.sleep(0.1)\n"
+PROGRAM = """
+from jupyter_client.manager import KernelManager
+manager = KernelManager(kernel_name="bare")
+manager.start_kernel()
+client = manager.client()
+client.start_channels()
+client.wait_for_ready(timeout=60)
+client.execute_interactive("x = 6 * 7", timeout=60)
+"""
 
 
 @pytest.fixture
@@ -23,7 +38,7 @@ def opened(server):
 
 def noted(site):
     """Wait until the kernel's session is in its record."""
-    wait_until(lambda: any('"a.ipynb"' in each.read_text() for each in site.state.glob("kernels/*/record.json")), "note")
+    wait_until(lambda: any('"a.ipynb"' in each.read_text() for each in site.state.rglob("record.json")), "note")
 
 
 def again(serve, session):
@@ -44,8 +59,7 @@ def test_the_next_server_goes_on_with_a_kernel_and_its_running_cell(kept, serve,
     noted(kept)
     getattr(server, way)()
     server, page = again(serve, session)
-    seen = page.until(lambda m: m["parent_header"].get("msg_id") == asked and m["header"]["msg_type"] == "execute_reply")
-    assert seen[-1]["content"]["status"] == "ok"
+    assert page.answer(asked)["status"] == "ok"
     assert page.run("print(x)")[1] == "42\n"
     (job,) = server.hpcctr("GET", "jobs")[1]["jobs"]
     assert (job["state"], job["notebook"]) == ("running", "a.ipynb")
@@ -64,6 +78,79 @@ def test_the_next_server_goes_on_with_a_kernel_that_is_pending(kept, serve, full
     asked = page.execute("print(6 * 7)")
     full()
     assert page.ended(asked)[1] == "42\n"
+    server.ask("POST", "shutdown")
+    server.process.wait(60)
+
+
+COMMAND = (sys.executable, "-u", "-m", "jupyter_hpcctr.cli.main", "kernels")
+
+
+def hpcctr(*words, status=0):
+    """What the command line says, as a person reads it."""
+    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == status, done.stderr
+    return done.stderr if status else done.stdout
+
+
+@contextlib.contextmanager
+def attached(*words):
+    """A process that goes on with a kernel until Ctrl-C: the connection file that it says."""
+    with subprocess.Popen([*COMMAND, "attach", *words], stdout=subprocess.PIPE, text=True) as process:
+        yield process.stdout.readline().rsplit(" ", 1)[-1].strip()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+
+def value(file, code):
+    """What a cell prints, asked for with a connection file."""
+    client = BlockingKernelClient(connection_file=file)
+    client.load_connection_file()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        printed = []
+        client.execute_interactive(code, timeout=60, output_hook=printed.append)
+        return "".join(each["content"]["text"] for each in printed if each["msg_type"] == "stream")
+    finally:
+        client.stop_channels()
+
+
+def test_the_command_line_reaches_kernels_whose_program_is_gone(site):
+    site.kernelspec("bare", **BARE)
+    script = PROGRAM + "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", script], timeout=100, check=False)
+    head, row = hpcctr("list").splitlines()
+    assert row.split()[1:3] == ["running", site.queue()[0].split()[0]] and row.endswith("nobody")
+    begins = row.split()[0]
+    assert "bare" in hpcctr("show", begins)
+    with attached(begins) as file:
+        assert value(file, "print(x)") == "42\n"
+        assert "has this kernel" in hpcctr("attach", begins, status=1)
+    assert len(site.queue()) == 1
+    assert "is ended" in hpcctr("stop", begins)
+    assert hpcctr("list") == "You have no kernels.\n"
+    assert [each for each in site.left_behind() if "/tmp/hpcctr-" not in each] == []
+
+
+def test_a_kernel_is_taken_from_a_server_that_lives_and_its_notebook_is_told(kept, serve):
+    server = serve()
+    _, page = opened(server)
+    assert page.run("x = 6 * 7")[0]["status"] == "ok"
+    kernel_id = page.kernel_id
+    with attached(kernel_id, "--take") as file:
+        assert value(file, "print(x)") == "42\n"
+        assert page.answer(page.execute("1"))["ename"] == "KernelTaken"
+    assert "is ended" in hpcctr("stop", kernel_id)
+
+
+def test_a_kernel_of_a_server_is_stopped_from_the_command_line(kept, serve):
+    server = serve()
+    _, page = opened(server)
+    assert "ends the job" in hpcctr("stop", page.kernel_id)
+    wait_until(lambda: server.hpcctr("GET", "jobs")[1]["jobs"][0]["state"] == "ended", "the job's end")
+    server.ask("POST", "shutdown")
+    server.process.wait(60)
+    assert kept.left_behind() == []
 
 
 def test_shutting_down_from_the_page_ends_the_jobs(kept, serve):

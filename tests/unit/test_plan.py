@@ -6,8 +6,7 @@ import json
 import pytest
 
 from jupyter_hpcctr.core.facts import Facts, Host, ImageInfo, Policy
-from jupyter_hpcctr.core.job import Command
-from jupyter_hpcctr.core.job import EngineCommand
+from jupyter_hpcctr.core.job import Command, EngineCommand
 from jupyter_hpcctr.core.plan import plan, stage, to_json
 from jupyter_hpcctr.core.quote import job_script, line
 from jupyter_hpcctr.core.request import Mount, parse
