@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..edge import files
+from ..edge import locks
 from ..errors import HpcctrError, KernelOwned, RecordUnreadable
 from . import record
 from .keeper import LOCK, Claim
@@ -29,7 +29,7 @@ def recorded(state_dir: str) -> Iterator[Record]:
 
 def is_owned(state_dir: str, was: Record) -> bool:
     """Whether a process has a kernel now."""
-    return files.is_locked(of_kernel(state_dir, was.kernel.id) / LOCK)
+    return locks.is_locked(of_kernel(state_dir, was.kernel.id) / LOCK)
 
 
 def left(state_dir: str) -> Iterator[tuple[Record, Claim]]:

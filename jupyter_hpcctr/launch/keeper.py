@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ..edge import files
+from ..edge import files, locks
 from ..edge.loop import in_thread
 from ..errors import HpcctrError, KernelOwned
 from . import record
@@ -36,7 +36,7 @@ class Claim:
         """
         files.private_dir(directory.parent)
         files.private_dir(directory)
-        held = files.try_lock(directory / LOCK)
+        held = locks.try_lock(directory / LOCK)
         if held is None:
             raise KernelOwned("another process has this kernel", hint="end that process, or take the kernel from it")
         self.directory = directory
