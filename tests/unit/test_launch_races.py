@@ -180,7 +180,7 @@ def test_a_cell_that_waited_is_told_what_became_of_its_kernel(drive, what, words
         key = about["key"]
         client = Client(about["ip"])
         try:
-            await client.until("iopub", "iopub_welcome", key=key)  # else the next one may be published before it listens
+            await client.until("iopub", "iopub_welcome", key=key)  # else what follows may come before it listens
             await client.send("shell", "execute_request", {"code": "1"}, key=key)
             await client.until("iopub", "display_data", key=key)
             await what(launch)
