@@ -8,6 +8,7 @@ up in their place, until none are left.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
 
@@ -37,6 +38,25 @@ def children(pid: int) -> list[int]:
     except OSError:  # gone, or a kernel without this file (CONFIG_PROC_CHILDREN)
         return [each for each in processes() if parent(each) == pid]
     return found
+
+
+def children_of_main_thread(pid: int) -> list[int]:
+    """Return the children that a process's main thread has started or adopted, where the kernel lists them.
+
+    That is one file; what other threads have started is not looked for.
+    """
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(each) for each in file.read().split()]
+    except OSError:
+        return []
+
+
+def has_ended(descriptor: int) -> bool:
+    """Whether the process of a pidfd has, with its last thread: a thread inherits the children of another."""
+    asked = select.poll()
+    asked.register(descriptor, select.POLLIN)
+    return bool(asked.poll(0))
 
 
 def processes() -> list[int]:
