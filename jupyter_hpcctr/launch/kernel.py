@@ -22,6 +22,7 @@ from ..core.request import KernelRequest, Mount
 from ..edge import files
 from ..edge.front import Front
 from ..edge.front import Owner as FrontOwner
+from ..edge.journal import Journal
 from ..edge.loop import in_thread
 from ..edge.sockets import Curve
 from .allocation import Allocation
@@ -34,6 +35,7 @@ from .jobs import Jobs
 from .jobs import Owner as JobsOwner
 from .paths import resolve
 from .progress import Progress
+from .replay import begin
 from .view import LaunchView
 
 _NOT_SUBMITTED = (Stage.NEW, Stage.CLEARING, Stage.PREPARING, Stage.SUBMITTING)
@@ -43,7 +45,8 @@ class Launch(FrontOwner, JobsOwner):
     """A request, the jobs it becomes, and the front before them; ``id`` names it within this process.
 
     What happens is told to its life (``core.life``), and everything that is done follows from that. ``exit_code`` is
-    the kernel process's status while there is none, None while there is one or will be. With ``curve`` clients talk to
+    the kernel process's status while there is none, None while there is one or will be. ``journal`` has what passed
+    between cells and kernel, None where the site wants none. With ``curve`` clients talk to
     the front by CURVE. All but ``resolve_path`` is for the edge loop.
     """
 
@@ -59,6 +62,7 @@ class Launch(FrontOwner, JobsOwner):
         self._face = Face(self._front, directory, self._progress.text, self._jobs.log_tail)
         self._driver = Driver(self._do)
         self._stopping: asyncio.Future[None] | None = None
+        self.journal: Journal | None = None
         hub.launches.add(self)
         hub.unsettled.add(self)
 
@@ -70,6 +74,7 @@ class Launch(FrontOwner, JobsOwner):
     @kernel_id.setter
     def kernel_id(self, kernel_id: str) -> None:
         self._progress.tell(kernel_id=kernel_id)
+        self.journal = self._front.sockets.journal = begin(self._hub.policy, kernel_id)
 
     @property
     def view(self) -> LaunchView:
@@ -246,3 +251,5 @@ class Launch(FrontOwner, JobsOwner):
     def _forget(self) -> None:
         """Nothing of it is left."""
         self._hub.unsettled.discard(self)
+        if self.journal is not None:
+            self.journal.remove()
