@@ -46,8 +46,8 @@ async def replayed(journal: Journal, cell: str) -> dict[str, Any] | None:
 def replay(execution: Execution, journal: Journal) -> dict[str, Any]:
     """Read an execution's messages and return what its page would have; blocking.
 
-    ``recent`` are the ids of its last messages on iopub, so that a page can leave out what comes to it once more; ``reply`` is
-    the execute reply, null while there is none.
+    ``recent`` are the ids of its last messages on iopub, so that a page can leave out what comes to it once more;
+    ``reply`` is the execute reply, null while there is none.
     """
     outputs, recent = Outputs(), collections.deque[str](maxlen=RECENT)
     reply: Mapping[str, Any] | None = None

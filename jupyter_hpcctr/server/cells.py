@@ -12,11 +12,11 @@ from .errors import NotHere
 
 
 async def listing(kernel: str) -> dict[str, Any]:
-    """Return the last execution of each cell, without outputs. Raises ``NotHere``."""
+    """Return the last execution of each cell, without outputs; none where the site keeps none. Raises ``NotHere``."""
     hub, journal = _journal(kernel)
 
     async def read() -> list[dict[str, Any]]:
-        return listed(journal)
+        return [] if journal is None else listed(journal)
 
     return {"cells": await hub.edge.call(read())}
 
@@ -24,21 +24,20 @@ async def listing(kernel: str) -> dict[str, Any]:
 async def one(kernel: str, cell: str) -> dict[str, Any]:
     """Return the last execution of a cell with its outputs. Raises ``NotHere``."""
     hub, journal = _journal(kernel)
+    if journal is None:
+        raise NotHere("this site keeps no outputs of cells", hint="HpcctrSite.journal_mb is 0")
     found = await hub.edge.call(replayed(journal, cell))
     if found is None:
-        raise NotHere("nothing is known of this cell", hint="it has not been run since its kernel was started")
+        raise NotHere("nothing is known of this cell", hint="it was not run since its kernel was started")
     return found
 
 
-def _journal(kernel: str) -> tuple[Hub, Journal]:
+def _journal(kernel: str) -> tuple[Hub, Journal | None]:
     for hub in compose.hubs():
         for launch in tuple(hub.launches):
-            if launch.view.kernel_id != kernel:
-                continue
-            if launch.journal is None:
-                raise NotHere("this site keeps no output of cells", hint="HpcctrSite.journal_mb is 0")
-            return hub, launch.journal
+            if launch.view.kernel_id == kernel:
+                return hub, launch.journal
     raise NotHere(
         "this server has no container kernel with this id",
-        hint="its outputs are kept for container kernels that were started or taken over by this server",
+        hint="outputs of cells are kept for container kernels, until they are shut down",
     )
