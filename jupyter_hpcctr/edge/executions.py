@@ -6,7 +6,7 @@ JupyterLab names a cell in the metadata of the request (``cellId``). What was ex
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -102,10 +102,10 @@ class Executions:
         return execution
 
     @staticmethod
-    def said(execution: Execution, header: bytes, content: bytes, now: float) -> bool:
+    def said(execution: Execution, header: bytes, content: Callable[[], bytes], now: float) -> bool:
         """The kernel says something about an execution; return whether that tells anything new."""
         if b'"status"' in header:
-            state = _read(content).get("execution_state")
+            state = _read(content()).get("execution_state")
             if state == "busy" and execution.started is None:
                 execution.started = str(_read(header).get("date", ""))
             elif state == "idle" and execution.ended is None:
@@ -113,7 +113,7 @@ class Executions:
             else:
                 return False
         elif b'"execute_reply"' in header:
-            reply = _read(content)
+            reply = _read(content())
             execution.status = str(reply.get("status", ""))
             if isinstance(count := reply.get("execution_count"), int) and count:
                 execution.count = count

@@ -21,13 +21,14 @@ from ..errors import HpcctrError
 from ..guest.wire import DELIMITER
 from . import files
 from .executions import Execution, Executions
-from .records import ASKED, CARRIED, LOST, SAID, Record, packed, records
+from .records import ASKED, CARRIED, LOST, SAID, Record, head, packed, records
 
 log = logging.getLogger(__name__)
 
 NAMES = ("journal-1", "journal-0")
 """The newer file, and the one before it."""
 LOOK_S = 1.0
+_Buffer = bytes | memoryview
 _USELESS = (b'"comm_', b'"execute_input"')
 
 
@@ -45,7 +46,7 @@ class Journal:
         self._size = 0
         self._looked = 0.0
         self._lost: dict[str, int] = {}
-        self._told = False
+        self._told = self._closed = False
         self._parent = b""
         self._execution: Execution | None = None
         self._written = b""  # the parent of the last record
@@ -56,21 +57,21 @@ class Journal:
 
     def asked(self, frames: Sequence[zmq.Frame]) -> None:
         """A client has sent something on shell."""
-        parts = _parts(frames)
-        if parts is None or b'"execute_request"' not in parts[0]:
+        at = _header(frames)
+        if at is None or b'"execute_request"' not in (header := _bytes(frames[at])):
             return
-        now = time.time()
-        execution = self.executions.asked(parts[0], parts[2], now)
+        now, metadata = time.time(), _bytes(frames[at + 2])
+        execution = self.executions.asked(header, metadata, now)
         if execution is not None:
             self._parent = b""  # perhaps that of another execution of the same cell
-            self._write(execution, ASKED, now, parts[0], parts[2], b"")
+            self._write(execution, ASKED, now, header, metadata, b"")
 
     def said(self, channel: str, frames: Sequence[bytes | zmq.Frame]) -> None:
         """A client is told something on iopub or shell."""
-        parts = _parts(frames)
-        if parts is None:
+        at = _header(frames)
+        if at is None:
             return
-        header, parent, _, content = parts
+        header, parent, content = _bytes(frames[at]), _bytes(frames[at + 1]), frames[at + 3]
         if parent != self._parent:
             self._parent, self._execution = parent, self._of(parent)
         execution = self._execution
@@ -81,9 +82,8 @@ class Journal:
         else:
             wanted = not any(each in header for each in _USELESS)
         now = time.time()
-        if not wanted or (execution is not None and not self.executions.said(execution, header, content, now)):
-            return
-        self._write(execution, SAID, now, header, parent, content)
+        if wanted and (execution is None or self.executions.said(execution, header, lambda: _bytes(content), now)):
+            self._write(execution, SAID, now, header, parent, _view(content))
 
     def _of(self, parent: bytes) -> Execution | None:
         if b'"execute_request"' not in parent:
@@ -95,21 +95,21 @@ class Journal:
 
     # -- the files
 
-    def _write(self, execution: Execution | None, kind: bytes, now: float, *parts: bytes) -> None:
+    def _write(
+        self, execution: Execution | None, kind: bytes, now: float, first: bytes, second: bytes, third: _Buffer
+    ) -> None:
         """Append a record, and note it; a kernel's message is without its parent where the last one had the same."""
-        first, second, third = parts
+        if self._closed:
+            return
         try:
             self._open()
-            same = kind == SAID and second == self._written
-            record = packed(kind, now, first, b"" if same else second, third)
-            size = len(record)
-            if self._lost:
-                record = packed(LOST, now, self.executions.losses(self._lost)) + record
-            self._append(record)
+            parts = first, b"" if kind == SAID and second == self._written else second, third
+            lost = packed(LOST, now, self.executions.losses(self._lost)) if self._lost else b""
+            size = self._append(lost, head(kind, now, *parts), *parts) - len(lost)
         except (OSError, HpcctrError) as error:
             if not self._told:
                 log.warning("what a kernel's cells print cannot be kept in %s: %s", self._directory, error)
-            self._told, size = True, sum(map(len, parts))
+            self._told, size = True, len(first) + len(second) + len(third)
             name = "" if execution is None else execution.msg_id
             self._lost[name] = self._lost.get(name, 0) + size
             self._written = b""
@@ -122,13 +122,15 @@ class Journal:
         if self._size > self._most:
             self._rotate()
 
-    def _append(self, record: bytes) -> None:
+    def _append(self, *parts: _Buffer) -> int:
         assert self._fd is not None  # noqa: S101
-        if os.write(self._fd, record) != len(record):
+        size = sum(map(len, parts))
+        if os.writev(self._fd, parts) != size:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._size += len(record)
+        self._size += size
+        return size
 
     def _open(self) -> None:
         """See that there is a file to write to, and now and then that it is still in its directory."""
@@ -192,11 +194,12 @@ class Journal:
 
     def close(self) -> None:
         """Write no more; the files stay."""
+        self._closed = True
         self._shut()
 
     def remove(self) -> None:
-        """Remove the files, and the directory where nothing else is in it."""
-        self._shut()
+        """Write no more and remove the files, and the directory where nothing else is in it."""
+        self.close()
         with contextlib.suppress(OSError):
             for name in NAMES:
                 (self._directory / name).unlink(missing_ok=True)
@@ -223,7 +226,7 @@ class Journal:
         elif record.kind == LOST:
             self.executions.lost(first)
         elif record.kind == SAID and (execution := self._of(parent)) is not None:
-            self.executions.said(execution, first, third, record.now)
+            self.executions.said(execution, first, lambda: third, record.now)
             return execution
         return None
 
@@ -250,10 +253,17 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _parts(frames: Sequence[bytes | zmq.Frame]) -> list[bytes] | None:
-    """Return a message's four dictionaries, as they are written; None where they are not there."""
+def _header(frames: Sequence[bytes | zmq.Frame]) -> int | None:
+    """Return where the first of a message's four dictionaries is; None where they are not there."""
     for at in range(len(frames) - 5):
-        frame = frames[at]
-        if (frame if isinstance(frame, bytes) else frame.bytes) == DELIMITER:
-            return [each if isinstance(each, bytes) else each.bytes for each in frames[at + 2 : at + 6]]
+        if _bytes(frames[at]) == DELIMITER:
+            return at + 2
     return None
+
+
+def _bytes(frame: bytes | zmq.Frame) -> bytes:
+    return frame if isinstance(frame, bytes) else frame.bytes
+
+
+def _view(frame: bytes | zmq.Frame) -> bytes | memoryview:
+    return frame if isinstance(frame, bytes) else frame.buffer

@@ -26,11 +26,18 @@ class Record(NamedTuple):
     size: int
 
 
+def head(kind: bytes, now: float, *parts: bytes | memoryview) -> bytes:
+    """Return what stands before a record's three parts in the file."""
+    text = _HEAD.pack(_MAGIC, 0, kind, now, *map(len, parts))[_SUMMED:]
+    checksum = zlib.crc32(text)
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    return _MAGIC + checksum.to_bytes(4, "big") + text
+
+
 def packed(kind: bytes, now: float, first: bytes, second: bytes = b"", third: bytes = b"") -> bytes:
-    """Return a record's bytes."""
-    head = _HEAD.pack(_MAGIC, 0, kind, now, len(first), len(second), len(third))[_SUMMED:]
-    body = b"".join((head, first, second, third))
-    return _MAGIC + zlib.crc32(body).to_bytes(4, "big") + body
+    """Return a whole record."""
+    return b"".join((head(kind, now, first, second, third), first, second, third))
 
 
 def records(data: bytes) -> Iterator[Record | None]:

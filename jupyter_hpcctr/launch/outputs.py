@@ -48,14 +48,12 @@ class Outputs:
         elif kind == "update_display_data":
             self.update(content)
 
-    def update(self, content: Mapping[str, Any]) -> bool:
-        """Change the displays of an id, whoever says so; return whether there is any."""
-        name, found = _name(content), False
+    def update(self, content: Mapping[str, Any]) -> None:
+        """Change the displays of an id, whoever says so."""
+        name = _name(content)
         for at, each in enumerate(self._names):
             if name is not None and each == name:
                 self._items[at].update(_bundle(content))
-                found = True
-        return found
 
     def _stream(self, name: str, text: str) -> None:
         self._clear_now()

@@ -51,18 +51,19 @@ def replay(execution: Execution, journal: Journal) -> dict[str, Any]:
     """
     outputs, recent = Outputs(), collections.deque[str](maxlen=RECENT)
     reply: Mapping[str, Any] | None = None
-    state = dataclasses.replace(execution, started=None, ended=None)
+    ended = execution.ended
     for header, parent, content in _messages(execution.msg_id, journal.read()):
         kind, said = str(header.get("msg_type", "")), _read(content)
         if parent.get("msg_id") != execution.msg_id:
-            if kind != "update_display_data" or not outputs.update(said):
-                continue
-        elif kind == "execute_reply":
+            if kind == "update_display_data":
+                outputs.update(said)
+            continue
+        if kind == "execute_reply":
             reply = {"header": header, "parent_header": parent, "metadata": {}, "content": said}
             continue
-        elif kind == "status":
-            name = "ended" if said.get("execution_state") == "idle" else "started"
-            setattr(state, name, getattr(state, name) or header.get("date"))
+        if kind == "status":
+            if said.get("execution_state") == "idle":
+                ended = ended or header.get("date")
         else:
             outputs.take(kind, said)
         recent.append(str(header.get("msg_id", "")))
@@ -72,7 +73,7 @@ def replay(execution: Execution, journal: Journal) -> dict[str, Any]:
         items.insert(0, {"output_type": "stream", "name": "stderr", "text": _GAP.format(missing)})
         displays.insert(0, None)
     # What has come since it was asked for is in the files already, and that it has ended only there.
-    now = dataclasses.replace(execution, ended=execution.ended or state.ended, missing=missing)
+    now = dataclasses.replace(execution, ended=ended, missing=missing)
     if reply is not None:
         now.status, now.count = reply["content"].get("status", ""), reply["content"].get("execution_count") or None
     return {**_described(now), "outputs": items, "displays": displays, "recent": list(recent), "reply": reply}

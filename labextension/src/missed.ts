@@ -246,16 +246,26 @@ export class Missed {
     this.orphans.delete(id);
   }
 
+  // The signal also says what is no change (indicator.ts).
   private onConnection(): void {
-    if (this.kernel !== null) {
-      void this.look();
-      this.later();
+    const kernel = this.notebook.session.session?.kernel;
+    const connected = kernel?.connectionStatus === 'connected' ? kernel : null;
+    if (connected !== this.connected) {
+      this.connected = connected;
+      this.begin();
     }
   }
 
   private onJobs(): void {
     if (this.kernel !== null && this.looked !== this.kernel) {
-      this.onConnection();
+      this.begin();
+    }
+  }
+
+  private begin(): void {
+    if (this.kernel !== null) {
+      void this.look();
+      this.later();
     }
   }
 
@@ -287,6 +297,7 @@ export class Missed {
   private asked = false;
   private looking = false;
   private looked: string | null = null;
+  private connected: object | null = null;
   private timer = 0;
   private wait = AGAIN_MS;
   private ended = new Set<string>();

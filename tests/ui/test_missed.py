@@ -7,6 +7,7 @@ import pytest
 from support.waiting import wait_until
 
 from .lab import picture
+from .test_notebook7 import OF_NOTEBOOK_7
 
 PRINTS = """import pathlib, time
 number = 0
@@ -23,6 +24,9 @@ while not pathlib.Path("GO").exists():
     time.sleep(0.05)
 bar.update("100 %")
 raise ValueError("as it should")"""
+EMPTY = {"outputs": [], "execution_count": None}
+DEAF = "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel._ws.onmessage = () => undefined"
+AGAIN = "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.reconnect()"
 OUTPUTS = ".jp-NotebookPanel:visible .jp-CodeCell >> nth={} >> .jp-OutputArea"
 
 
@@ -35,9 +39,9 @@ def notebook(lab):
         request = {"engine": "bare", "scheduler": "local"}
         kept = lab.hpcctr("POST", "requests", {"request": request, "saved": False})[1]
         cells = [
-            {"cell_type": "code", "id": f"cell-{at}", "metadata": {}, "source": each, "outputs": [], "execution_count": None}
+            {"cell_type": "code", "id": f"cell-{at}", "source": each, "metadata": {}} | EMPTY
             for at, each in enumerate(sources)
-        ]  # fmt: skip
+        ]
         spec = {"name": kept["name"], "display_name": kept["display_name"], "language": "python"}
         document = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": spec}, "cells": cells}
         (lab.site.cwd / name).write_text(json.dumps(document))
@@ -70,11 +74,13 @@ def prompt(desk, cell=0):
     return desk.page.locator(".jp-NotebookPanel:visible .jp-CodeCell").nth(cell).locator(".jp-InputPrompt").inner_text()
 
 
-def test_a_cell_goes_on_printing_after_the_page_was_reloaded(desk, lab, notebook):
-    show(desk, notebook("reloaded.ipynb", PRINTS, ""))
+@pytest.mark.parametrize("place", ["lab/tree", "notebooks"])
+def test_a_cell_goes_on_printing_after_the_page_was_reloaded(desks, lab, notebook, place):
+    desk = desks()
+    desk.expected.append(OF_NOTEBOOK_7)
+    show(desk, notebook(f"{place[:3]}.ipynb", PRINTS, ""), place)
     run_all(desk, lab)
     wait_until(lambda: len(lines(desk)) > 20, "the first lines")
-    desk.command("docmanager:save")
     desk.page.reload()
     desk.ready()
     desk.page.locator(".jp-NotebookPanel:visible .jp-CodeCell").first.wait_for()
@@ -92,6 +98,33 @@ def test_a_cell_goes_on_printing_after_the_page_was_reloaded(desk, lab, notebook
     assert int(output.inner_text()) == len(shown)
 
 
+def both_end(lab):
+    (kernel,) = lab.kernels()
+
+    def states():
+        return [each["state"] for each in lab.hpcctr("GET", f"kernels/{kernel}/cells")[1]["cells"]]
+
+    wait_until(lambda: states() == ["ended"] * 2, "both cells have ended")
+
+
+def test_a_page_that_was_not_connected_when_its_cells_ended_has_all_of_it_once(desk, lab, notebook):
+    show(desk, notebook("deaf.ipynb", PRINTS, "print('line', number)\n6 * 7"))
+    run_all(desk, lab)
+    wait_until(lambda: len(lines(desk)) > 20, "the first lines")
+    desk.page.evaluate(DEAF)
+    (lab.site.cwd / "STOP").touch()
+    both_end(lab)
+    assert prompt(desk) == "[*]:"
+    desk.page.evaluate(f"void {AGAIN}")
+    desk.page.locator(OUTPUTS.format(1)).get_by_text("42").wait_for()
+    wait_until(lambda: [prompt(desk, cell) for cell in (0, 1)] == ["[1]:", "[2]:"], "both have ended here, too")
+    shown = lines(desk)
+    assert shown == list(range(len(shown)))
+    assert lines(desk, 1) == [len(shown)]
+    desk.command("notebook:insert-cell-below")
+    desk.cell("print('goes', 'on')").get_by_text("goes on").wait_for()
+
+
 def test_cells_that_ended_while_no_page_was_open_have_their_outputs(desks, lab, notebook):
     name = notebook("closed.ipynb", DISPLAYS, UPDATES)
     first = show(desks(), name)
@@ -99,11 +132,7 @@ def test_cells_that_ended_while_no_page_was_open_have_their_outputs(desks, lab, 
     first.page.locator(OUTPUTS.format(0)).get_by_text("before").wait_for()
     first.page.goto("about:blank")
     (lab.site.cwd / "GO").touch()
-    (kernel,) = lab.kernels()
-    wait_until(
-        lambda: [each["state"] for each in lab.hpcctr("GET", f"kernels/{kernel}/cells")[1]["cells"]] == ["ended"] * 2,
-        "both cells have ended",
-    )
+    both_end(lab)
     second = show(desks(), name)
     second.page.locator(OUTPUTS.format(1)).get_by_text("ValueError: as it should").last.wait_for()
     shown = second.page.locator(OUTPUTS.format(0))

@@ -132,16 +132,16 @@ def test_what_was_cleared_is_not_missing(journal):
 def test_a_full_disk_is_said_once_and_what_is_missing_is_counted(journal, monkeypatch, caplog):
     begin(journal, "c1", "m1")
     out(journal, "m1", "one ")
-    write, room = os.write, [0]
+    write, room = os.writev, [0]
 
-    def scarce(fd, data):
-        return write(fd, data[: room[0]])
+    def scarce(fd, parts):
+        return os.write(fd, b"".join(parts)[: room[0]])
 
-    monkeypatch.setattr(journals.os, "write", scarce)
+    monkeypatch.setattr(journals.os, "writev", scarce)
     for size in range(0, 100, 10):
         room[0] = size
         out(journal, "m1", "lost ")
-    monkeypatch.setattr(journals.os, "write", write)
+    monkeypatch.setattr(journals.os, "writev", write)
     out(journal, "m1", "two")
     first, *rest = replay(journal.executions.of_cell("c1"), journal)["outputs"]
     assert "bytes of this output are missing" in first["text"]
@@ -187,6 +187,7 @@ def test_what_is_no_message_is_passed_over(journal):
 def test_it_is_removed_with_its_directory(journal):
     begin(journal, "c1", "m1")
     journal.remove()
+    out(journal, "m1", "late")
     assert not journal._directory.exists()
 
 
