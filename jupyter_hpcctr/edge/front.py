@@ -54,7 +54,7 @@ class Owner(Protocol):
 
 
 class Front:
-    """What clients find in a kernel's place, on sockets in a private directory. In the edge loop."""
+    """What clients find in a kernel's place, on ``sockets`` in a private directory. In the edge loop."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Front:
         self.ipykernel: str | None = None
         self._owner = owner
         self._session = uuid.uuid4().hex
-        self._sockets = Sockets(context, directory, self._receive, curve)
+        self.sockets = Sockets(context, directory, self._receive, curve)
         self._staying: asyncio.Task[None] | None = None
         self._cells = Cells()
         self._dead: list[Cell] = []
@@ -86,12 +86,12 @@ class Front:
         if self._curve is not None:
             ports["curve_publickey"] = self._curve.public.decode()
             ports["curve_secretkey"] = self._curve.secret.decode()
-        return ports | {"transport": "ipc", "ip": self._sockets.ip, "key": self.key, "signature_scheme": "hmac-sha256"}
+        return ports | {"transport": "ipc", "ip": self.sockets.ip, "key": self.key, "signature_scheme": "hmac-sha256"}
 
     def open(self) -> None:
         """Listen. Called again for a restart, as ``Sockets.open``."""
         self._opened = datetime.now(timezone.utc)
-        self._sockets.open()
+        self.sockets.open()
         if self._staying is None:
             self._staying = asyncio.create_task(self._stay())
 
@@ -101,7 +101,7 @@ class Front:
         if self._staying is not None:
             self._staying.cancel()
             await asyncio.gather(self._staying, return_exceptions=True)
-        self._sockets.close()
+        self.sockets.close()
 
     # -- what the launch tells
 
@@ -163,13 +163,13 @@ class Front:
             return  # between kernel and agent
         if channel == "shell":
             self._cells.answered([f.bytes if isinstance(f, zmq.Frame) else f for f in frames[:5]])
-        self._sockets.send(channel, frames)
+        self.sockets.send(channel, frames)
 
     # -- what clients send
 
     def _receive(self, name: str, frames: list[bytes]) -> None:
         if name == "hb":
-            self._sockets.send(name, frames)
+            self.sockets.send(name, frames)
         elif name == "iopub":
             self._welcome(frames[0])
         else:
@@ -295,4 +295,4 @@ class Front:
         self, channel: str, kind: str, content: Mapping[str, Any], parent: Mapping[str, Any], idents: Sequence[bytes]
     ) -> None:
         frames = wire.pack(self.key, kind, content, session=self._session, parent=parent, idents=idents)
-        self._sockets.send(channel, frames)
+        self.sockets.send(channel, frames)

@@ -14,6 +14,7 @@ import zmq
 
 from ..errors import HpcctrError
 from . import files, leftovers
+from .journal import Journal
 from .ports import Port
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ class Curve(NamedTuple):
 class Sockets:
     """Calls ``receive(channel, frames)`` for each message; on iopub those are subscriptions. In the edge loop.
 
-    With ``curve`` only clients are let in that know its public key, and what they say is encrypted.
+    With ``curve`` only clients are let in that know its public key, and what they say is encrypted. Where there is a
+    ``journal``, it is told what passes before anybody else is.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Sockets:
         curve: Curve | None,
     ) -> None:
         self.ip = str(directory / "front")
+        self.journal: Journal | None = None
         self._context, self._directory, self._receive, self._curve = context, directory, receive, curve
         self._ports: dict[str, Port] = {}
         self._looking: asyncio.TimerHandle | None = None
@@ -116,7 +119,11 @@ class Sockets:
 
     def send(self, channel: str, frames: Sequence[bytes | zmq.Frame]) -> None:
         """Send a message, soon."""
+        if self.journal is not None and channel in ("iopub", "shell"):
+            self.journal.said(channel, frames)
         self._ports[channel].send(frames)
 
     def _take(self, channel: str, frames: list[zmq.Frame]) -> None:
+        if self.journal is not None and channel == "shell":
+            self.journal.asked(frames)
         self._receive(channel, [frame.bytes for frame in frames])

@@ -22,6 +22,7 @@ from ..core.request import KernelRequest, Mount
 from ..edge import files
 from ..edge.front import Front
 from ..edge.front import Owner as FrontOwner
+from ..edge.journal import Journal
 from ..edge.loop import in_thread
 from ..edge.sockets import Curve
 from .allocation import Allocation
@@ -37,6 +38,7 @@ from .keeper import Claim
 from .paths import resolve
 from .progress import Progress, first_view
 from .record import Kernel, Record
+from .replay import begin
 from .view import LaunchView
 
 _NOT_SUBMITTED = (Stage.NEW, Stage.CLEARING, Stage.PREPARING, Stage.SUBMITTING)
@@ -48,7 +50,8 @@ class Launch(FrontOwner, JobsOwner):
     What happens is told to its life (``core.life``), and everything that is done follows from that. ``exit_code`` is
     the kernel process's status while there is none, None while there is one or will be. With ``curve`` clients talk to
     the front by CURVE. ``kernel`` is what Jupyter knows it by: with an id, a record of it is kept for another server.
-    All but ``resolve_path`` is for the edge loop.
+    ``journal`` has what passed between cells and kernel, None where the site wants none. All but ``resolve_path`` is
+    for the edge loop.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Launch(FrontOwner, JobsOwner):
         self._driver = Driver(self._do)
         self.handover = Handover(self._driver, self._jobs, self._record, None if was is None else was.session)
         self._stopping: asyncio.Future[None] | None = None
+        self.journal = self._front.sockets.journal = begin(hub.policy, self._kernel.id)
         hub.launches.add(self)
         hub.unsettled.add(self)
         hub.listen()

@@ -15,6 +15,7 @@ import { help } from './help';
 import { followJobs } from './indicator';
 import { Jobs } from './jobs';
 import { keepNotes, offerNotes } from './keeping';
+import { catchUp } from './missed';
 import { newMenu } from './newmenu';
 import { Notebooks } from './notebooks';
 import { Notifier } from './notify';
@@ -61,6 +62,7 @@ const main: JupyterFrontEndPlugin<IContext> = {
     hideOneOffs();
     keepNotes(context);
     offerNotes(context);
+    catchUp(context);
     followJobs(context);
     new Notifier(context);
     const configure = (settings: ISettingRegistry.ISettings) => {

@@ -205,3 +205,24 @@ export interface IPull extends IFetch {
   state: 'running' | 'done' | 'failed' | 'cancelled';
   message: string;
 }
+
+/** The last execution of a cell. */
+export interface ICell {
+  cell: string;
+  msg_id: string;
+  state: 'running' | 'ended';
+  status: string;
+  started: string | null;
+  ended: string | null;
+  changed: string;
+  execution_count: number | null;
+  bytes: number;
+  missing_bytes: number;
+}
+
+export interface ICellOutputs extends ICell {
+  outputs: { [key: string]: unknown }[];
+  displays: (string | null)[];
+  recent: string[];
+  reply: { [key: string]: unknown } | null;
+}
