@@ -19,6 +19,7 @@ import zmq
 from ..delivery.kept import Kept
 from ..guest import environment
 from . import room, signals
+from .asked import Asked
 from .channels import Channels, kernel_info
 from .children import Child
 from .image import ImageChanged, ImageFile
@@ -54,6 +55,7 @@ class Agent:
         self._output = Output(self._line, self._key)
         self._kernel_dir = f"{self._run_dir}/kernel"
         self._channels = Channels(self._context, self._kernel_dir, self._plan["kernel_dir"], self._key)
+        self._asked = Asked()
         self._log = LogPipe(self._plan["log_file"])
         self._ranks = Ranks(self._context, self._plan, self._log.output)
         self._poller.register(self._ranks.socket, zmq.POLLIN)
@@ -237,7 +239,7 @@ class Agent:
         for channel, frames in self._line.receive():
             if channel == b"command":
                 self._obey(json.loads(frames[0].bytes))
-            else:
+            elif channel != b"shell" or not self._asked.again(frames):
                 self._channels.send(channel.decode(), frames)
 
     def _obey(self, what: Mapping[str, Any]) -> None:

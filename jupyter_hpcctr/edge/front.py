@@ -15,14 +15,14 @@ import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import zmq
 
 from ..guest import wire
 from . import answers
+from .behind import Owner, Phase
 from .cells import Cell, Cells
 from .sockets import CHANNELS, Curve, Sockets
 
@@ -30,27 +30,6 @@ STAY_S = 10.0
 """How often an awaited kernel shows activity: more often than anybody lets kernels be idle."""
 DEATH_S = 5.0
 """How long a dead kernel's cells have no reply, so that whoever manages it sees that it is dead before a cell fails."""
-
-
-class Phase(Enum):
-    """What stands behind the front."""
-
-    WAITING = "waiting"
-    READY = "ready"
-    ENDED = "ended"
-
-
-class Owner(Protocol):
-    """Whom the front serves: the launch."""
-
-    def to_kernel(self, channel: str, frames: Sequence[bytes]) -> bool:
-        """Pass a client's message to the kernel, in phase READY only; False where there is no room to keep it."""
-
-    def interrupt(self) -> None:
-        """A client asked by message to interrupt."""
-
-    def shutdown(self, *, restart: bool) -> None:
-        """A client asked by message to shut down; called in every phase, before it is passed on."""
 
 
 class Front:
@@ -102,6 +81,18 @@ class Front:
             self._staying.cancel()
             await asyncio.gather(self._staying, return_exceptions=True)
         self.sockets.close()
+
+    def restore(self, requests: Sequence[list[bytes]], *, shown: bool) -> None:
+        """Take over the cells of another process: its clients wait for their replies.
+
+        ``shown``: the kernel was never there, and the first cell shows why it waits.
+        """
+        for frames in requests:
+            message = wire.unpack(self.key, frames)
+            if message is None or self._cells.hold("shell", frames, message) is None:
+                continue
+            if shown and self._shown is None and not message.content.get("silent"):
+                self._shown = message.header
 
     # -- what the launch tells
 

@@ -16,6 +16,7 @@ from ..errors import HpcctrError
 from . import files, leftovers
 from .journal import Journal
 from .ports import Port
+from .requests import Requests
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Sockets:
     """Calls ``receive(channel, frames)`` for each message; on iopub those are subscriptions. In the edge loop.
 
     With ``curve`` only clients are let in that know its public key, and what they say is encrypted. Where there is a
-    ``journal``, it is told what passes before anybody else is.
+    ``journal``, it is told what passes before anybody else is; so are ``requests``.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Sockets:
     ) -> None:
         self.ip = str(directory / "front")
         self.journal: Journal | None = None
+        self.requests: Requests | None = None
         self._context, self._directory, self._receive, self._curve = context, directory, receive, curve
         self._ports: dict[str, Port] = {}
         self._looking: asyncio.TimerHandle | None = None
@@ -121,9 +123,13 @@ class Sockets:
         """Send a message, soon."""
         if self.journal is not None and channel in ("iopub", "shell"):
             self.journal.said(channel, frames)
+        if self.requests is not None and channel == "shell":
+            self.requests.said(frames)
         self._ports[channel].send(frames)
 
     def _take(self, channel: str, frames: list[zmq.Frame]) -> None:
         if self.journal is not None and channel == "shell":
             self.journal.asked(frames)
+        if self.requests is not None and channel == "shell":
+            self.requests.asked(frames)
         self._receive(channel, [frame.bytes for frame in frames])

@@ -16,14 +16,14 @@ import zmq
 from ..core.life import Life
 from ..core.life import effects as do
 from ..core.life import events as on
-from ..core.life.state import Mode, Stage, kept
+from ..core.life.state import At, Mode, Stage, kept
 from ..core.plan import LaunchPlan
 from ..core.request import KernelRequest, Mount
 from ..edge import files
+from ..edge.behind import Owner as FrontOwner
 from ..edge.front import Front
-from ..edge.front import Owner as FrontOwner
-from ..edge.journal import Journal
 from ..edge.loop import in_thread
+from ..edge.requests import Requests
 from ..edge.sockets import Curve
 from .allocation import Allocation
 from .driver import Driver, Step
@@ -36,6 +36,7 @@ from .jobs import Jobs
 from .jobs import Owner as JobsOwner
 from .keeper import Claim
 from .paths import resolve
+from .places import of_kernel
 from .progress import Progress, first_view
 from .record import Kernel, Record
 from .replay import begin
@@ -75,9 +76,13 @@ class Launch(FrontOwner, JobsOwner):
         self._jobs = Jobs(hub, request, cwd, self.id, self._key, self)
         self._face = Face(self._front, directory, self._progress.text, self._jobs.log_tail)
         self._driver = Driver(self._do)
-        self.handover = Handover(self._driver, self._jobs, self._record, None if was is None else was.session)
-        self._stopping: asyncio.Future[None] | None = None
         self.journal = self._front.sockets.journal = begin(hub.policy, self._kernel.id)
+        self._requests = Requests(of_kernel(hub.policy.state_dir, self._kernel.id)) if self._kernel.id else None
+        self._front.sockets.requests = self._requests
+        beside = [each for each in (self.journal, self._requests) if each is not None]
+        session = None if was is None else was.session
+        self.handover = Handover(self._driver, self._jobs, self._record, session, beside)
+        self._stopping: asyncio.Future[None] | None = None
         hub.launches.add(self)
         hub.unsettled.add(self)
         hub.listen()
@@ -143,6 +148,9 @@ class Launch(FrontOwner, JobsOwner):
         except BaseException:
             await launch.stop()
             raise
+        if launch._requests is not None:
+            never_there = was.life.job is not None and was.life.job.at in (At.WAITING, At.STARTING)
+            launch._front.restore(launch._requests.open(), shown=never_there)
         return launch
 
     # -- what the provisioner and pages ask for

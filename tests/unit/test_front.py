@@ -11,7 +11,8 @@ import pytest
 import zmq
 from support.front import KEY, Client
 
-from jupyter_hpcctr.edge.front import Front, Phase
+from jupyter_hpcctr.edge.behind import Phase
+from jupyter_hpcctr.edge.front import Front
 from jupyter_hpcctr.edge.sockets import CHANNELS, Curve
 from jupyter_hpcctr.guest import wire
 
