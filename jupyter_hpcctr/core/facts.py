@@ -176,6 +176,7 @@ class Policy:
     node_tmp: str = "/tmp"  # noqa: S108  (the agent makes a 0700 directory in it, exclusively)
     orphan_minutes: int = 10
     keep_mb: int = 1000
+    checkpoint_minutes: int = 5
     ranks_beyond_machine: str = "reduce"
     catalogue: tuple[CatalogueImage, ...] = ()
     registries: tuple[str, ...] = ()

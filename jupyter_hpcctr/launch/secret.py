@@ -36,6 +36,7 @@ async def entrust(hub: Hub, plan: LaunchPlan, kernel_key: str, receiver: Receive
         "kernel_key": kernel_key,
         "keep_bytes": hub.policy.keep_mb * 1_000_000,
         "orphan_seconds": hub.policy.orphan_minutes * 60,
+        "checkpoint_seconds": hub.policy.checkpoint_minutes * 60,
         "plan": dataclasses.asdict(plan),
     }
     await in_thread(files.private_dir, Path(hub.policy.state_dir) / STARTUP)
