@@ -54,7 +54,7 @@ class Checkpoint:
         self._deadline = Deadline(first_end(plan, os.environ, began=time.time() - room.age_s()))
         self._kernel: list[bytes] = []
         self._status: dict[str, Any] = dict(_IDLE)
-        self._restore = ""
+        self._restore: str | None = None  # "" where it was taken back
         self._told: dict[str, Any] = {}
         self._signalled = False
 
@@ -92,13 +92,13 @@ class Checkpoint:
 
     def greet(self) -> None:
         """Tell the server what it may not know, if there is anything."""
-        if self._told or self._status["state"] != "none" or self._restore:
+        if self._told or self._status["state"] != "none" or self._restore is not None:
             self._told = {name: value for name, value in self.view.items() if name != "end"}
             self._tell("checkpoint", **self._told)
 
     def end(self) -> None:
         """The kernel has ended, and what was registered with it."""
-        self._kernel, self._restore = [], ""
+        self._kernel, self._restore = [], None
         self._deadline.set(None)
         self._become("none")
 

@@ -49,13 +49,13 @@ def of_checkpoint(said: _Said) -> Mapping[str, object] | None:
     KeyError, ValueError, TypeError
         It is not complete.
     """
-    state, restore = str(said["state"]), str(said["restore"])
+    state, restore = str(said["state"]), said["restore"]
     if state not in CHECKPOINTS:
         raise ValueError(f"no state of a checkpoint: {state!r}")
-    if state == "none" and not restore:
+    if state == "none" and restore is None:
         return None
     times = {name: None if said[name] is None else float(said[name]) for name in ("runs", "at", "before_s")}
-    return {"state": state, **times, "error": str(said["error"]), "restore": restore}
+    return {"state": state, **times, "error": str(said["error"]), "restore": None if restore is None else str(restore)}
 
 
 def of_scheduler(job: int, status: JobStatus, *, requeued: bool) -> on.Pending | on.Running | on.Ended | on.Requeued:
