@@ -37,7 +37,8 @@ def test_a_loop_is_saved_in_its_midst_before_the_time_limit_and_goes_on(site, st
     content, shown = kernel.run("step = 0\n" + SAVE.format(options="--before 55s", path=str(path)))
     assert content["status"] == "ok"
     assert "55 s before the end of the job" in text(shown) or "runs now" in text(shown)
-    content, shown = kernel.run(f"import os, time\nwhile not os.path.exists({str(path)!r}):\n    step += 1; time.sleep(0.01)")
+    loop = "import os, time\nwhile not os.path.exists({!r}):\n    step += 1; time.sleep(0.01)"
+    content, _ = kernel.run(loop.format(str(path)))
     assert content["status"] == "ok", "the cell that was interrupted for it went on"
     assert int(path.read_text()) <= kernel.value("step"), "it saw the variables of that moment"
     done = become(kernel, "done")

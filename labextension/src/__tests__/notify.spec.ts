@@ -56,12 +56,12 @@ describe('what is told of jobs', () => {
       job({ state: 'running', ends: '2026-03-02T10:04:30Z', checkpoint: { ...registered, ...changes } });
     const { say } = notifier(ending({}));
     const [warning] = (Notification.warning as jest.Mock).mock.calls.map(each => each[0]);
-    expect(warning).toMatch(/^Job 12 of pi.ipynb ends in 5 minutes. Its checkpoint runs at .*\d\d:02/);
+    expect(warning).toMatch(/^Job 12 of pi.ipynb ends in 5 minutes. Its checkpoint runs at .*\d\d:\d\d/);
     const updated = () => (Notification.update as jest.Mock).mock.lastCall[0].message;
     say(ending({ state: 'running', runs: null }));
     expect(updated()).toMatch('Its checkpoint is running.');
     say(ending({ state: 'done', runs: null, at: '2026-03-02T10:02:03Z' }));
-    expect(updated()).toMatch(/Its checkpoint ran at .*\d\d:02/);
+    expect(updated()).toMatch(/Its checkpoint ran at .*\d\d:\d\d/);
     expect((Notification.success as jest.Mock).mock.calls.map(each => each[0])).toEqual([
       'The checkpoint of job 12 of pi.ipynb has run.'
     ]);
