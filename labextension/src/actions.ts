@@ -127,7 +127,8 @@ function continuing({ trans }: IContext, job: IJob, code: string): string | Reac
   }
   const first = trans.__('In the new job this code of the notebook runs first:');
   const pre = React.createElement('pre', { className: 'jp-Hpcctr-restore' }, code);
-  return React.createElement('div', null, React.createElement('p', null, body), React.createElement('p', null, first), pre);
+  const lines = [body, first].map(line => React.createElement('p', { key: line }, line));
+  return React.createElement('div', null, ...lines, pre);
 }
 
 // The one that it was started by, which has the environment variables too; the list of jobs tells nobody of those.

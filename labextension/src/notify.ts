@@ -13,7 +13,12 @@ function waits(job: IJob): boolean {
 interface IShown {
   id: string;
   job: string | null;
-  checkpoint?: string;
+  checkpoint: string;
+}
+
+/** What a warning has told of a checkpoint. */
+function told({ checkpoint }: IJob): string {
+  return `${checkpoint?.state} ${checkpoint?.runs}`;
 }
 
 /** Tells of long waits, with their progress, and of ends that come near. */
@@ -106,7 +111,7 @@ export class Notifier {
       actions: [{ label, callback, caption: trans.__('Variables are lost. You are asked first.') }]
     });
     this.forget(job.id);
-    this.warned.set(job.id, { id, job: job.job, checkpoint: job.checkpoint?.state });
+    this.warned.set(job.id, { id, job: job.job, checkpoint: told(job) });
   }
 
   private ends(job: IJob, minutes: number): string {
@@ -120,8 +125,8 @@ export class Notifier {
     for (const [launch, warning] of this.warned) {
       const job = this.context.jobs.get(launch);
       const left = job ? minutesLeft(job, now) : null;
-      if (job && left !== null && job.checkpoint?.state !== warning.checkpoint) {
-        warning.checkpoint = job.checkpoint?.state;
+      if (job && left !== null && told(job) !== warning.checkpoint) {
+        warning.checkpoint = told(job);
         Notification.update({ id: warning.id, message: this.ends(job, Math.ceil(left)) });
       }
     }

@@ -3,6 +3,8 @@
 import subprocess
 import time
 
+import pytest
+
 BARE = {"engine": "bare", "scheduler": "slurm"}
 SAVE = "%hpcctr checkpoint {options} open({path!r}, 'a').write(f'{{step}} ')"
 
@@ -104,3 +106,21 @@ def test_a_restart_forgets_the_checkpoint_and_what_is_to_be_restored(start):
     until(lambda: kernel.launch.view.checkpoint is None)
     warn(kernel)
     assert kernel.value("1 + 1") == 2, "the signal harms nobody who has registered nothing"
+
+
+@pytest.mark.image
+def test_a_kernel_in_an_image_has_it_with_nothing_of_ours_installed(site, start, kernel_image, image_policy):
+    site.configure(store=image_policy.store)
+    kernel, path = start(image=kernel_image.reference, scheduler="slurm", time=60), site.cwd / "saved"
+    content, shown = kernel.run(
+        "from jupyter_hpcctr import checkpoint\nstep = 4\n@checkpoint\ndef save():\n"
+        f"    open({str(path)!r}, 'a').write(f'{{step}} '); print('saved')"
+    )
+    assert content["status"] == "ok", content
+    assert "The checkpoint save() runs at" in text(shown)
+    asked = kernel.begun("import time; time.sleep(2)")
+    warn(kernel)
+    become(kernel, "done")
+    assert kernel.ended(asked)["status"] == "ok"
+    assert path.read_text() == "4 "
+    assert "saved" in read_log(kernel, "Checkpoint: done")

@@ -120,7 +120,7 @@ class Agent:
 def kept(monkeypatch, tmp_path):
     monkeypatch.setattr(keeper, "Conversation", Agent)
     before = signal.getsignal(keeper.SIGNAL)
-    made = Keeper(str(tmp_path))
+    made = Keeper(str(tmp_path), 2)
     yield made
     signal.signal(keeper.SIGNAL, before)
 
@@ -175,6 +175,16 @@ def test_an_interrupt_ends_the_checkpoint_and_the_running_code(kept):
     with pytest.raises(KeyboardInterrupt):
         called(kept)
     assert kept._agent.said[-1] == {"op": "ran", "error": "it was interrupted"}
+
+
+def test_an_interrupt_in_an_idle_kernel_ends_the_checkpoint_alone(kept):
+    kept.register(lambda: signal.raise_signal(signal.SIGINT), "save()", None)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as ipykernel does between cells
+    try:
+        assert called(kept)[-1] == {"op": "ran", "error": "it was interrupted"}
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_signal_of_others_goes_where_it_went_before(kept):

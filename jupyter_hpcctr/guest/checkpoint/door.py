@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 
-from . import magic
+from . import magic, tee
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ _shells: list[Any] = []
 
 def open_in(shell: Any, directory: str) -> None:
     """Register the magic with the kernel's ``shell``; ``directory`` has the agent's socket file in it."""
-    magic.load(shell, os.path.join(directory, "checkpoint"))
+    magic.load(shell, os.path.join(directory, "checkpoint"), tee.log_of(sys.stderr))
     _shells[:] = [shell]
 
 

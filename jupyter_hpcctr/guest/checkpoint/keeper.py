@@ -32,15 +32,18 @@ class Keeper:
     ----------
     path : str
         The agent's socket file.
+    log : int
+        File descriptor of the job's log.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, log: int) -> None:
         if not os.path.exists(path):
             raise CheckpointError("the agent of this kernel is gone", "Restart the kernel.")
         self.name, self.restore = "", ""
         self._run: Optional[Callable[[], Any]] = None
         self._due = self._runs = False
         self._before: Any = None
+        self._log = log
         self._agent = Conversation(path, self._call)
         self._agent.start()
 
@@ -92,21 +95,25 @@ class Keeper:
             return
         self._agent.say(op="running")
         self._runs, began = True, time.monotonic()
+        streams, interrupts = (sys.stdout, sys.stderr), signal.getsignal(signal.SIGINT)
+        sys.stdout, sys.stderr = Tee(streams[0], self._log), Tee(streams[1], self._log)
+        if interrupts == signal.SIG_IGN:  # no cell runs
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         error, interrupted = "", None
-        streams = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = Tee(streams[0]), Tee(streams[1])
         try:
             words.say(words.begins(self.name))
             self._run()
-        except KeyboardInterrupt as interrupt:  # the user's, and it is for the running cell as well
+        except KeyboardInterrupt as interrupt:
             error, interrupted = "it was interrupted", interrupt
         except BaseException as failure:  # also of exit(): the cell goes on
             error = words.of_error(failure)
             traceback.print_exception(type(failure), failure, failure.__traceback__ and failure.__traceback__.tb_next)
         finally:
+            if interrupts == signal.SIG_IGN:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
             words.say(words.ends(error, time.monotonic() - began))
             sys.stdout, sys.stderr = streams
             self._runs = False
             self._agent.say(op="ran", error=error)
-        if interrupted is not None:
+        if interrupted is not None and interrupts != signal.SIG_IGN:  # it is for the running cell as well
             raise interrupted

@@ -14,14 +14,14 @@ RESTORE_CHARS = 8000
 _keepers: list[Keeper] = []
 
 
-def load(shell: Any, path: str) -> None:
-    """Register the magic with IPython's ``shell``; ``path`` is the agent's socket file."""
+def load(shell: Any, path: str, log: int) -> None:
+    """Register the magic with IPython's ``shell``; the rest is for its ``Keeper``."""
 
     def keeper() -> Keeper:
         if not _keepers:
             from .keeper import Keeper
 
-            _keepers.append(Keeper(path))
+            _keepers.append(Keeper(path, log))
         return _keepers[0]
 
     def hpcctr(line: str, cell: Optional[str] = None) -> None:

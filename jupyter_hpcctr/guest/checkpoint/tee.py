@@ -10,12 +10,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Tee:
-    """A stream that also writes to where its process printed before ipykernel took over."""
+def log_of(stderr: Any) -> int:
+    """Return where a process printed before ipykernel put a stream of its own, ``stderr``, in the way."""
+    return getattr(stderr, "_original_stdstream_copy", None) or 2
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._log: int = getattr(stream, "_original_stdstream_copy", None) or 2
+
+class Tee:
+    """A stream that writes to the file descriptor ``log`` as well."""
+
+    def __init__(self, stream: Any, log: int) -> None:
+        self._stream, self._log = stream, log
 
     def write(self, text: str) -> int:
         """Write to both; nobody is held up by a log that cannot be written."""
