@@ -120,8 +120,8 @@ class Agent:
 def kept(monkeypatch, tmp_path):
     monkeypatch.setattr(keeper, "Conversation", Agent)
     before = signal.getsignal(keeper.SIGNAL)
-    made = Keeper(str(tmp_path), 2)
-    yield made
+    with (tmp_path / "log").open("w") as log:
+        yield Keeper(str(tmp_path), log.fileno())
     signal.signal(keeper.SIGNAL, before)
 
 
@@ -147,7 +147,7 @@ def called(kept):
     return kept._agent.said[1:]
 
 
-def test_it_runs_in_the_main_thread_while_that_waits(kept, capfd):
+def test_it_runs_in_the_main_thread_while_that_waits(kept, capfd, tmp_path):
     threads = []
     kept.register(lambda: (threads.append(threading.current_thread()), print("saved")), "save()", None)
     assert called(kept) == [{"op": "running"}, {"op": "ran", "error": ""}]
@@ -156,6 +156,8 @@ def test_it_runs_in_the_main_thread_while_that_waits(kept, capfd):
     assert "saved" in out
     assert "Checkpoint: save() runs" in err and "Checkpoint: done" in err
     assert not isinstance(sys.stdout, keeper.Tee)
+    log = (tmp_path / "log").read_text()
+    assert [words in log for words in ("save() runs", "saved\n", "done")] == [True] * 3
 
 
 @pytest.mark.parametrize(
@@ -168,6 +170,17 @@ def test_an_error_is_told_and_does_not_reach_the_running_code(kept, capfd, error
     kept.register(save, "save()", None)
     assert called(kept)[-1] == {"op": "ran", "error": told}
     assert "raise error" in capfd.readouterr().err
+
+
+def test_a_traceback_has_the_users_lines_alone(kept, shell, capfd):
+    kept.register(code.ready(shell, "def save():\n    1 / 0\nsave()", "checkpoint"), "save()", None)
+    called(kept)
+    err = capfd.readouterr().err
+    assert [line.strip() for line in err.splitlines() if line.startswith("  File")] == [
+        'File "<checkpoint>", line 3, in <module>',
+        'File "<checkpoint>", line 2, in save',
+    ]
+    assert "    1 / 0" in err
 
 
 def test_an_interrupt_ends_the_checkpoint_and_the_running_code(kept):

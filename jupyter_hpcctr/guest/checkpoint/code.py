@@ -8,7 +8,8 @@ from .errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from types import TracebackType
+    from typing import Any, Callable, Optional
 
 SHOWN = 60
 
@@ -41,6 +42,12 @@ def ready(shell: Any, text: str, name: str) -> Callable[[], None]:
         exec(made, shell.user_ns)  # noqa: S102  (it is the user's)
 
     return run
+
+
+def frames(error: BaseException) -> Optional[TracebackType]:
+    """Return an error's traceback without what is ours: the caller's frame, and that of ``ready``."""
+    found = error.__traceback__ and error.__traceback__.tb_next
+    return found.tb_next if found and found.tb_frame.f_code.co_filename == __file__ else found
 
 
 def shown(text: str) -> str:

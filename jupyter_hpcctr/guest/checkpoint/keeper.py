@@ -13,7 +13,7 @@ import threading
 import time
 import traceback
 
-from . import words
+from . import code, words
 from .conversation import Conversation
 from .errors import CheckpointError
 from .tee import Tee
@@ -107,7 +107,7 @@ class Keeper:
             error, interrupted = "it was interrupted", interrupt
         except BaseException as failure:  # also of exit(): the cell goes on
             error = words.of_error(failure)
-            traceback.print_exception(type(failure), failure, failure.__traceback__ and failure.__traceback__.tb_next)
+            traceback.print_exception(type(failure), failure, code.frames(failure))
         finally:
             if interrupts == signal.SIG_IGN:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
