@@ -91,6 +91,11 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
         help="MB of the newest output of a kernel's cells that are kept for pages that were away; 0 keeps none.",
         min=0,
     ).tag(config=True)
+    checkpoint_minutes = Integer(
+        _DEFAULT.checkpoint_minutes,
+        help="Minutes before a job's end at which a kernel's checkpoint runs, where its user does not say.",
+        min=1,
+    ).tag(config=True)
 
     ranks_beyond_machine = Enum(
         ("reduce", "refuse"),

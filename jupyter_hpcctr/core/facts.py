@@ -179,6 +179,7 @@ class Policy:
     at_stop: str = "keep"
     keep_mb: int = 1000
     journal_mb: int = 64
+    checkpoint_minutes: int = 5
     ranks_beyond_machine: str = "reduce"
     catalogue: tuple[CatalogueImage, ...] = ()
     registries: tuple[str, ...] = ()

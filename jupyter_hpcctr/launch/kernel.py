@@ -253,6 +253,12 @@ class Launch(FrontOwner, JobsOwner):
         if own is not None and own.number == job:
             self._front.from_kernel(channel, list(frames))
 
+    def checkpoint(self, job: int, known: Mapping[str, object] | None) -> None:
+        """Tell observers what has become of the kernel's checkpoint."""
+        own = self._driver.life.job
+        if own is not None and own.number == job:
+            self._progress.tell(checkpoint=known)
+
     def asked(self, engine: str, scheduler: str) -> None:
         """It is known which engine and which scheduler a new job is to have."""
         self._progress.asked(scheduler=scheduler, engine=engine)

@@ -152,6 +152,17 @@ export interface IKept {
 
 export type State = 'fetching' | 'submitting' | 'pending' | 'starting' | 'running' | 'ended' | 'gone';
 
+/** What a kernel has registered by `%hpcctr`; in the state "none" only `restore` counts. */
+export interface ICheckpoint {
+  state: 'none' | 'registered' | 'due' | 'running' | 'done' | 'failed';
+  runs: string | null;
+  before_s: number | null;
+  at: string | null;
+  error: string;
+  /** Null where nothing was said, empty where it was taken back. */
+  restore: string | null;
+}
+
 export interface IJob {
   id: string;
   kernel_id: string;
@@ -177,6 +188,7 @@ export interface IJob {
   fetch: IFetch | null;
   error: { stage: string; message: string; hint: string } | null;
   ending: string | null;
+  checkpoint: ICheckpoint | null;
   seq: number;
 }
 
