@@ -55,7 +55,7 @@ def notebook(lab):
 def show(desk, name, place="lab/tree"):
     """Open a notebook and wait for its cells."""
     desk.page.on("dialog", lambda dialog: dialog.accept())  # of a notebook that is not saved
-    desk.open(f"{place}/{name}")
+    desk.open(f"{place}/{name}", reset=place != "notebooks")
     desk.page.locator(".jp-NotebookPanel:visible .jp-CodeCell").first.wait_for()
     return desk
 
