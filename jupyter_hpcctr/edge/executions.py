@@ -69,7 +69,7 @@ class Executions:
         return self._add(Execution(cell, msg_id, now, now))
 
     def carried(self, text: bytes) -> None:
-        """Take over what was known when the messages before were removed."""
+        """Take over what was known where messages are missing."""
         try:
             self._add(Execution(**_read(text)))
         except TypeError:  # of another version
@@ -79,17 +79,6 @@ class Executions:
     def carry(execution: Execution) -> bytes:
         """Write what is known, for ``carried``."""
         return json.dumps(asdict(execution)).encode()
-
-    def lost(self, text: bytes) -> None:
-        """Count what could not be written, as ``losses`` has it."""
-        for msg_id, size in _read(text).items():
-            if (execution := self._by_id.get(msg_id)) is not None and isinstance(size, int):
-                execution.missing += size
-
-    @staticmethod
-    def losses(sizes: Mapping[str, int]) -> bytes:
-        """Write how many bytes of which executions could not be written, for ``lost``."""
-        return json.dumps(sizes).encode()
 
     def _add(self, execution: Execution) -> Execution:
         last = self._by_cell.pop(execution.cell, None)

@@ -21,7 +21,7 @@ from ..errors import HpcctrError
 from ..guest.wire import DELIMITER
 from . import files
 from .executions import Execution, Executions
-from .records import ASKED, CARRIED, LOST, SAID, Record, head, packed, records
+from .records import ASKED, CARRIED, SAID, Record, head, packed, records
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,8 @@ class Journal:
         self._fd: int | None = None
         self._size = 0
         self._looked = 0.0
-        self._lost: dict[str, int] = {}
-        self._told = self._closed = False
+        self._lost: dict[str, Execution] = {}  # of which something could not be written
+        self._full = self._told = self._closed = False
         self._parent = b""
         self._execution: Execution | None = None
         self._written = b""  # the parent of the last record
@@ -104,19 +104,18 @@ class Journal:
         try:
             self._open()
             parts = first, b"" if kind == SAID and second == self._written else second, third
-            lost = packed(LOST, now, self.executions.losses(self._lost)) if self._lost else b""
+            lost = b"".join(packed(CARRIED, now, self.executions.carry(each)) for each in self._lost.values())
             size = self._append(lost, head(kind, now, *parts), *parts) - len(lost)
         except (OSError, HpcctrError) as error:
             if not self._told:
                 log.warning("what a kernel's cells print cannot be kept in %s: %s", self._directory, error)
             self._told, size = True, len(first) + len(second) + len(third)
-            name = "" if execution is None else execution.msg_id
-            self._lost[name] = self._lost.get(name, 0) + size
-            self._written = b""
+            self._full, self._written = True, b""
             if execution is not None:
+                self._lost[execution.msg_id] = execution
                 execution.missing += size
             return
-        self._lost, self._written = {}, second if kind == SAID else b""
+        self._lost, self._full, self._written = {}, False, second if kind == SAID else b""
         if execution is not None:
             execution.newer += size
         if self._size > self._most:
@@ -135,7 +134,7 @@ class Journal:
     def _open(self) -> None:
         """See that there is a file to write to, and now and then that it is still in its directory."""
         now = time.monotonic()
-        if now - self._looked < LOOK_S and (self._fd is not None or self._lost):
+        if now - self._looked < LOOK_S and (self._fd is not None or self._full):
             if self._fd is None:
                 raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))  # as a moment ago
             return
@@ -223,8 +222,6 @@ class Journal:
             return self.executions.asked(first, second, record.now)
         if record.kind == CARRIED:
             self.executions.carried(first)
-        elif record.kind == LOST:
-            self.executions.lost(first)
         elif record.kind == SAID and (execution := self._of(parent)) is not None:
             self.executions.said(execution, first, lambda: third, record.now)
             return execution
@@ -238,7 +235,7 @@ def with_parents(found: Iterable[Record | None]) -> Iterable[tuple[Record, bytes
         if record is None:
             parent = None
         elif record.kind != SAID:
-            parent = b"" if record.kind in (ASKED, CARRIED) else parent
+            parent = b""
             yield record, b""
         else:
             parent = record.parts[1] or parent

@@ -7,10 +7,10 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-ASKED, SAID, CARRIED, LOST = b"Q", b"M", b"C", b"L"
+ASKED, SAID, CARRIED = b"Q", b"M", b"C"
 """An execute request (header, metadata); a kernel's message (header, parent, content: an empty parent is that of the
-record before); what was known of an execution (JSON) when the records before were removed; bytes by the
-execution's id (JSON) that could not be written."""
+record before); what was known of an execution (JSON) where messages are missing: they were removed, or could not be
+written."""
 
 _MAGIC = b"\xa7hJ\n"
 _HEAD = struct.Struct(">4sIcdIII")  # magic, checksum of all that follows, kind, time, the lengths of three parts

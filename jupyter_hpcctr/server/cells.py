@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 from .. import compose
@@ -21,15 +23,15 @@ async def listing(kernel: str) -> dict[str, Any]:
     return {"cells": await hub.edge.call(read())}
 
 
-async def one(kernel: str, cell: str) -> dict[str, Any]:
-    """Return the last execution of a cell with its outputs. Raises ``NotHere``."""
+async def one(kernel: str, cell: str) -> str:
+    """Return the last execution of a cell with its outputs, as JSON: it may be large. Raises ``NotHere``."""
     hub, journal = _journal(kernel)
     if journal is None:
         raise NotHere("this site keeps no outputs of cells", hint="HpcctrSite.journal_mb is 0")
     found = await hub.edge.call(replayed(journal, cell))
     if found is None:
         raise NotHere("nothing is known of this cell", hint="it was not run since its kernel was started")
-    return found
+    return await asyncio.to_thread(json.dumps, found)
 
 
 def _journal(kernel: str) -> tuple[Hub, Journal | None]:

@@ -251,7 +251,7 @@ class OneCell(Handler):
     @authorized
     async def get(self, kernel: str, cell: str) -> None:
         """Describe its last execution, with what it has put out."""
-        self.say(await cells.one(kernel, cell))
+        self.finish(await cells.one(kernel, cell))
 
 
 class OpenApi(Handler):

@@ -60,10 +60,7 @@ const main: JupyterFrontEndPlugin<IContext> = {
     };
     addCommands(context);
     hideOneOffs();
-    keepNotes(context);
-    offerNotes(context);
-    catchUp(context);
-    followJobs(context);
+    [keepNotes, offerNotes, catchUp, followJobs].forEach(begin => begin(context));
     new Notifier(context);
     const configure = (settings: ISettingRegistry.ISettings) => {
       const take = () => {

@@ -24,6 +24,8 @@ while not pathlib.Path("GO").exists():
     time.sleep(0.05)
 bar.update("100 %")
 raise ValueError("as it should")"""
+OF_ITS_PATHS = "'filebrowser:open-path' not registered"
+"""Complaint of Notebook 7.6 itself, on a page that is loaded with the path of a notebook."""
 EMPTY = {"outputs": [], "execution_count": None}
 DEAF = "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel._ws.onmessage = () => undefined"
 AGAIN = "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.reconnect()"
@@ -55,7 +57,7 @@ def notebook(lab):
 def show(desk, name, place="lab/tree"):
     """Open a notebook and wait for its cells."""
     desk.page.on("dialog", lambda dialog: dialog.accept())  # of a notebook that is not saved
-    desk.open(f"{place}/{name}")
+    desk.open(f"{place}/{name}", reset=place != "notebooks")
     desk.page.locator(".jp-NotebookPanel:visible .jp-CodeCell").first.wait_for()
     return desk
 
@@ -77,7 +79,7 @@ def prompt(desk, cell=0):
 @pytest.mark.parametrize("place", ["lab/tree", "notebooks"])
 def test_a_cell_goes_on_printing_after_the_page_was_reloaded(desks, lab, notebook, place):
     desk = desks()
-    desk.expected.append(OF_NOTEBOOK_7)
+    desk.expected += [OF_NOTEBOOK_7, OF_ITS_PATHS]
     show(desk, notebook(f"{place[:3]}.ipynb", PRINTS, ""), place)
     run_all(desk, lab)
     wait_until(lambda: len(lines(desk)) > 20, "the first lines")

@@ -10,7 +10,7 @@ from support.chatter import again, ask, begin, end, out, say
 
 from jupyter_hpcctr.edge import journal as journals
 from jupyter_hpcctr.edge.journal import NAMES, Journal
-from jupyter_hpcctr.edge.records import ASKED, LOST, SAID, packed, records
+from jupyter_hpcctr.edge.records import ASKED, CARRIED, SAID, packed, records
 from jupyter_hpcctr.launch.replay import listed, replay
 
 
@@ -151,6 +151,20 @@ def test_a_full_disk_is_said_once_and_what_is_missing_is_counted(journal, monkey
     assert listed(again(journal))[0]["missing_bytes"] == listed(journal)[0]["missing_bytes"] > 0
 
 
+def test_an_end_that_could_not_be_written_is_known_to_another_process(journal, monkeypatch):
+    begin(journal, "c1", "m1")
+    with monkeypatch.context() as patch:
+        patch.setattr(journals.os, "writev", lambda fd, parts: 0)
+        end(journal, "m1", count=3)
+        begin(journal, "c2", "m2")
+    out(journal, "m2", "x")
+    other = again(journal)
+    assert [(each["cell"], each["state"], each["execution_count"]) for each in listed(other)] == [
+        ("c1", "ended", 3), ("c2", "running", None),
+    ]  # fmt: skip
+    assert listed(other) == listed(journal)
+
+
 def test_without_its_directory_it_begins_anew(journal, monkeypatch):
     monkeypatch.setattr(journals, "LOOK_S", 0.0)
     begin(journal, "c1", "m1")
@@ -191,7 +205,7 @@ def test_it_is_removed_with_its_directory(journal):
     assert not journal._directory.exists()
 
 
-KINDS = st.sampled_from([ASKED, SAID, LOST])
+KINDS = st.sampled_from([ASKED, SAID, CARRIED])
 WRITTEN = st.lists(st.tuples(KINDS, st.binary(max_size=40), st.binary(max_size=40), st.binary(max_size=40)), max_size=8)
 
 

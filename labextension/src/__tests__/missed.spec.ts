@@ -4,59 +4,11 @@ import { Signal } from '@lumino/signaling';
 import { IContext } from '../context';
 import { Failure } from '../failure';
 import { Missed } from '../missed';
-import { ICodeCell, INotebook } from '../notebooks';
-import { IFuture, Orphan } from '../orphan';
+import { INotebook } from '../notebooks';
+import { IFuture } from '../orphan';
 import { ICellOutputs } from '../types';
+import { Cell } from './cell';
 import { until } from './until';
-
-type Output = { [key: string]: unknown };
-
-/** A code cell with as much of an output area as is needed: streams that are joined, and what clears them. */
-class Cell implements ICodeCell {
-  constructor(id: string, outputs: Output[] = []) {
-    this.outputs = outputs;
-    this.model.id = id;
-  }
-
-  isDisposed = false;
-  source = 'print()';
-  outputs: Output[];
-  model: ICodeCell['model'] = {
-    id: '',
-    type: 'code',
-    trusted: false,
-    executionCount: null,
-    executionState: 'idle',
-    sharedModel: { getSource: () => this.source },
-    outputs: { toJSON: () => this.outputs, fromJSON: outputs => (this.outputs = outputs) }
-  };
-
-  outputArea = {
-    own: null as IFuture | null,
-    take: (message: KernelMessage.IIOPubMessage) => this.take(message),
-    get future(): IFuture | null {
-      return this.own;
-    },
-    set future(future: IFuture | null) {
-      (this.own as Orphan | null)?.dispose();
-      this.own = future;
-      future!.onIOPub = message => this.take(message);
-    }
-  };
-
-  get text(): string {
-    return this.outputs.map(each => each.text ?? each.evalue).join('');
-  }
-
-  private take({ header, content }: KernelMessage.IIOPubMessage): void {
-    const type = header.msg_type as string;
-    if (type === 'clear_output') {
-      this.outputs = [];
-    } else if (type === 'stream' || type === 'error') {
-      this.outputs = [...this.outputs, { output_type: type, ...(content as object) }];
-    }
-  }
-}
 
 let numbers = 0;
 
@@ -101,15 +53,17 @@ const ENDED: Partial<ICellOutputs> = {
 
 /** A notebook whose kernel's server knows what `said` holds. */
 function page(said: ICellOutputs, cell = new Cell('c1'), saved = '2026-03-02T09:00:00Z') {
-  const session: any = { session: { kernel: { id: 'k', connectionStatus: 'connected' } } };
-  for (const name of ['iopubMessage', 'connectionStatusChanged', 'kernelChanged']) {
-    session[name] = new Signal(session);
-  }
-  const widget: any = {};
-  widget.disposed = new Signal(widget);
+  const kernel = { id: 'k', connectionStatus: 'connected' };
+  const owner = {};
+  const session = {
+    session: { kernel },
+    iopubMessage: new Signal<object, unknown>(owner),
+    connectionStatusChanged: new Signal<object, unknown>(owner),
+    kernelChanged: new Signal<object, unknown>(owner)
+  };
+  const widget = { disposed: new Signal<object, void>(owner) };
   const server = { said, asks: 0, before: (): void => undefined };
-  const jobs: any = { ofKernel: (id: string) => (id === 'k' ? {} : undefined) };
-  jobs.changed = new Signal(jobs);
+  const jobs = { changed: new Signal<object, void>(owner), ofKernel: (id: string) => (id === 'k' ? {} : undefined) };
   const api = {
     cells: jest.fn(async () => ({ cells: [server.said] })),
     cell: jest.fn(async () => {
@@ -125,10 +79,12 @@ function page(said: ICellOutputs, cell = new Cell('c1'), saved = '2026-03-02T09:
   return { missed, cell, server, api, come, session, widget };
 }
 
+type Future = KernelShellFutureHandler<KernelMessage.IExecuteRequestMsg, KernelMessage.IExecuteReplyMsg>;
+
 /** JupyterLab's own future of a cell that this page has run. */
-function run(cell: Cell, id = 'm1'): KernelShellFutureHandler<any, any> {
-  const request: any = { channel: 'shell', header: { msg_id: id, msg_type: 'execute_request' } };
-  const future = new KernelShellFutureHandler<any, any>(() => undefined, request, true, false, {} as never);
+function run(cell: Cell, id = 'm1'): Future {
+  const request = { channel: 'shell', header: { msg_id: id, msg_type: 'execute_request' } } as never;
+  const future: Future = new KernelShellFutureHandler(() => undefined, request, true, false, {} as never);
   cell.outputArea.future = future as unknown as IFuture;
   cell.model.executionState = 'running';
   return future;
@@ -157,6 +113,20 @@ describe('a page that is opened while its cells run', () => {
     come(last);
     await until(() => cell.model.executionCount === 7);
     expect([cell.text, cell.model.executionState]).toEqual(['1 2 ', 'idle']);
+  });
+
+  it('hears of an end that comes before the answer', async () => {
+    jest.useFakeTimers();
+    const { missed, cell, server, come } = page(shown('1 ', ['a']));
+    const last = idle('m1');
+    server.before = () => come(last);
+    await missed.look();
+    expect(cell.model.executionState).toBe('running');
+    server.before = () => undefined;
+    server.said = shown('1 2 ', ['a', 'b', last.header.msg_id], ENDED);
+    await jest.runAllTimersAsync();
+    jest.useRealTimers();
+    expect([cell.text, cell.model.executionCount, cell.model.executionState]).toEqual(['1 2 ', 7, 'idle']);
   });
 
   it('finds at the end what never came', async () => {
@@ -242,8 +212,25 @@ describe('a page whose connection comes back', () => {
     const future = run(cell);
     server.said = shown('1 2 ', ['a', 'b'], ENDED);
     await missed.look();
-    const reply: any = await future.done;
+    const reply = await future.done;
     expect([cell.text, reply.content.execution_count]).toEqual(['1 2 ', 7]);
+  });
+
+  it('has what it missed of a cell that ends as soon as it is back', async () => {
+    const { missed, cell, server, come, session } = page(shown('', [], { cell: 'none' }));
+    session.connectionStatusChanged.emit('connected');
+    await missed.look();
+    run(cell);
+    session.session.kernel.connectionStatus = 'connecting';
+    session.connectionStatusChanged.emit('connecting');
+    const last = idle('m1');
+    come(last);
+    server.said = shown('1 2 ', ['a', 'b', last.header.msg_id], ENDED);
+    session.session.kernel.connectionStatus = 'connected';
+    session.connectionStatusChanged.emit('connected');
+    await until(() => cell.text === '1 2 ');
+    await missed.look();
+    expect(server.asks).toBe(1);
   });
 
   it('does not touch a cell that lacks nothing', async () => {
