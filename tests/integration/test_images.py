@@ -88,9 +88,8 @@ def test_mpich_starts_ranks_by_itself_in_the_container(mpich_image, launcher):
 def test_figures_are_drawn_in_all_formats_without_a_warning(either, tmp_path):
     places = {"MPLCONFIGDIR": str(tmp_path / "matplotlib")}
     for _ in ("without a cache of fonts", "with it"):
-        (took,), errors = run(either, "python3", "-W", "error", "-c", FIGURE, **places)
+        _, errors = run(either, "python3", "-W", "error", "-c", FIGURE, **places)
         assert errors == ""
-        assert float(took) < 20
 
 
 def members(name):
