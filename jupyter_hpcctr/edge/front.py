@@ -82,12 +82,12 @@ class Front:
             await asyncio.gather(self._staying, return_exceptions=True)
         self.sockets.close()
 
-    def restore(self, requests: Sequence[list[bytes]], *, shown: bool) -> None:
+    def restore(self, *, shown: bool) -> None:
         """Take over the cells of another process: its clients wait for their replies.
 
         ``shown``: the kernel was never there, and the first cell shows why it waits.
         """
-        for frames in requests:
+        for frames in () if self.sockets.requests is None else self.sockets.requests.open():
             message = wire.unpack(self.key, frames)
             if message is None or self._cells.hold("shell", frames, message) is None:
                 continue

@@ -26,7 +26,7 @@ class Closed(Protocol):
 class Handover:
     """One launch's. ``record`` returns its record as it is now; without a kernel's id there is none on disk.
 
-    ``beside`` are the files that are kept with the record.
+    ``was`` is the record of a process that is gone, ``beside`` are the files that are kept with the record.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class Handover:
         driver: Driver,
         jobs: Jobs,
         record: Callable[[], Record],
-        session: Session | None,
-        beside: Sequence[Closed],
+        was: Record | None,
+        beside: Sequence[Closed | None],
     ) -> None:
         self._driver, self._jobs, self._record, self._beside = driver, jobs, record, beside
-        self._session = session
+        self._session = None if was is None else was.session
         self._keeper: Keeper | None = None
 
     @property
@@ -105,7 +105,8 @@ class Handover:
 
     def _close(self) -> None:
         for each in self._beside:
-            each.close()
+            if each is not None:
+                each.close()
 
     def remember(self, *, before_submission: bool = False) -> Awaitable[None] | None:
         """Write the record; return what is to be waited for before a job is submitted."""

@@ -178,8 +178,10 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def listen(self) -> None:
-        """Hear from now on what other processes of this user ask of kernels. In the edge loop."""
+    def enter(self, launch: Launch) -> None:
+        """Know a launch, and hear from now on what other processes of this user ask of kernels. In the edge loop."""
+        self.launches.add(launch)
+        self.unsettled.add(launch)
         if self._listening is None:
             ours = lambda: [launch.kernel_id for launch in self.launches if launch.kernel_id]  # noqa: E731
             self._listening = asyncio.ensure_future(calls.listen(self.policy.state_dir, ours, self._called))

@@ -77,15 +77,11 @@ class Launch(FrontOwner, JobsOwner):
         self._face = Face(self._front, directory, self._progress.text, self._jobs.log_tail)
         self._driver = Driver(self._do)
         self.journal = self._front.sockets.journal = begin(hub.policy, self._kernel.id)
-        self._requests = Requests(of_kernel(hub.policy.state_dir, self._kernel.id)) if self._kernel.id else None
-        self._front.sockets.requests = self._requests
-        beside = [each for each in (self.journal, self._requests) if each is not None]
-        session = None if was is None else was.session
-        self.handover = Handover(self._driver, self._jobs, self._record, session, beside)
+        requests = Requests(of_kernel(hub.policy.state_dir, self._kernel.id)) if self._kernel.id else None
+        self._front.sockets.requests = requests
+        self.handover = Handover(self._driver, self._jobs, self._record, was, (self.journal, requests))
         self._stopping: asyncio.Future[None] | None = None
-        hub.launches.add(self)
-        hub.unsettled.add(self)
-        hub.listen()
+        hub.enter(self)
 
     @property
     def kernel_id(self) -> str:
@@ -148,9 +144,8 @@ class Launch(FrontOwner, JobsOwner):
         except BaseException:
             await launch.stop()
             raise
-        if launch._requests is not None:
-            never_there = was.life.job is not None and was.life.job.at in (At.WAITING, At.STARTING)
-            launch._front.restore(launch._requests.open(), shown=never_there)
+        never_there = was.life.job is not None and was.life.job.at in (At.WAITING, At.STARTING)
+        launch._front.restore(shown=never_there)
         return launch
 
     # -- what the provisioner and pages ask for

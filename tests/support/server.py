@@ -152,7 +152,7 @@ class Server:
                     raise
 
     def crash(self):
-        """End it as a login node's crash does; what it has started is left alone."""
+        """End it as a login node's crash does."""
         self.process.kill()
         self.process.wait()
         self._hang_up()
@@ -184,7 +184,7 @@ class Socket:
     """A kernel's WebSocket, in the protocol v1 (binary) or, with ``protocol=""``, the older JSON."""
 
     def __init__(self, server, kernel_id, *, session, protocol):
-        self.kernel_id, self.session = kernel_id, session
+        self.kernel_id, self.session, self._binary = kernel_id, session, bool(protocol)
         query = urllib.parse.urlencode({"session_id": session})
         self._socket = websocket.create_connection(
             f"{server.url.replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels?{query}",
@@ -192,7 +192,6 @@ class Socket:
             subprotocols=[protocol] if protocol else None,
             timeout=PATIENCE_S,
         )
-        self._binary = bool(protocol)
         assert self._socket.getsubprotocol() == (protocol or None)
 
     def send(self, kind, content, *, channel="shell", metadata=None):

@@ -14,7 +14,7 @@ from jupyter_hpcctr.core.request import KernelRequest
 from jupyter_hpcctr.launch import LaunchView, news
 from jupyter_hpcctr.launch.allocation import Allocation
 from jupyter_hpcctr.launch.observers import Observers
-from jupyter_hpcctr.launch.progress import Progress
+from jupyter_hpcctr.launch.progress import Progress, first_view
 from jupyter_hpcctr.server.board import Row, described
 
 SAID = {"state": "registered", "runs": 3300.0, "before_s": 300.0, "at": None, "error": "", "restore": None}
@@ -77,7 +77,7 @@ def test_a_launch_knows_the_checkpoint_of_its_own_job_alone(launched):
 
 
 def test_a_kernel_that_is_to_come_again_has_no_checkpoint():
-    progress = Progress(Observers(), SimpleNamespace(say=lambda text: None), "a", KernelRequest())
+    progress = Progress(Observers(), SimpleNamespace(say=lambda text: None), first_view("a", "", KernelRequest()))
     status = JobStatus(JobId("7"), JobState.PENDING)
     progress.tell(state="running", checkpoint=SAID)
     progress.carry_out(Say("pending", words("requeued", status=status), status=status))
