@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-import json
+import zlib
 from collections.abc import Sequence
 
 import zmq
 
 from ..guest import wire
 
+AGAIN = b"again"
+"""The channel of requests that may have been sent before."""
 MOST = 10_000
 
 
 class Asked:
-    """The ids of the execute requests that the kernel has got, the last ``MOST``."""
+    """The execute requests that the kernel has got, the last ``MOST``.
+
+    They are known by their whole header, which has the time: ids are not unique with all clients, jupyter_client's begin
+    to count again.
+    """
 
     def __init__(self) -> None:
-        self._ids: dict[str, None] = {}
+        self._known: dict[int, None] = {}
 
-    def again(self, frames: Sequence[zmq.Frame]) -> bool:
-        """Whether a message is an execute request that the kernel has; else it is noted."""
-        parts = [frame.bytes for frame in frames[:8]]
-        try:
-            header = parts[parts.index(wire.DELIMITER) + 2]
-            msg_id = json.loads(header)["msg_id"] if b'"execute_request"' in header else None
-        except (ValueError, IndexError, KeyError, TypeError):
-            return False  # the kernel's to refuse
-        if msg_id is None:
+    def note(self, frames: Sequence[zmq.Frame]) -> bool:
+        """Note a message that the kernel is to get, where it is an execute request; return whether that was known."""
+        header = _header(frames)
+        if header is None:
             return False
-        if msg_id in self._ids:
+        key = zlib.crc32(header) << 32 | zlib.adler32(header)
+        if key in self._known:
             return True
-        self._ids[msg_id] = None
-        if len(self._ids) > MOST:
-            del self._ids[next(iter(self._ids))]
+        self._known[key] = None
+        if len(self._known) > MOST:
+            del self._known[next(iter(self._known))]
         return False
+
+
+def _header(frames: Sequence[zmq.Frame]) -> bytes | None:
+    parts = [frame.bytes for frame in frames[:8]]
+    try:
+        header = parts[parts.index(wire.DELIMITER) + 2]
+    except (ValueError, IndexError):  # the kernel's to refuse
+        return None
+    return header if b'"execute_request"' in header else None

@@ -19,7 +19,7 @@ import zmq
 from ..delivery.kept import Kept
 from ..guest import environment
 from . import room, signals
-from .asked import Asked
+from .asked import AGAIN, Asked
 from .channels import Channels, kernel_info
 from .children import Child
 from .doors import Doors
@@ -65,6 +65,7 @@ class Agent:
         self._kernel: Child | None = None
         self._ready = False
         self._informed: dict[str, Any] | None = None
+        self._exited: dict[str, Any] | None = None
         self._starts = 1
         self._signalled = False
         self._held_since = self._started = self._doubted_since = 0.0
@@ -89,6 +90,8 @@ class Agent:
     def _greet(self) -> None:
         """Tell a server that has not heard of this agent who it is, and what it is at."""
         self._line.say("hello", **room.whereabouts(), run=self._line.name, start=self._starts, ready=self._ready)
+        if self._exited is not None:
+            self._line.say("exited", **self._exited)
         self._doors.checkpoint.greet()
 
     # -- setting up
@@ -127,7 +130,7 @@ class Agent:
         return Child(words, env=env, cwd=cwd, fds=fds, output=self._log.output)
 
     def _start_kernel(self) -> None:
-        self._ready, self._informed = False, None
+        self._ready, self._informed, self._exited = False, None, None
         self._output.forget()
         self._started = time.monotonic()
         self._signalled, self._doubted_since = False, 0.0
@@ -214,7 +217,8 @@ class Agent:
             self._doors.end()
             for name in tuple(self._channels.sockets):
                 self._from_kernel(name, most=1_000_000)
-            self._line.say("exited", code=code, ready=self._ready, start=self._starts)
+            self._exited = {"code": code, "ready": self._ready, "start": self._starts}
+            self._line.say("exited", **self._exited)
             if not self._ready:
                 self._finish(f"the kernel ended with status {code} before it was ready", 1)
         if self._holder is not None and (code := self._holder.code) is not None and self._over is None:
@@ -233,7 +237,12 @@ class Agent:
         for channel, frames in self._line.receive():
             if channel == b"command":
                 self._obey(json.loads(frames[0].bytes))
-            elif channel != b"shell" or not self._asked.again(frames):
+            elif channel == AGAIN:
+                if not self._asked.note(frames):
+                    self._channels.send("shell", frames)
+            else:
+                if channel == b"shell":
+                    self._asked.note(frames)
                 self._channels.send(channel.decode(), frames)
 
     def _obey(self, what: Mapping[str, Any]) -> None:

@@ -89,7 +89,7 @@ class Front:
         """
         for frames in () if self.sockets.requests is None else self.sockets.requests.open():
             message = wire.unpack(self.key, frames)
-            if message is None or self._cells.hold("shell", frames, message) is None:
+            if message is None or self._cells.hold("again", frames, message) is None:
                 continue
             if shown and self._shown is None and not message.content.get("silent"):
                 self._shown = message.header
@@ -215,7 +215,7 @@ class Front:
             self._publish("display_data", self._display(), message.header)
 
     def _forward(self, channel: str, frames: list[bytes]) -> None:
-        cell = self._cells.passed_on(frames) if channel == "shell" else None
+        cell = self._cells.passed_on(frames) if channel in ("shell", "again") else None
         if not self._owner.to_kernel(channel, frames) and cell is not None:
             self._cells.refuse(cell)
             self._finish(cell, answers.failure("KernelUnreachable", answers.UNREACHABLE))

@@ -16,6 +16,7 @@ from ..errors import HpcctrError
 from . import files, leftovers
 from .journal import Journal
 from .ports import Port
+from .replies import Replies
 from .requests import Requests
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Sockets:
         self.ip = str(directory / "front")
         self.journal: Journal | None = None
         self.requests: Requests | None = None
+        self._replies = Replies()
         self._context, self._directory, self._receive, self._curve = context, directory, receive, curve
         self._ports: dict[str, Port] = {}
         self._looking: asyncio.TimerHandle | None = None
@@ -79,7 +81,10 @@ class Sockets:
         leftovers.mark(self._directory)
         for name, kind in _KINDS.items():
             if name not in self._ports:
-                self._ports[name] = Port(self._socket(kind), functools.partial(self._take, name))
+                socket = self._socket(kind)
+                if name == "shell":
+                    socket.router_mandatory = True
+                self._ports[name] = Port(socket, functools.partial(self._take, name))
             if not self._path(name).exists():
                 self._ports[name].socket.bind(f"ipc://{self._path(name)}")
                 self._ports[name].look()
@@ -125,11 +130,16 @@ class Sockets:
             self.journal.said(channel, frames)
         if self.requests is not None and channel == "shell":
             self.requests.said(frames)
-        self._ports[channel].send(frames)
+        if channel == "shell":
+            self._replies.send(self._ports[channel], frames)
+        else:
+            self._ports[channel].send(frames)
 
     def _take(self, channel: str, frames: list[zmq.Frame]) -> None:
         if self.journal is not None and channel == "shell":
             self.journal.asked(frames)
         if self.requests is not None and channel == "shell":
             self.requests.asked(frames)
+        if channel == "shell":
+            self._replies.came(self._ports[channel], frames[0].bytes)
         self._receive(channel, [frame.bytes for frame in frames])
