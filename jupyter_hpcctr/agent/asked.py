@@ -17,7 +17,7 @@ MOST = 10_000
 class Asked:
     """The execute requests that the kernel has got, the last ``MOST``.
 
-    They are known by their whole header, which has the time: ids are not unique with all clients, jupyter_client's begin
+    They are known by their whole header, which has the time: ids are not unique with all clients, some of which begin
     to count again.
     """
 
