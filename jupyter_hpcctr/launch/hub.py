@@ -183,8 +183,10 @@ class Hub:
         self.launches.add(launch)
         self.unsettled.add(launch)
         if self._listening is None:
-            ours = lambda: [launch.kernel_id for launch in self.launches if launch.kernel_id]  # noqa: E731
-            self._listening = asyncio.ensure_future(calls.listen(self.policy.state_dir, ours, self._called))
+            self._listening = asyncio.ensure_future(calls.listen(self.policy.state_dir, self._ours, self._called))
+
+    def _ours(self) -> list[str]:
+        return [launch.kernel_id for launch in self.launches if launch.kernel_id and launch.handover.is_ours]
 
     def _called(self, kernel_id: str, what: calls.What, by: str) -> None:
         for launch in [each for each in self.launches if each.kernel_id == kernel_id]:

@@ -18,14 +18,19 @@ def ends():
     router.router_mandatory = True
     router.bind("inproc://front")
 
+    clients = []
+
     def client(identity):
         socket = context.socket(zmq.DEALER)
+        clients.append(socket)
         socket.routing_id, socket.rcvtimeo = identity, 30_000
         socket.connect("inproc://front")
         return socket
 
     yield router, client
-    context.destroy(linger=0)
+    for each in (router, *clients):
+        each.close(0)
+    context.term()
 
 
 def test_they_come_in_order_when_their_client_says_something_and_to_nobody_else(ends, monkeypatch):
