@@ -111,6 +111,8 @@ class Sockets:
         if self._curve is not None:
             socket.curve_server = True
             socket.curve_secretkey = self._curve.secret
+        if kind == zmq.ROUTER:
+            socket.router_handover = True  # a page that connects again may be here before its last connection is gone
         if kind == zmq.XPUB:
             socket.xpub_verbose = True  # tell of every subscriber, not of the first alone
         return socket
