@@ -22,10 +22,10 @@ class Noted:
         self._descriptors: dict[int, int] = {}
 
     def look(self, *parents: int) -> None:
-        """Note what these have started in their main threads, and what those have in turn; forget what has ended."""
+        """Note what these, and those that are noted, have started in their main threads; forget what has ended."""
         for pid in [pid for pid, descriptor in self._descriptors.items() if offspring.has_ended(descriptor)]:
             os.close(self._descriptors.pop(pid))
-        todo = [pid for pid in parents if pid > 0]
+        todo = [*(pid for pid in parents if pid > 0), *self._descriptors]
         while todo:
             parent = todo.pop()
             found = offspring.children_of_main_thread(parent)

@@ -29,8 +29,31 @@ def test_what_a_process_has_started_ends_also_when_that_process_is_gone():
         noted.close()
 
 
+def descriptors_of_processes():
+    links = (os.path.realpath(f"/proc/self/fd/{each}") for each in os.listdir("/proc/self/fd"))
+    return sum("[pidfd]" in link for link in links)
+
+
+SHELL = """sh -c 'echo; read line; setsid env -i sleep 4321 & echo $!; read line'; exit"""
+
+
+def test_what_a_process_that_is_noted_starts_later_is_noted_too():
+    with subprocess.Popen(["sh", "-c", SHELL], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
+        assert shell.stdout.readline() == b"\n"
+        noted = Noted()
+        noted.look(shell.pid)  # the inner shell, which has started nothing yet
+        shell.stdin.write(b"\n")
+        shell.stdin.flush()
+        left = int(shell.stdout.readline())
+        noted.look(shell.pid)
+        assert state_of(left) in "RSD"
+        noted.kill()
+        wait_until(lambda: state_of(left) in "ZXgone", left)
+        noted.close()
+
+
 def test_what_has_ended_is_forgotten_and_descriptors_are_closed():
-    before = os.listdir("/proc/self/fd")
+    before = descriptors_of_processes()
     noted = Noted()
     with subprocess.Popen(["sleep", "4321"]) as child:
         noted.look(os.getpid())
@@ -39,7 +62,7 @@ def test_what_has_ended_is_forgotten_and_descriptors_are_closed():
     noted.look(os.getpid())
     assert child.pid not in noted._descriptors
     noted.close()
-    assert os.listdir("/proc/self/fd") == before
+    assert descriptors_of_processes() == before
 
 
 def test_a_process_with_more_children_than_can_be_noted_is_no_error(monkeypatch):

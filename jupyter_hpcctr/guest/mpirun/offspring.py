@@ -31,13 +31,9 @@ def children(pid: int) -> list[int]:
     """Return the processes whose parent is ``pid``, zombies included; none where that is gone."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")
-        found: list[int] = []
-        for thread in threads:  # a child is its thread's
-            with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
-                found += map(int, file.read().split())
+        return [each for thread in threads for each in _children_of_thread(pid, thread)]  # a child is its thread's
     except OSError:  # gone, or a kernel without this file (CONFIG_PROC_CHILDREN)
         return [each for each in processes() if parent(each) == pid]
-    return found
 
 
 def children_of_main_thread(pid: int) -> list[int]:
@@ -46,10 +42,14 @@ def children_of_main_thread(pid: int) -> list[int]:
     That is one file; what other threads have started is not looked for.
     """
     try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(each) for each in file.read().split()]
+        return _children_of_thread(pid, str(pid))
     except OSError:
         return []
+
+
+def _children_of_thread(pid: int, thread: str) -> list[int]:
+    with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+        return [int(each) for each in file.read().split()]
 
 
 def has_ended(descriptor: int) -> bool:
