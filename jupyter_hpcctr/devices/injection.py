@@ -8,6 +8,7 @@ ldconfig would have; that directory is then named by ``LD_LIBRARY_PATH``.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -81,7 +82,7 @@ class Injection:
     library_wanting : str
         The name of that library.
     driver : str
-        The driver's version, where a hook for CUDA's compatibility libraries says it.
+        The version of NVIDIA's driver, from a hook or from libcuda's name.
     said : tuple of str
         A sentence for each thing that is left out.
     """
@@ -133,7 +134,7 @@ def inject(
         nodes=nodes,
         glibc=wanting.glibc,
         library_wanting=wanting.name if wanting.glibc > (0, 0) else "",
-        driver=hooks.driver,
+        driver=hooks.driver or _driver(libraries),
         said=tuple(dict.fromkeys((*making.said, *hooks.said))),
     )
 
@@ -251,6 +252,11 @@ class _Making:
         else:
             return True
         return False
+
+
+def _driver(libraries: tuple[Library, ...]) -> str:
+    names = (re.fullmatch(r"libcuda\.so\.(\d+\.\d+(?:\.\d+)?)", each.name) for each in libraries)
+    return next((match[1] for match in names if match), "")
 
 
 def _base(path: str) -> str:
