@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from . import nvidia
-from .cdi import STANDARD, DeviceError, Edits, Registry, Spec, read
+from .cdi import STANDARD, DeviceError, Edits, Registry, read
 from .given import given
 from .injection import Injection, inject
 
@@ -57,7 +57,7 @@ def look(
     if nvidia.KIND in asked and nvidia.KIND not in registry.kinds:
         made = nvidia.discover(root, libraries())
         if made is not None:
-            registry = _with(registry, read(json.dumps(made), "this node's NVIDIA driver"))
+            registry = registry.with_spec(read(json.dumps(made), "this node's NVIDIA driver"))
     names: list[str] = []
     for kind in wanted["kinds"]:
         there = [name.partition("=")[2] for name in registry.devices(kind)]
@@ -68,18 +68,12 @@ def look(
     edits = registry.edits(names) if names else Edits()
     injection = inject(edits)
     report = {
-        "devices": names,
-        "from": sorted({registry.specs[name].path for name in names}),
+        "devices": {name: registry.specs[name].path for name in names},
         "libraries": [each.host_path for each in injection.libraries],
         "programs": [path for path, _ in injection.programs],
         "said": said,
     }
     return Found(injection, report)
-
-
-def _with(registry: Registry, spec: Spec) -> Registry:
-    """Return a registry that has the devices of one more spec."""
-    return replace(registry, specs={**registry.specs, **{f"{spec.kind}={each.name}": spec for each in spec.devices}})
 
 
 __all__ = ["DeviceError", "Found", "look"]

@@ -1,10 +1,11 @@
 """Devices by description: a stand-in driver, compiled here, reaches kernels and ranks in images on Slurm nodes."""
 
 import json
+import re
 import subprocess
 
 import pytest
-from support.notebooks import Notebook, by_rank
+from support.notebooks import Notebook, by_rank, text_of
 
 DRIVER = """
 #include <stdlib.h>
@@ -63,8 +64,9 @@ def test_a_kernel_that_asks_for_a_gpu_loads_the_nodes_driver(start, asked):
     assert kernel.value("__import__('subprocess').getoutput('nvidia-smi')") == "GPU 0: a stand-in"
     env = kernel.value("dict(__import__('os').environ)")
     assert (env["STANDIN_DRIVER"], env["CUDA_VISIBLE_DEVICES"]) == ("580.1", "0")
-    report = kernel.value("__import__('json').load(open('/hpcctr/run/devices/report.json'))")
-    assert report["devices"] == ["nvidia.com/gpu=0"]
+    shown = text_of(kernel.run("%hpcctr devices")[1])
+    assert re.match(r"nvidia.com/gpu=0  \(described by .*/cdi/nvidia.json\)\n", shown)
+    assert "libraries in /hpcctr/run/devices/lib (1): libcuda.so.580.1\n" in shown
     kernel.manager.restart_kernel()
     kernel.client.wait_for_ready(timeout=60)
     assert kernel.value(LOAD) == [0, "libcuda.so.1"], "after a restart, too"
