@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .checking import NEWEST, Checker
 from .edits import KIND, NAME, CdiMount, Device, DeviceError, DeviceNode, Edits, Hook, Spec
@@ -92,6 +92,11 @@ class Registry:
                     conflicts[name] = tuple(spec.path for spec in by)
         problems += [f"{name} cannot be used: {_files(paths)} describe it" for name, paths in conflicts.items()]
         return cls(places, specs, conflicts, tuple(problems))
+
+    def with_spec(self, spec: Spec) -> Registry:
+        """Return these devices and those of one more spec, which replace others of the same name."""
+        more = {f"{spec.kind}={device.name}": spec for device in spec.devices}
+        return replace(self, specs={**self.specs, **more})
 
     @property
     def kinds(self) -> tuple[str, ...]:

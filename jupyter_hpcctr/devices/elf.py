@@ -77,6 +77,8 @@ def read_elf(path: str) -> Elf | None:
     OSError
         If it cannot be read.
     """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # a socket cannot even be opened
+        return None
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(file)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import nvml
 from .edits import NAME
 from .elf import Elf, ElfError, read_elf
 from .nvml import Slice
@@ -37,7 +38,6 @@ _OWN_VERSION = re.compile(r"libnvidia-(?:egl-[a-z0-9]+|nvvm70)\.so\.[0-9.]+")  #
 _DIRECTORIES = (
     "/usr/local/nvidia/lib64", "/usr/local/nvidia/lib", "/usr/lib64", "/usr/lib64/nvidia", "/usr/lib",
     "/usr/lib/nvidia", "/lib64", "/lib", "/usr/lib/wsl/lib", "/run/opengl-driver/lib",
-    "/home/kubernetes/bin/nvidia/lib64",
 )  # fmt: skip
 _MULTIARCH = ("/usr/lib/{}-linux-gnu", "/usr/lib/{}-linux-gnu/nvidia/current", "/lib/{}-linux-gnu")
 _PROGRAMS = ("nvidia-smi", "nvidia-debugdump", "nvidia-cuda-mps-control", "nvidia-cuda-mps-server")
@@ -128,7 +128,7 @@ def libraries(root: str, ldconfig: str, version: str, machine: str) -> dict[str,
 
 
 def discover(
-    root: str = "/", ldconfig: str = "", slices: Sequence[Slice] = (), machine: str | None = None
+    root: str = "/", ldconfig: str = "", slices: Sequence[Slice] | None = None, machine: str | None = None
 ) -> dict[str, Any] | None:
     """Return a spec for this machine's GPUs, as JSON has it; None where there is no GPU or no driver's library.
 
@@ -141,8 +141,9 @@ def discover(
         The machine's root directory.
     ldconfig : str
         What ``ldconfig -p`` has printed.
-    slices : sequence of Slice
-        What the driver says of the slices; where it was not asked, ``/proc`` says which there are, without UUIDs.
+    slices : sequence of Slice, optional
+        What the driver says of the slices. If it is not given, the driver is asked where ``/proc`` has any; where that
+        has no answer, they have no UUIDs.
     machine : str, optional
         The processor, as ``uname -m`` has it; this machine's if it is not given.
     """
@@ -151,15 +152,7 @@ def discover(
     found = libraries(root, ldconfig, driver_version(root), machine)
     if not there or not any(os.path.basename(file).startswith("libcuda.so") for file in found.values()):
         return None
-    devices: dict[str, list[str]] = {}
-    for gpu in there:
-        cut = [each for each in slices if each.minor == gpu.minor] or _slices(root, gpu.minor)
-        own = [path for path in _nodes(root, gpu) if real(root, path)]
-        for each in cut:
-            nodes = [f"/dev/nvidia{gpu.minor}", *_capabilities(root, each)]
-            own = list(dict.fromkeys([*own, *nodes]))
-            devices.update((name, nodes) for name in (f"{gpu.index}:{each.index}", each.uuid) if NAME.fullmatch(name))
-        devices.update((name, own) for name in (str(gpu.index), gpu.uuid) if name and own)
+    devices = _devices(root, there, found, slices)
     if not devices:
         return None
     devices["all"] = list(dict.fromkeys(node for nodes in devices.values() for node in nodes))
@@ -177,6 +170,25 @@ def discover(
             "mounts": list(_mounts(root, found, machine)),
         },
     }
+
+
+def _devices(
+    root: str, there: Iterable[Gpu], found: dict[str, str], slices: Sequence[Slice] | None
+) -> dict[str, list[str]]:
+    """Return the device files of each GPU and slice, by each of its names."""
+    devices: dict[str, list[str]] = {}
+    for gpu in there:
+        cut = _slices(root, gpu.minor)
+        if cut and slices is None:
+            slices = _ask(found) if root == "/" else ()
+        cut = [each for each in slices or () if each.minor == gpu.minor] or cut
+        own = [path for path in _nodes(root, gpu) if real(root, path)]
+        for each in cut:
+            nodes = [f"/dev/nvidia{gpu.minor}", *_capabilities(root, each)]
+            own = list(dict.fromkeys([*own, *nodes]))
+            devices.update((name, nodes) for name in (f"{gpu.index}:{each.index}", each.uuid) if NAME.fullmatch(name))
+        devices.update((name, own) for name in (str(gpu.index), gpu.uuid) if name and own)
+    return devices
 
 
 def _mounts(root: str, found: dict[str, str], machine: str) -> Iterator[dict[str, Any]]:
@@ -243,6 +255,11 @@ def _slices(root: str, minor: int) -> list[Slice]:
         if re.fullmatch(r"ci\d{1,4}", part)
     ]
     return [Slice(minor, index, "", *pair) for index, pair in enumerate(sorted(pairs))]
+
+
+def _ask(found: dict[str, str]) -> Sequence[Slice]:
+    library = next((file for file in found.values() if os.path.basename(file).startswith("libnvidia-ml.so")), None)
+    return nvml.slices(library) if library else ()
 
 
 def _capabilities(root: str, each: Slice) -> Iterator[str]:
