@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import nvidia
-from .cdi import STANDARD, DeviceError, Edits, Registry, read
+from .cdi import STANDARD, DeviceError, Registry, read
 from .given import given
 from .injection import Injection, inject
 
@@ -49,24 +49,15 @@ def look(
     DeviceError
         A device that is asked for by name is not there.
     """
-    base = root.rstrip("/")
-    directories = [*(f"{base}{each}" for each in STANDARD), *wanted["directories"], f"{home}/.config/cdi"]
-    registry = Registry.load(directories)
-    said = list(registry.problems)
-    asked = {*wanted["kinds"], *(name.partition("=")[0] for name in wanted["names"])}
-    if nvidia.KIND in asked and nvidia.KIND not in registry.kinds:
-        made = nvidia.discover(root, libraries())
-        if made is not None:
-            registry = registry.with_spec(read(json.dumps(made), "this node's NVIDIA driver"))
-    names: list[str] = []
+    registry = _registry(wanted, home, libraries, root)
+    names, said = [], list(registry.problems)
     for kind in wanted["kinds"]:
         there = [name.partition("=")[2] for name in registry.devices(kind)]
         names += [f"{kind}={name}" for name in given(kind, there, environ)] if there else []
     if wanted["kinds"] and not names:
         said.append("this node describes no GPU and has no driver of NVIDIA: the container gets its device files alone")
     names += [name for name in wanted["names"] if name not in names]
-    edits = registry.edits(names) if names else Edits()
-    injection = inject(edits)
+    injection = inject(registry.edits(names), root)
     report = {
         "devices": {name: registry.specs[name].path for name in names},
         "libraries": [each.host_path for each in injection.libraries],
@@ -74,6 +65,18 @@ def look(
         "said": said,
     }
     return Found(injection, report)
+
+
+def _registry(wanted: Mapping[str, Any], home: str, libraries: Callable[[], str], root: str) -> Registry:
+    """Read the descriptions of this node, and make one of NVIDIA's GPUs where they are asked for and none is there."""
+    base = root.rstrip("/")
+    registry = Registry.load([*(f"{base}{each}" for each in STANDARD), *wanted["directories"], f"{home}/.config/cdi"])
+    asked = {*wanted["kinds"], *(name.partition("=")[0] for name in wanted["names"])}
+    if nvidia.KIND in asked and nvidia.KIND not in registry.kinds:
+        made = nvidia.discover(root, libraries())
+        if made is not None:
+            return registry.with_spec(read(json.dumps(made), "this node's NVIDIA driver"))
+    return registry
 
 
 __all__ = ["DeviceError", "Found", "look"]

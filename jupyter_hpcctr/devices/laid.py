@@ -50,8 +50,8 @@ def lay_out(injection: Injection, inside: str) -> Laid:
                 links.setdefault(f"{LIBRARIES}/{link}", library.name)
     for host_path, name in injection.programs:
         mounts.setdefault(f"{PROGRAMS}/{name}", host_path)
-    lists: dict[str, list[str]] = {}
     said = list(injection.said)
+    lists: dict[str, list[str]] = {}
     for host_path, target in injection.files:
         variable = next((name for part, name in _LISTS.items() if part in target), "")
         if not variable:
@@ -61,6 +61,10 @@ def lay_out(injection: Injection, inside: str) -> Laid:
         mounts.setdefault(place, host_path)
         lists.setdefault(variable, []).append(f"{inside}/{place}")
     env = {**injection.env, **{name: ":".join(paths) for name, paths in lists.items()}}
+    for place, host_path in tuple(mounts.items()):
+        if ":" in host_path:  # ch-run(1), --bind, and others alike
+            said.append(f"{host_path} is left out: a path with a colon cannot be mounted")
+            del mounts[place]
     taken = {place: text for place, text in links.items() if place not in mounts}
     return Laid(tuple((host, place) for place, host in mounts.items()), tuple(taken.items()), env, tuple(said))
 
