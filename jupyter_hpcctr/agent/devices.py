@@ -86,7 +86,7 @@ class NodeDevices:
         return laid.expand(command["argv"], command["mount"], self._laid, self._inside)
 
     def fault(self, env: Mapping[str, str]) -> str:
-        """Say why the libraries cannot be loaded in the image, whose holder has written down its glibc; "" if they can."""
+        """Say why the image cannot load the libraries, "" if it can; its holder has written down its glibc."""
         if self._laid is None or env.get(FORCE) or not self._laid.mounts:
             return ""
         from ..devices import preflight

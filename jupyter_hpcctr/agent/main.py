@@ -21,9 +21,9 @@ from . import room, signals
 from .asked import AGAIN, Asked
 from .channels import Channels, kernel_info
 from .children import Child
-from .doors import Doors
 from .container import NodeContainer
 from .devices import DevicesMissing
+from .doors import Doors
 from .image import ImageChanged
 from .line import Line
 from .logpipe import LogPipe

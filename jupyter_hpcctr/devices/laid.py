@@ -1,4 +1,4 @@
-"""The directory by which a container gets the libraries of its node's devices: places, links, and what to mount on them.
+"""The directory by which a container gets the libraries of its node's devices: places, links, mounts.
 
 An unprivileged engine cannot add files to a read-only image. So the places are made on the node, in a directory
 that the container sees anyway, and each file is mounted on its place there. Links beside them have the names by which

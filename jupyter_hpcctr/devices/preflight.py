@@ -23,7 +23,10 @@ def glibc(image: str, wanted: tuple[int, int], library: str) -> str:
     found = re.fullmatch(r"glibc (\d+)\.(\d+)(?:\.\d+)*\s*", image)
     force = "(set HPCCTR_FORCE=1 among the kernel's variables to start it all the same)"
     if not found:
-        return f"the node's {library} needs glibc {needs}, and the image has another C library: choose an image with glibc {force}"
+        return (
+            f"the node's {library} needs glibc {needs}, and the image has another C library: choose an image with "
+            f"glibc {force}"
+        )
     has = (int(found[1]), int(found[2]))
     if has >= wanted:
         return ""

@@ -43,6 +43,14 @@ with contextlib.redirect_stdout(io.StringIO()) as said:
     get_ipython().run_line_magic("hpcctr", "devices")
 found = said.getvalue()
 """
+LOADED = """
+import ctypes
+try:
+    ctypes.CDLL("libcuda.so.1")
+    found = "libcuda is there"
+except OSError as error:
+    found = str(error)
+"""
 WHERE = "found = sorted({l.split()[-1] for l in open('/proc/self/maps') if 'libcuda.so' in l})"
 
 
@@ -123,7 +131,8 @@ def main(image, directory):
 def measure(image):
     mounts = [f"{Path(TORCH).parent}:{Path(TORCH).parent}"]
     kernel = Kernel("gpu", image=image, gpus_per_node=1, mounts=mounts)
-    print(f"kernel with a GPU: first cell after {kernel.first_cell_s:.2f} s; driver, GPUs, name: {kernel.value(DRIVER)}")
+    print(f"kernel with a GPU: first cell after {kernel.first_cell_s:.2f} s")
+    print(f"driver API, number of GPUs, name: {kernel.value(DRIVER)}")
     print(f"libcuda of the container: {kernel.value(DRIVER + WHERE)}")
     smi = kernel.value("import subprocess\nfound = subprocess.getoutput('nvidia-smi -L')")
     assert smi.startswith("GPU 0:"), smi
@@ -144,8 +153,7 @@ def measure(image):
     for each in both:
         each.end()
     none = Kernel("none", image=image)
-    text = "try:\n    __import__('ctypes').CDLL('libcuda.so.1')\n    found = 'loaded'\nexcept OSError as e:\n    found = str(e)"
-    print(f"a kernel that asked for no GPU: {none.value(text)}")
+    print(f"a kernel that asked for no GPU: {none.value(LOADED)}")
     none.end()
 
 

@@ -97,8 +97,8 @@ def test_a_driver_that_is_too_new_for_the_image_ends_the_kernel_with_a_sentence(
     (driver / "libc.c").write_text("int tomorrow(void) { return 0; }\n")
     (driver / "libc.map").write_text("GLIBC_2.99 { global: tomorrow; };\n")
     shared = ["gcc", "-shared", "-fPIC"]
-    stub = [*shared, "-Wl,-soname,libc.so.6", f"-Wl,--version-script={driver}/libc.map", "-o", driver / "libtomorrow.so"]
-    subprocess.run([*stub, driver / "libc.c"], check=True)
+    stub = [*shared, "-Wl,-soname,libc.so.6", f"-Wl,--version-script={driver}/libc.map"]
+    subprocess.run([*stub, "-o", driver / "libtomorrow.so", driver / "libc.c"], check=True)
     library = driver / "libcuda.so.580.1"
     words = [*shared, "-Wl,-soname,libcuda.so.1", "-o", library, driver / "newer.c", driver / "libtomorrow.so"]
     subprocess.run(words, check=True)
