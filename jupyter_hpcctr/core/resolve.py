@@ -164,6 +164,12 @@ def _check_mounts(request: KernelRequest, engine: str) -> None:
             hint="leave the mounts out, which are for images: a bare kernel sees the node's own directories",
             field="mounts",
         )
+    if engine == "bare" and request.devices:
+        raise PolicyError(
+            f"the engine 'bare' cannot add {request.devices[0]}",
+            hint="leave the devices out, which are for images: a bare kernel has what its node has",
+            field="devices",
+        )
     seen: set[str] = set()
     for target in (_plain(mount.target) for mount in request.mounts):
         if target in seen:
