@@ -57,6 +57,7 @@ class Checkpoint:
         self._restore: str | None = None  # "" where it was taken back
         self._told: dict[str, Any] = {}
         self._signalled = False
+        self._last_until: float | None = None
 
     @property
     def view(self) -> dict[str, Any]:
@@ -76,7 +77,7 @@ class Checkpoint:
     def move(self, end: float) -> None:
         """The server says when the job ends."""
         if self._deadline.move(end):
-            self.greet()
+            self._report()
 
     def turn(self) -> None:
         """Hear what the kernel says, and have the checkpoint run when it is time."""
@@ -85,13 +86,34 @@ class Checkpoint:
         if self._status["state"] == "running":
             return
         if self._deadline.is_due(now) or (signalled and self._deadline.is_due_on_signal(now)):
-            self._deadline.begin()
-            self._become("due")
-            log.info("the kernel is told to run its checkpoint%s", " at the scheduler's signal" if signalled else "")
-            self.socket.send_multipart([*self._kernel, b'{"op":"run"}'])
+            self._run(" at the scheduler's signal" if signalled else "")
+
+    def holds_up(self) -> bool:
+        """The job would end now, for another reason than its time limit: whether its checkpoint still runs.
+
+        At the first call it is told to run, whether it has run before or not; it has as long as it would have had before
+        the time limit. Once a server is back, all this begins from the beginning.
+        """
+        now, before_s = time.time(), self._deadline.before_s
+        if self._last_until is None and before_s is not None:
+            self._last_until = now + before_s
+            if self._status["state"] != "running":
+                self._run(", for the job is to end")
+        over = self._status["state"] not in ("due", "running")
+        return not over and self._last_until is not None and now < self._last_until
+
+    def _run(self, why: str) -> None:
+        self._deadline.begin()
+        self._become("due")
+        log.info("the kernel is told to run its checkpoint%s", why)
+        self.socket.send_multipart([*self._kernel, b'{"op":"run"}'])
 
     def greet(self) -> None:
-        """Tell the server what it may not know, if there is anything."""
+        """Tell the server, which is a new one or has been away, what it may not know, if there is anything."""
+        self._last_until = None
+        self._report()
+
+    def _report(self) -> None:
         if self._told or self._status["state"] != "none" or self._restore is not None:
             self._told = {name: value for name, value in self.view.items() if name != "end"}
             self._tell("checkpoint", **self._told)
@@ -140,4 +162,4 @@ class Checkpoint:
     def _become(self, state: str, **more: Any) -> None:
         self._status = {**_IDLE, **more, "state": state}
         if {name: value for name, value in self.view.items() if name != "end"} != self._told:
-            self.greet()
+            self._report()

@@ -166,7 +166,8 @@ class Agent:
                 self._output.say_again()
             self._server = self._line.server
         self._vigil.heard(busy=self._output.busy or not self._ready)
-        if why := self._vigil.over(self._line.silent_s, heard=bool(self._server)):
+        why = self._vigil.over(self._line.silent_s, heard=bool(self._server))
+        if why and not self._doors.checkpoint.holds_up():
             self._finish(why, ORPHANED)
 
     def _tick_ms(self) -> int:

@@ -129,6 +129,7 @@ print(manager.provisioner.launch.job)
 """
 
 
+SAVE = "n = 41\n%hpcctr checkpoint open({!r}, 'w').write(str(n))"
 SHORT_MINUTES = """
 import dataclasses
 from jupyter_hpcctr.config import HpcctrSite
@@ -153,12 +154,15 @@ def test_a_server_that_was_killed_leaves_its_job_only_for_the_time_allowed(site)
     site.configure(orphan_idle_minutes=1)
     name = site.kernelspec("orphan", **BARE)
     script = SHORT_MINUTES + FORGETFUL.format(name=name) + "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    saved = site.cwd / "saved"
+    script = script.replace('interactive("1"', f"interactive({SAVE.format(str(saved))!r}")
     subprocess.run([sys.executable, "-u", "-c", script], capture_output=True, text=True, timeout=100)
     assert len(site.queue()) == 1
     until = time.monotonic() + 100
     while site.queue():
         assert time.monotonic() < until
         time.sleep(0.5)
+    assert saved.read_text() == "41", "its checkpoint ran before"
     (left,) = [path for path in site.left_behind() if "/tmp/hpcctr-" not in path]
     assert left.startswith(f"{site.state}/kernels/"), "for the next server, to say what became of it"
     shutil.rmtree(left)

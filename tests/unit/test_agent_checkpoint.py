@@ -157,6 +157,29 @@ def test_a_moved_end_is_told_and_the_signal_of_a_scheduler_runs_it(agent):
     assert agent.kernel.hear() == {"op": "run"}
 
 
+def test_a_job_that_ends_for_another_reason_waits_for_its_checkpoint(agent):
+    assert not agent.holds_up(), "there is none"
+    agent.kernel.say(op="register", before_s=60)
+    assert agent.holds_up()
+    assert agent.kernel.hear() == {"op": "run"}
+    agent.kernel.say(op="running")
+    agent.clock[0] = 59.0
+    assert agent.holds_up()
+    agent.kernel.say(op="ran", error="")
+    assert not agent.holds_up()
+    agent.greet()
+    assert agent.holds_up(), "a server was back meanwhile, and is gone again"
+    assert agent.kernel.hear() == {"op": "run"}
+
+
+def test_a_checkpoint_that_does_not_end_holds_a_job_up_only_for_its_time(agent):
+    agent.kernel.say(op="register", before_s=60)
+    assert agent.holds_up()
+    agent.kernel.say(op="running")
+    agent.clock[0] = 61.0
+    assert not agent.holds_up()
+
+
 def test_what_is_taken_back_does_not_run(agent):
     agent.kernel.say(op="register", before_s=60)
     agent.kernel.say(op="clear")
