@@ -11,6 +11,7 @@ pytest_plugins = (
     "support.launches",
 )  # fmt: skip
 
+FAILED = Path(__file__).resolve().parents[1] / "build" / "failed.log"
 KEEP = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
 LONG_FIRST = ("integration", "ui", "contract", "cluster", "unit")
 """Directories of tests, those with the longest files first: two processes share the files, and are to end together."""
@@ -31,6 +32,13 @@ def pytest_collection_modifyitems(items):
         return path.name != "test_bench.py", LONG_FIRST.index(room) if room in LONG_FIRST else len(LONG_FIRST)
 
     items.sort(key=place)
+
+
+def pytest_runtest_logreport(report):
+    """Write a failure down at once: a whole run takes long, and shows what failed at its end alone."""
+    if report.failed and FAILED.parent.is_dir() and "PYTEST_XDIST_WORKER" not in os.environ:
+        with FAILED.open("a", encoding="utf-8") as file:
+            file.write(f"{report.nodeid} ({report.when})\n{report.longreprtext}\n\n")
 
 
 @pytest.fixture(autouse=True)
