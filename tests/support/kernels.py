@@ -141,8 +141,12 @@ class Running:
         return reply["content"], published
 
     def begun(self, code):
-        """Execute a cell that goes on, and return its request's id once it runs: before, no interrupt reaches it."""
-        asked = self.client.execute(f"print('begun', flush=True)\n{code}")
+        """Execute a cell that goes on, and return its request's id once it runs: before, no interrupt reaches it.
+
+        Another thread says so, a moment later: an interrupt in the midst of a print can be lost in Python's own callbacks.
+        """
+        says = "__import__('threading').Timer(0.2, print, ['begun'], {'flush': True}).start()"
+        asked = self.client.execute(f"{says}\n{code}")
         while (message := self.client.get_iopub_msg(timeout=READY_S))["msg_type"] != "stream":
             assert message["msg_type"] != "error", message
         return asked
