@@ -22,7 +22,8 @@ from ..errors import RecordUnreadable
 from .view import LaunchView
 
 FORMAT = 1
-_NAME = "record.json"
+NAME = "record.json"
+"""The file in a kernel's directory."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def write(directory: Path, record: Record) -> None:
     files.private_dir(directory.parent)
     files.private_dir(directory)
     text = json.dumps({"format": FORMAT, **_CONVERTER.unstructure(record)})
-    files.write_private(directory / _NAME, text)
+    files.write_private(directory / NAME, text)
 
 
 def read(directory: Path) -> Record:
@@ -121,7 +122,7 @@ def read(directory: Path) -> Record:
     RecordUnreadable
         It is not this user's alone, is damaged, or is of a version of this package that writes them otherwise.
     """
-    path = directory / _NAME
+    path = directory / NAME
     try:
         found = json.loads(files.read_private(path))
         if found.pop("format") != FORMAT:
