@@ -34,6 +34,11 @@ class Handover:
             self._session = session
             self.remember()
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process has the kernel: it has neither left it nor given it up. For any thread."""
+        return self._driver.life.mode not in (Mode.DETACHED, Mode.TAKEN)
+
     async def keep(self, state_dir: str, kernel_id: str) -> None:
         """Keep a record from now on, where the kernel has an id.
 

@@ -181,11 +181,14 @@ class Hub:
     def listen(self) -> None:
         """Hear from now on what other processes of this user ask of kernels. In the edge loop."""
         if self._listening is None:
-            ours = lambda: [launch.kernel_id for launch in self.launches if launch.kernel_id]  # noqa: E731
-            self._listening = asyncio.ensure_future(calls.listen(self.policy.state_dir, ours, self._called))
+            self._listening = asyncio.ensure_future(calls.listen(self.policy.state_dir, self._ours, self._called))
+
+    def _ours(self) -> list[str]:
+        # Not those that were given up: a call for one of these is for the process that has it now.
+        return [each.kernel_id for each in self.launches if each.kernel_id and each.handover.is_ours]
 
     def _called(self, kernel_id: str, what: calls.What, by: str) -> None:
-        for launch in [each for each in self.launches if each.kernel_id == kernel_id]:
+        for launch in [each for each in self.launches if each.kernel_id == kernel_id and each.handover.is_ours]:
             self._begin(launch.handover.give_up(by) if what == "give" else launch.cancel())
 
     def close(self) -> None:

@@ -193,7 +193,7 @@ class OneRequest(Handler):
 
 
 class Jobs(Handler):
-    """The jobs of this server's kernels."""
+    """The jobs of this user's kernels."""
 
     @web.authenticated
     @authorized
@@ -219,6 +219,16 @@ class OneJob(Handler):
             self.say({}, 202)
         else:
             self.nothing()
+
+
+class Take(Handler):
+    """Another process's kernel, or nobody's."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, job: str) -> None:
+        """Go on with it in this server."""
+        self.say(await self.service.jobs.take(job, by_force=self.body("Take")["force"]))
 
 
 class Log(Handler):
@@ -264,6 +274,7 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     ("jobs", Jobs),
     ("jobs/([^/]+)", OneJob),
     ("jobs/([^/]+)/log", Log),
+    ("jobs/([^/]+)/take", Take),
     ("openapi\\.yaml", OpenApi),
     (".*", Nothing),
 )

@@ -11,6 +11,7 @@ from .. import compose
 from ..config import load_policy
 from ..launch.reaper import reap
 from .adoption import Sessions, adopt
+from .elsewhere import Others
 from .jobs import Jobs
 from .offers import Offers
 from .pulls import Pulls
@@ -47,6 +48,7 @@ class Service:
             tell=lambda data: self._emit(JOB, data),
             notebooks=self._notebooks,
             kernel_name=self._kernel_name,
+            others=Others(app, self.hub),
         )
         self._collecting: asyncio.Task[Any] | None = None
         self._noting: asyncio.Task[None] | None = None

@@ -1,10 +1,10 @@
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import { cancel, open, remove, restart } from '../actions';
+import { cancel, open, remove, restart, take } from '../actions';
 import { IContext, LOG, NEW } from '../context';
 import { endingName, fetchText, fullName, jobName, leftText, minutesLeft, moment } from '../format';
-import { phases, shortName, stateName } from '../format';
-import { isFinal } from '../model';
+import { ownerText, phases, shortName, stateName } from '../format';
+import { isFinal, isHere } from '../model';
 import { Progress } from '../progress';
 import { IJob } from '../types';
 
@@ -63,7 +63,8 @@ interface IRowProps {
 const Row = React.memo(function Row(props: IRowProps): JSX.Element {
   const { context, job } = props;
   const { trans, app } = context;
-  const title = job.notebook ?? shortName(job.image);
+  const title = job.notebook ?? (shortName(job.image) || job.kernel_name);
+  const here = isHere(job);
   const button = (label: string, run: () => void) => (
     <button
       type="button"
@@ -86,11 +87,13 @@ const Row = React.memo(function Row(props: IRowProps): JSX.Element {
         </div>
       ) : null}
       <Facts context={context} job={job} />
+      {here ? null : <div className="jp-Hpcctr-owner">{ownerText(job, trans)}</div>}
       <div className="jp-Hpcctr-rowButtons">
         {isFinal(job) ? null : button(trans.__('Cancel job'), () => void cancel(context, job))}
-        {job.kernel_id ? button(trans.__('Restart'), () => void restart(context, job)) : null}
+        {here || isFinal(job) ? null : button(trans.__('Take over'), () => void take(context, job))}
+        {here && job.kernel_id ? button(trans.__('Restart'), () => void restart(context, job)) : null}
         {button(trans.__('Log'), () => void app.commands.execute(LOG, { id: job.id }))}
-        {job.notebook ? button(trans.__('Open notebook'), () => void open(context, job)) : null}
+        {here && job.notebook ? button(trans.__('Open notebook'), () => void open(context, job)) : null}
         {isFinal(job) ? button(trans.__('Remove'), () => void remove(context, job)) : null}
       </div>
     </li>

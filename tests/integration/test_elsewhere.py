@@ -1,0 +1,116 @@
+"""Kernels of other processes over REST: two real servers at one site, and a real Slurm."""
+
+import subprocess
+import sys
+
+import pytest
+from support.server import RefusedError
+from support.waiting import wait_until
+
+BARE = {"engine": "bare", "scheduler": "slurm"}
+PROGRAM = """
+from jupyter_client.manager import KernelManager
+manager = KernelManager(kernel_name="bare")
+manager.start_kernel()
+client = manager.client()
+client.start_channels()
+client.wait_for_ready(timeout=60)
+client.execute_interactive("x = 6 * 7", timeout=60)
+import os, signal
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def kept(site):
+    """A site at which kernels outlive servers."""
+    site.configure(at_stop="keep")
+    site.kernelspec("bare", **BARE)
+    return site
+
+
+def opened(server):
+    """A notebook whose kernel knows x: the session, and a connection as a page makes it."""
+    session = server.open_notebook("a.ipynb", "bare")[1]
+    page = server.connect(session["kernel"]["id"], session="a page")
+    assert page.run("x = 6 * 7")[0]["status"] == "ok"
+    return session, page
+
+
+def listed(server):
+    """The one job that a server lists."""
+    (job,) = server.hpcctr("GET", "jobs")[1]["jobs"]
+    return job
+
+
+def noted(server, notebook="a.ipynb"):
+    """The one job of a server, when it is known to be a notebook's."""
+    wait_until(lambda: [each["notebook"] for each in server.hpcctr("GET", "jobs")[1]["jobs"]] == [notebook], "its name")
+    return listed(server)
+
+
+def end(server):
+    """End a server and its kernels."""
+    server.ask("POST", "shutdown")
+    server.process.wait(60)
+
+
+def test_a_server_lists_what_another_one_has_and_takes_it_only_when_told_to(kept, serve):
+    one, two = serve(), serve()
+    session, page = opened(one)
+    job = noted(two)
+    assert (job["state"], job["owner"]) == ("running", f"the Jupyter server {one.process.pid} on {hostname()}")
+    assert (job["kernel_name"], noted(one)["owner"]) == ("bare", None)
+    with pytest.raises(RefusedError) as refused:
+        two.hpcctr("POST", f"jobs/{job['id']}/take", {"force": False})
+    assert (refused.value.status, refused.value.said["stage"]) == (409, "record")
+    taken = two.hpcctr("POST", f"jobs/{job['id']}/take", {"force": True})[1]
+    assert (taken["id"], taken["owner"], taken["notebook"]) == (job["id"], None, "a.ipynb")
+    assert page.answer(page.execute("1"))["ename"] == "KernelTaken"
+    (found,) = two.ask("GET", "sessions")[1]
+    assert (found["id"], found["path"]) == (session["id"], "a.ipynb")
+    assert two.connect(page.kernel_id).run("print(x)")[1] == "42\n"
+    assert listed(one)["owner"] == f"the Jupyter server {two.process.pid} on {hostname()}"
+    back = one.hpcctr("POST", f"jobs/{job['id']}/take", {"force": True})[1]
+    assert back["owner"] is None, "and back again"
+    assert one.connect(page.kernel_id).run("print(x)")[1] == "42\n"
+    end(one)
+    wait_until(lambda: all(each["state"] == "ended" for each in two.hpcctr("GET", "jobs")[1]["jobs"]), "its end")
+    end(two)
+    assert kept.left_behind() == []
+
+
+def test_a_kernel_of_a_program_that_is_gone_is_nobodys_and_can_be_taken(kept, serve):
+    subprocess.run([sys.executable, "-c", PROGRAM], timeout=100, check=False)
+    server = serve()
+    job = listed(server)
+    assert (job["owner"], job["notebook"], job["state"]) == ("", None, "running")
+    assert set(server.hpcctr("GET", f"jobs/{job['id']}/log?offset=0")[1]) == {"text", "next_offset", "ended"}
+    assert server.hpcctr("POST", f"jobs/{job['id']}/take", {"force": False})[1]["owner"] is None
+    assert server.connect(job["kernel_id"]).run("print(x)")[1] == "42\n"
+    assert server.ask("GET", "sessions")[1] == []
+    end(server)
+    assert kept.left_behind() == []
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["of a server that lives", "of nobody"])
+def test_a_job_elsewhere_is_cancelled(kept, serve, gone):
+    if gone:
+        subprocess.run([sys.executable, "-c", PROGRAM], timeout=100, check=False)
+    else:
+        one = serve()
+        _, page = opened(one)
+    two = serve()
+    assert two.hpcctr("DELETE", f"jobs/{listed(two)['id']}")[0] == 202
+    wait_until(lambda: kept.queue() == [], "the job's end")
+    if not gone:
+        assert "cancelled" in page.shown(page.execute("1"), "error")["evalue"]
+        end(one)
+    wait_until(lambda: two.hpcctr("GET", "jobs")[1]["jobs"] == [], "an empty list")
+    end(two)
+    assert kept.left_behind() == []
+
+
+def hostname():
+    """What this machine calls itself."""
+    return subprocess.run(["hostname"], capture_output=True, text=True, check=True).stdout.strip()
