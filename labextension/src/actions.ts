@@ -73,7 +73,7 @@ export async function take(context: IContext, job: IJob): Promise<void> {
   }
 }
 
-/** Cancel all jobs of this server, after a question that somebody else has asked; those that have ended leave the list. */
+/** Cancel all jobs of this server, after a question that somebody else has asked; ended ones leave the list. */
 export async function cancelAll(context: IContext): Promise<void> {
   await tell(Promise.all(context.jobs.own.map(job => context.api.remove(job.id))));
 }

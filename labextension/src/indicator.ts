@@ -12,7 +12,8 @@ const ANSWERS: readonly Status[] = ['idle', 'busy', 'starting', 'unknown'];
 /**
  * What JupyterLab's kernel indicator shows for a kernel's own status and its job.
  *
- * While a job waits, after it has ended, and when another process has taken the kernel, the server answers for the kernel: "idle" and "busy" would be untrue then.
+ * While a job waits, after it has ended, and when another process has taken the kernel, the server answers for it:
+ * "idle" and "busy" would be untrue then.
  */
 export function displayed(own: Status, job: IJob | undefined): Status {
   if (!job || (job.state === 'running' && isHere(job)) || !ANSWERS.includes(own)) {

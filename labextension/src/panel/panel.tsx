@@ -49,8 +49,13 @@ function Facts(props: { context: IContext; job: IJob }): JSX.Element {
         </div>
       ) : null}
       {took ? <div className="jp-Hpcctr-hint jp-Hpcctr-phases">{took}</div> : null}
+      {isHere(job) ? null : <div className="jp-Hpcctr-owner">{ownerText(job, context.trans)}</div>}
     </>
   );
+}
+
+function titleOf(job: IJob): string {
+  return job.notebook ?? (shortName(job.image) || job.kernel_name);
 }
 
 interface IRowProps {
@@ -63,8 +68,9 @@ interface IRowProps {
 const Row = React.memo(function Row(props: IRowProps): JSX.Element {
   const { context, job } = props;
   const { trans, app } = context;
-  const title = job.notebook ?? (shortName(job.image) || job.kernel_name);
+  const title = titleOf(job);
   const here = isHere(job);
+  const final = isFinal(job);
   const button = (label: string, run: () => void) => (
     <button
       type="button"
@@ -87,14 +93,13 @@ const Row = React.memo(function Row(props: IRowProps): JSX.Element {
         </div>
       ) : null}
       <Facts context={context} job={job} />
-      {here ? null : <div className="jp-Hpcctr-owner">{ownerText(job, trans)}</div>}
       <div className="jp-Hpcctr-rowButtons">
-        {isFinal(job) ? null : button(trans.__('Cancel job'), () => void cancel(context, job))}
-        {here || isFinal(job) ? null : button(trans.__('Take over'), () => void take(context, job))}
+        {final ? null : button(trans.__('Cancel job'), () => void cancel(context, job))}
+        {here || final ? null : button(trans.__('Take over'), () => void take(context, job))}
         {here && job.kernel_id ? button(trans.__('Restart'), () => void restart(context, job)) : null}
         {button(trans.__('Log'), () => void app.commands.execute(LOG, { id: job.id }))}
         {here && job.notebook ? button(trans.__('Open notebook'), () => void open(context, job)) : null}
-        {isFinal(job) ? button(trans.__('Remove'), () => void remove(context, job)) : null}
+        {final ? button(trans.__('Remove'), () => void remove(context, job)) : null}
       </div>
     </li>
   );
