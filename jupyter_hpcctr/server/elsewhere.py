@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_core.utils import ensure_async
 
 from ..errors import KernelOwned, RecordError
 from ..launch import Hub, Launch, LaunchView, calls
 from ..launch import record as records
-from ..launch.found import is_owned, recorded
+from ..launch.found import is_owned, looked_through
 from ..launch.keeper import Claim
 from ..launch.places import of_kernel
 from ..launch.record import Kernel, Record, Session
@@ -26,7 +26,7 @@ from .errors import NotHere
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
-log = logging.getLogger(__name__)
+_ENDED = "restart its kernel in its notebook for a new job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class Others:
     def _found(self, ours: Collection[str]) -> dict[str, Other]:
         state_dir = self._hub.policy.state_dir
         with contextlib.suppress(OSError):
-            return {was.name: self._other(state_dir, was) for was in recorded(state_dir, but=ours)}
+            found, _ = looked_through(state_dir, but=ours)
+            return {was.name: self._other(state_dir, was) for was in found}
         return {}
 
     def _other(self, state_dir: str, was: Record) -> Other:
@@ -109,21 +110,30 @@ class Others:
         app, hub = self._app, self._hub
         kernels: Any = app.kernel_manager
         by = Kernel.here("", "", app.root_dir).owner if by_force else ""
+        await self._check(kernel_id)  # before anybody gives it up
         claim, was = await asyncio.to_thread(_claimed, hub.policy.state_dir, kernel_id, by=by)
         try:
             if not is_wanted(was):
-                raise NotHere("its job has ended", hint="restart its kernel in its notebook for a new job")
+                raise NotHere("its job has ended", hint=_ENDED)
             if kernel_id in kernels:  # what is left of it from when it was taken from this server
                 await kernels.shutdown_kernel(kernel_id, now=True)
                 await app.session_manager.list_sessions()  # which forgets those of kernels that are gone
             await adopt_one(app, hub, was, claim, session=_session(was, app.root_dir))
-        except NoSuchKernel as error:
-            claim.release()
-            hint = "add the kernelspec again, or: jupyter hpcctr kernels attach"
-            raise RecordError(f"its kernelspec {was.kernel.name!r} is not here", hint=hint) from error
         except BaseException:
             claim.release()
             raise
+
+    async def _check(self, kernel_id: str) -> None:
+        try:
+            was = await asyncio.to_thread(records.read, of_kernel(self._hub.policy.state_dir, kernel_id))
+            await ensure_async(self._app.kernel_spec_manager.get_kernel_spec(was.kernel.name))
+        except FileNotFoundError:
+            raise NotHere("the kernel has ended") from None
+        except NoSuchKernel as error:
+            hint = "add the kernelspec again, or: jupyter hpcctr kernels attach"
+            raise RecordError(f"its kernelspec {was.kernel.name!r} is not here", hint=hint) from error
+        if not is_wanted(was):
+            raise NotHere("its job has ended", hint=_ENDED)
 
 
 def _claimed(state_dir: str, kernel_id: str, *, by: str) -> tuple[Claim, Record]:

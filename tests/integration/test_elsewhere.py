@@ -86,6 +86,11 @@ def test_a_kernel_of_a_program_that_is_gone_is_nobodys_and_can_be_taken(kept, se
     job = listed(server)
     assert (job["owner"], job["notebook"], job["state"]) == ("", None, "running")
     assert set(server.hpcctr("GET", f"jobs/{job['id']}/log?offset=0")[1]) == {"text", "next_offset", "ended"}
+    spec = kept.data / "kernels" / "bare"
+    spec.rename(spec.with_name("away"))
+    with pytest.raises(RefusedError, match="its kernelspec 'bare' is not here"):
+        server.hpcctr("POST", f"jobs/{job['id']}/take", {"force": False})
+    spec.with_name("away").rename(spec)
     assert server.hpcctr("POST", f"jobs/{job['id']}/take", {"force": False})[1]["owner"] is None
     assert server.connect(job["kernel_id"]).run("print(x)")[1] == "42\n"
     assert server.ask("GET", "sessions")[1] == []
