@@ -126,7 +126,8 @@ class Others:
     async def _check(self, kernel_id: str) -> None:
         try:
             was = await asyncio.to_thread(records.read, of_kernel(self._hub.policy.state_dir, kernel_id))
-            await ensure_async(self._app.kernel_spec_manager.get_kernel_spec(was.kernel.name))
+            specs: Any = self._app.kernel_spec_manager
+            await ensure_async(specs.get_kernel_spec(was.kernel.name))
         except FileNotFoundError:
             raise NotHere("the kernel has ended") from None
         except NoSuchKernel as error:
