@@ -86,6 +86,16 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
         help="MB of messages that server and job each keep in files for a kernel while the connection is down.",
         min=1,
     ).tag(config=True)
+    journal_mb = Integer(
+        _DEFAULT.journal_mb,
+        help="MB of the newest output of a kernel's cells that are kept for pages that were away; 0 keeps none.",
+        min=0,
+    ).tag(config=True)
+    checkpoint_minutes = Integer(
+        _DEFAULT.checkpoint_minutes,
+        help="Minutes before a job's end at which a kernel's checkpoint runs, where its user does not say.",
+        min=1,
+    ).tag(config=True)
 
     ranks_beyond_machine = Enum(
         ("reduce", "refuse"),

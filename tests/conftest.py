@@ -12,7 +12,7 @@ pytest_plugins = (
 )  # fmt: skip
 
 KEEP = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
-LONG_FIRST = ("integration", "ui", "contract", "cluster", "bench", "unit")
+LONG_FIRST = ("integration", "ui", "contract", "cluster", "unit")
 """Directories of tests, those with the longest files first: two processes share the files, and are to end together."""
 
 

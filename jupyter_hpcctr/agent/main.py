@@ -19,20 +19,21 @@ import zmq
 from ..delivery.kept import Kept
 from ..guest import environment
 from . import room, signals
+from .asked import AGAIN, Asked
 from .channels import Channels, kernel_info
 from .children import Child
+from .doors import Doors
 from .image import ImageChanged, ImageFile
 from .line import Line
 from .logpipe import LogPipe
 from .output import Output
-from .ranks import Ranks
 from .vigil import Vigil
 
 log = logging.getLogger("hpcctr.agent")
 
 HOLDER_PID = "@HOLDER_PID@"
 START_TICK_MS, SLOW_TICK_MS, IDLE_TICK_MS = 5, 100, 1000
-HASTE_S, NUDGE_S = 10.0, 0.2
+HASTE_S = 10.0
 HOLD_PATIENCE_S, START_PATIENCE_S = 60.0, 300.0
 DOUBT_S, DOUBT_TICK_MS = 0.5, 50
 _ENDED_FROM_OUTSIDE = (-signal.SIGTERM, -signal.SIGKILL)
@@ -54,18 +55,20 @@ class Agent:
         self._output = Output(self._line, self._key)
         self._kernel_dir = f"{self._run_dir}/kernel"
         self._channels = Channels(self._context, self._kernel_dir, self._plan["kernel_dir"], self._key)
+        self._asked = Asked()
         self._log = LogPipe(self._plan["log_file"])
-        self._ranks = Ranks(self._context, self._plan, self._log.output)
-        self._poller.register(self._ranks.socket, zmq.POLLIN)
+        self._doors = Doors(self._context, config, self._log.output, self._line.say)
+        self._doors.register(self._poller)
         self._image = ImageFile(None)
         self._holder: Child | None = None
         self._holder_pid = ""
         self._kernel: Child | None = None
         self._ready = False
         self._informed: dict[str, Any] | None = None
+        self._exited: dict[str, Any] | None = None
         self._starts = 1
         self._signalled = False
-        self._held_since = self._started = self._doubted_since = self._last_nudge = 0.0
+        self._held_since = self._started = self._doubted_since = 0.0
         self._server = ""
         self._over: str | None = None
         self._status = 0
@@ -73,7 +76,7 @@ class Agent:
 
     def run(self) -> int:
         """Work until it is over; return the exit status for the job."""
-        wakeup = signals.catch(self._finish)
+        wakeup = signals.catch(self._finish, self._doors.checkpoint.signal)
         self._poller.register(wakeup, zmq.POLLIN)
         try:
             self._greet()
@@ -87,6 +90,9 @@ class Agent:
     def _greet(self) -> None:
         """Tell a server that has not heard of this agent who it is, and what it is at."""
         self._line.say("hello", **room.whereabouts(), run=self._line.name, start=self._starts, ready=self._ready)
+        if self._exited is not None:
+            self._line.say("exited", **self._exited)
+        self._doors.checkpoint.greet()
 
     # -- setting up
 
@@ -101,7 +107,7 @@ class Agent:
     def _set_up(self) -> None:
         plan = self._plan
         room.make(self._run_dir, plan["directories"])
-        self._ranks.open()
+        self._doors.open()
         self._container_env = environment.compose(
             plan["env"], os.environ, plan["pass_env"], plan["drop_env"], plan.get("image_env")
         )
@@ -124,13 +130,13 @@ class Agent:
         return Child(words, env=env, cwd=cwd, fds=fds, output=self._log.output)
 
     def _start_kernel(self) -> None:
-        self._ready, self._informed = False, None
+        self._ready, self._informed, self._exited = False, None, None
         self._output.forget()
         self._started = time.monotonic()
         self._signalled, self._doubted_since = False, 0.0
         for each in self._channels.sockets.values():
             self._poller.unregister(each)
-        self._ranks.end()
+        self._doors.end()
         if not os.path.isdir(self._kernel_dir):
             self._rebuild()
             return
@@ -159,7 +165,7 @@ class Agent:
             if each in events:
                 self._from_kernel(name)
         self._look_after_children()
-        self._ranks.turn(kernel=self._kernel, holder_pid=self._holder_pid)
+        self._doors.turn(kernel=self._kernel, holder_pid=self._holder_pid)
         if not self._ready:
             self._bring_up()
         self._line.turn(events)
@@ -174,7 +180,7 @@ class Agent:
 
     def _tick_ms(self) -> int:
         if self._ready:
-            return self._ranks.haste_ms or (DOUBT_TICK_MS if self._doubted_since else IDLE_TICK_MS)
+            return self._doors.haste_ms or (DOUBT_TICK_MS if self._doubted_since else IDLE_TICK_MS)
         return START_TICK_MS if time.monotonic() - self._started < HASTE_S else SLOW_TICK_MS
 
     def _bring_up(self) -> None:
@@ -183,7 +189,7 @@ class Agent:
         elif self._kernel is None:
             self._await_holder()
         elif self._channels.sockets or self._connect():
-            self._nudge()
+            self._channels.nudge()
 
     def _await_holder(self) -> None:
         if self._holder is None or self._holder_pid:
@@ -203,22 +209,16 @@ class Agent:
             return False
         for each in self._channels.sockets.values():
             self._poller.register(each, zmq.POLLIN)
-        self._last_nudge = 0.0
         return True
-
-    def _nudge(self) -> None:
-        now = time.monotonic()
-        if now - self._last_nudge > NUDGE_S:
-            self._last_nudge = now
-            self._channels.nudge()
 
     def _look_after_children(self) -> None:
         if self._kernel is not None and (code := self._kernel.code) is not None and not self._in_doubt(code):
             self._kernel = None
-            self._ranks.end()
+            self._doors.end()
             for name in tuple(self._channels.sockets):
                 self._from_kernel(name, most=1_000_000)
-            self._line.say("exited", code=code, ready=self._ready, start=self._starts)
+            self._exited = {"code": code, "ready": self._ready, "start": self._starts}
+            self._line.say("exited", **self._exited)
             if not self._ready:
                 self._finish(f"the kernel ended with status {code} before it was ready", 1)
         if self._holder is not None and (code := self._holder.code) is not None and self._over is None:
@@ -237,7 +237,12 @@ class Agent:
         for channel, frames in self._line.receive():
             if channel == b"command":
                 self._obey(json.loads(frames[0].bytes))
+            elif channel == AGAIN:
+                if not self._asked.note(frames):
+                    self._channels.send("shell", frames)
             else:
+                if channel == b"shell":
+                    self._asked.note(frames)
                 self._channels.send(channel.decode(), frames)
 
     def _obey(self, what: Mapping[str, Any]) -> None:
@@ -251,6 +256,8 @@ class Agent:
                 self._kernel.end(patience_s=0)
             if self._holder_pid or self._holder is None:  # else the first start is still to come
                 self._try(self._start_kernel)
+        elif command == "ends":
+            self._doors.checkpoint.move(float(what["at"]))
         elif command == "end":
             self._finish("the server ended it", 0)
 
@@ -277,7 +284,7 @@ class Agent:
             self._over, self._status = why, status
 
     def _leave(self) -> None:
-        self._ranks.close()
+        self._doors.close()
         if self._kernel is not None:
             self._kernel.end(patience_s=0.5)
         if self._holder is not None:

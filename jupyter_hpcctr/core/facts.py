@@ -178,6 +178,8 @@ class Policy:
     orphan_idle_minutes: int = 120
     at_stop: str = "keep"
     keep_mb: int = 1000
+    journal_mb: int = 64
+    checkpoint_minutes: int = 5
     ranks_beyond_machine: str = "reduce"
     catalogue: tuple[CatalogueImage, ...] = ()
     registries: tuple[str, ...] = ()

@@ -96,7 +96,7 @@ def _job(scheduler: str, status: JobStatus) -> str:
 
 _PLAIN = {
     "clearing": "The last job is still to be ended; then another one is submitted …",
-    "detached": "The server stops; the kernel is kept. Run this cell again when a server is there.",
+    "detached": "The server stops; the kernel is kept for the next one.",
     "interrupted": "interrupted while waiting for the kernel",
     "not submitted": f"The scheduler did not answer, and has no job for this kernel. {RESTART}",
     "restarted": "the kernel was restarted",

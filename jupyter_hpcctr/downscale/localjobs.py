@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..edge import files
+from ..edge import locks
 from ..errors import SubmitRefused, UnsafePath
 from . import processes, records
 from .records import Record
@@ -69,7 +69,7 @@ def machine() -> dict[str, int]:
 def _submit(where: Path, rest: Sequence[str]) -> None:
     wanted = json.load(sys.stdin)
     _check(wanted, machine())
-    with files.locked(where / "lock"):
+    with locks.locked(where / "lock"):
         records.prune(where)
         record = Record(
             id=records.next_id(where),

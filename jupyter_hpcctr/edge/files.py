@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import grp
 import os
 import pwd
 import stat
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UnsafePath
 
 _MAX_LINKS = 40
-_WAIT_S = 1.0
 _NOBODY = 65534  # the kernel's word for a user that a user namespace does not know (user_namespaces(7))
 
 
@@ -223,72 +220,6 @@ def _write(path: Path, text: str, mode: int) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-@contextlib.contextmanager
-def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold an exclusive lock on a file for the length of a ``with`` block (flock(2)).
-
-    ``waiting`` is called each second while somebody else holds it; what it raises is raised.
-    """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        while waiting is not None and not _lock_at_once(fd):
-            waiting()
-            time.sleep(_WAIT_S)
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
-
-
-def try_lock(path: Path) -> int | None:
-    """Take an exclusive lock on a file (flock(2)), and return what holds it until it is closed, a descriptor.
-
-    Returns
-    -------
-    int or None
-        None where somebody else holds it.
-
-    Raises
-    ------
-    OSError
-        There is no such directory, or its file system has no locks.
-    """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        here = _lock_at_once(fd) and os.fstat(fd).st_ino == path.stat().st_ino
-    except FileNotFoundError:
-        here = False  # whoever had it has removed it meanwhile
-    except BaseException:
-        os.close(fd)
-        raise
-    if not here:
-        os.close(fd)
-    return fd if here else None
-
-
-def is_locked(path: Path) -> bool:
-    """Whether somebody holds a file's exclusive lock now; False where there is no such file."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
-
-
-def _lock_at_once(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def tail(path: Path, *, lines: int = 20, limit: int = 16_384) -> str:

@@ -15,14 +15,14 @@ import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import zmq
 
 from ..guest import wire
 from . import answers
+from .behind import Owner, Phase
 from .cells import Cell, Cells
 from .sockets import CHANNELS, Curve, Sockets
 
@@ -32,29 +32,8 @@ DEATH_S = 5.0
 """How long a dead kernel's cells have no reply, so that whoever manages it sees that it is dead before a cell fails."""
 
 
-class Phase(Enum):
-    """What stands behind the front."""
-
-    WAITING = "waiting"
-    READY = "ready"
-    ENDED = "ended"
-
-
-class Owner(Protocol):
-    """Whom the front serves: the launch."""
-
-    def to_kernel(self, channel: str, frames: Sequence[bytes]) -> bool:
-        """Pass a client's message to the kernel, in phase READY only; False where there is no room to keep it."""
-
-    def interrupt(self) -> None:
-        """A client asked by message to interrupt."""
-
-    def shutdown(self, *, restart: bool) -> None:
-        """A client asked by message to shut down; called in every phase, before it is passed on."""
-
-
 class Front:
-    """What clients find in a kernel's place, on sockets in a private directory. In the edge loop."""
+    """What clients find in a kernel's place, on ``sockets`` in a private directory. In the edge loop."""
 
     def __init__(
         self,
@@ -70,7 +49,7 @@ class Front:
         self.ipykernel: str | None = None
         self._owner = owner
         self._session = uuid.uuid4().hex
-        self._sockets = Sockets(context, directory, self._receive, curve)
+        self.sockets = Sockets(context, directory, self._receive, curve)
         self._staying: asyncio.Task[None] | None = None
         self._cells = Cells()
         self._dead: list[Cell] = []
@@ -86,12 +65,12 @@ class Front:
         if self._curve is not None:
             ports["curve_publickey"] = self._curve.public.decode()
             ports["curve_secretkey"] = self._curve.secret.decode()
-        return ports | {"transport": "ipc", "ip": self._sockets.ip, "key": self.key, "signature_scheme": "hmac-sha256"}
+        return ports | {"transport": "ipc", "ip": self.sockets.ip, "key": self.key, "signature_scheme": "hmac-sha256"}
 
     def open(self) -> None:
         """Listen. Called again for a restart, as ``Sockets.open``."""
         self._opened = datetime.now(timezone.utc)
-        self._sockets.open()
+        self.sockets.open()
         if self._staying is None:
             self._staying = asyncio.create_task(self._stay())
 
@@ -101,7 +80,19 @@ class Front:
         if self._staying is not None:
             self._staying.cancel()
             await asyncio.gather(self._staying, return_exceptions=True)
-        self._sockets.close()
+        self.sockets.close()
+
+    def restore(self, *, shown: bool) -> None:
+        """Take over the cells of another process: its clients wait for their replies.
+
+        ``shown``: the kernel was never there, and the first cell shows why it waits.
+        """
+        for frames in () if self.sockets.requests is None else self.sockets.requests.open():
+            message = wire.unpack(self.key, frames)
+            if message is None or self._cells.hold("again", frames, message) is None:
+                continue
+            if shown and self._shown is None and not message.content.get("silent"):
+                self._shown = message.header
 
     # -- what the launch tells
 
@@ -163,13 +154,13 @@ class Front:
             return  # between kernel and agent
         if channel == "shell":
             self._cells.answered([f.bytes if isinstance(f, zmq.Frame) else f for f in frames[:5]])
-        self._sockets.send(channel, frames)
+        self.sockets.send(channel, frames)
 
     # -- what clients send
 
     def _receive(self, name: str, frames: list[bytes]) -> None:
         if name == "hb":
-            self._sockets.send(name, frames)
+            self.sockets.send(name, frames)
         elif name == "iopub":
             self._welcome(frames[0])
         else:
@@ -224,7 +215,7 @@ class Front:
             self._publish("display_data", self._display(), message.header)
 
     def _forward(self, channel: str, frames: list[bytes]) -> None:
-        cell = self._cells.passed_on(frames) if channel == "shell" else None
+        cell = self._cells.passed_on(frames) if channel in ("shell", "again") else None
         if not self._owner.to_kernel(channel, frames) and cell is not None:
             self._cells.refuse(cell)
             self._finish(cell, answers.failure("KernelUnreachable", answers.UNREACHABLE))
@@ -295,4 +286,4 @@ class Front:
         self, channel: str, kind: str, content: Mapping[str, Any], parent: Mapping[str, Any], idents: Sequence[bytes]
     ) -> None:
         frames = wire.pack(self.key, kind, content, session=self._session, parent=parent, idents=idents)
-        self._sockets.send(channel, frames)
+        self.sockets.send(channel, frames)

@@ -14,7 +14,10 @@ import zmq
 
 from ..errors import HpcctrError
 from . import files, leftovers
+from .journal import Journal
 from .ports import Port
+from .replies import Replies
+from .requests import Requests
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,8 @@ class Curve(NamedTuple):
 class Sockets:
     """Calls ``receive(channel, frames)`` for each message; on iopub those are subscriptions. In the edge loop.
 
-    With ``curve`` only clients are let in that know its public key, and what they say is encrypted.
+    With ``curve`` only clients are let in that know its public key, and what they say is encrypted. Where there is a
+    ``journal``, it is told what passes before anybody else is; so are ``requests``.
     """
 
     def __init__(
@@ -44,6 +48,9 @@ class Sockets:
         curve: Curve | None,
     ) -> None:
         self.ip = str(directory / "front")
+        self.journal: Journal | None = None
+        self.requests: Requests | None = None
+        self._replies = Replies()
         self._context, self._directory, self._receive, self._curve = context, directory, receive, curve
         self._ports: dict[str, Port] = {}
         self._looking: asyncio.TimerHandle | None = None
@@ -74,7 +81,10 @@ class Sockets:
         leftovers.mark(self._directory)
         for name, kind in _KINDS.items():
             if name not in self._ports:
-                self._ports[name] = Port(self._socket(kind), functools.partial(self._take, name))
+                socket = self._socket(kind)
+                if name == "shell":
+                    socket.router_mandatory = True
+                self._ports[name] = Port(socket, functools.partial(self._take, name))
             if not self._path(name).exists():
                 self._ports[name].socket.bind(f"ipc://{self._path(name)}")
                 self._ports[name].look()
@@ -101,6 +111,8 @@ class Sockets:
         if self._curve is not None:
             socket.curve_server = True
             socket.curve_secretkey = self._curve.secret
+        if kind == zmq.ROUTER:
+            socket.router_handover = True  # a page that connects again may be here before its last connection is gone
         if kind == zmq.XPUB:
             socket.xpub_verbose = True  # tell of every subscriber, not of the first alone
         return socket
@@ -116,7 +128,20 @@ class Sockets:
 
     def send(self, channel: str, frames: Sequence[bytes | zmq.Frame]) -> None:
         """Send a message, soon."""
-        self._ports[channel].send(frames)
+        if self.journal is not None and channel in ("iopub", "shell"):
+            self.journal.said(channel, frames)
+        if self.requests is not None and channel == "shell":
+            self.requests.said(frames)
+        if channel == "shell":
+            self._replies.send(self._ports[channel], frames)
+        else:
+            self._ports[channel].send(frames)
 
     def _take(self, channel: str, frames: list[zmq.Frame]) -> None:
+        if self.journal is not None and channel == "shell":
+            self.journal.asked(frames)
+        if self.requests is not None and channel == "shell":
+            self.requests.asked(frames)
+        if channel == "shell":
+            self._replies.came(self._ports[channel], frames[0].bytes)
         self._receive(channel, [frame.bytes for frame in frames])

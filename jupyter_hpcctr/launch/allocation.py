@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import datetime
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -34,6 +36,9 @@ class Listener(Protocol):
     def from_kernel(self, job: int, channel: str, frames: list[zmq.Frame]) -> None:
         """A kernel says something."""
 
+    def checkpoint(self, job: int, known: Mapping[str, object] | None) -> None:
+        """A kernel's checkpoint is registered, has run, …; ``known`` is as ``news.of_checkpoint`` returns it."""
+
 
 class Allocation:
     """A plan that is submitted; ``number`` is that of the submission in its launch, ``job`` the scheduler's id."""
@@ -45,6 +50,7 @@ class Allocation:
         self._scheduler = hub.scheduler(plan.scheduler)
         self._key = ""
         self._heard = False
+        self._ends: float | None = None
         self._asking: asyncio.Task[None] | None = None
 
     @property
@@ -148,7 +154,17 @@ class Allocation:
         return self._hub.watch(self.plan.scheduler)
 
     def _on_status(self, status: JobStatus, *, requeued: bool) -> None:
+        self._tell_the_end(status)
         self._listener.tell(news.of_scheduler(self.number, status, requeued=requeued))
+
+    def _tell_the_end(self, status: JobStatus) -> None:
+        """Tell the agent when the scheduler ends the job: a limit may have been changed since it began."""
+        with contextlib.suppress(ValueError):  # Slurm writes "Unknown" where there is no limit
+            if status.state is JobState.RUNNING and status.end_time is not None:
+                ends = datetime.datetime.fromisoformat(status.end_time).timestamp()
+                if ends != self._ends:
+                    self._ends = ends
+                    self._hub.link.command(self._key, command="ends", at=ends)
 
     # -- the agent
 
@@ -172,6 +188,9 @@ class Allocation:
             self._listener.from_kernel(self.number, channel.decode(), frames)
 
     def _on_event(self, said: Mapping[str, Any]) -> None:
+        if said["event"] == "checkpoint":
+            self._listener.checkpoint(self.number, news.of_checkpoint(said))
+            return
         event = news.of_agent(self.number, said)
         if event is None:
             return

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from ..edge import files
+from ..edge import locks
 from ..errors import HpcctrError, KernelOwned, RecordUnreadable
 from . import record
 from .keeper import LOCK, Claim
@@ -40,7 +40,7 @@ def looked_through(state_dir: str, *, but: Collection[str] = ()) -> tuple[list[R
 
 def is_owned(state_dir: str, was: Record) -> bool:
     """Whether a process has a kernel now."""
-    return files.is_locked(of_kernel(state_dir, was.kernel.id) / LOCK)
+    return locks.is_locked(of_kernel(state_dir, was.kernel.id) / LOCK)
 
 
 def left(state_dir: str) -> Iterator[tuple[Record, Claim]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from ..core.life import events as on
 from ..core.life.state import Mode
@@ -15,12 +16,29 @@ from .record import Record, Session
 LEFT = (Mode.GONE, Mode.DETACHED)
 
 
-class Handover:
-    """One launch's. ``record`` returns its record as it is now; without a kernel's id there is none on disk."""
+class Closed(Protocol):
+    """A file of the kernel's directory."""
 
-    def __init__(self, driver: Driver, jobs: Jobs, record: Callable[[], Record], session: Session | None) -> None:
-        self._driver, self._jobs, self._record = driver, jobs, record
-        self._session = session
+    def close(self) -> None:
+        """Write no more."""
+
+
+class Handover:
+    """One launch's. ``record`` returns its record as it is now; without a kernel's id there is none on disk.
+
+    ``was`` is the record of a process that is gone, ``beside`` are the files that are kept with the record.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        jobs: Jobs,
+        record: Callable[[], Record],
+        was: Record | None,
+        beside: Sequence[Closed | None],
+    ) -> None:
+        self._driver, self._jobs, self._record, self._beside = driver, jobs, record, beside
+        self._session = None if was is None else was.session
         self._keeper: Keeper | None = None
 
     @property
@@ -36,8 +54,13 @@ class Handover:
 
     @property
     def is_ours(self) -> bool:
-        """Whether this process has the kernel: it has neither left it nor given it up. For any thread."""
-        return self._driver.life.mode not in (Mode.DETACHED, Mode.TAKEN)
+        """Whether this process has the kernel: it has neither left it nor given it up."""
+        return self._driver.life.mode not in (*LEFT, Mode.TAKEN)
+
+    @property
+    def has_record(self) -> bool:
+        """Whether the record on disk is this process's, also of a kernel that it is still ending. For any thread."""
+        return self._keeper is not None and self._keeper.is_held
 
     async def keep(self, state_dir: str, kernel_id: str) -> None:
         """Keep a record from now on, where the kernel has an id.
@@ -78,6 +101,7 @@ class Handover:
         if self._driver.life.mode is not Mode.DETACHED:
             return False
         await self._jobs.announce_absence()
+        self._close()
         await self._keeper.leave()
         return True
 
@@ -85,8 +109,14 @@ class Handover:
         """Let another process have the kernel; ``by`` is what a person calls that. The notebook is told."""
         self._driver.tell(on.TakenOver(by))
         await self._driver.until(lambda life: life.mode in (*LEFT, Mode.TAKEN))
+        self._close()
         if self._keeper is not None:
             await self._keeper.leave()
+
+    def _close(self) -> None:
+        for each in self._beside:
+            if each is not None:
+                each.close()
 
     def remember(self, *, before_submission: bool = False) -> Awaitable[None] | None:
         """Write the record; return what is to be waited for before a job is submitted."""
@@ -96,5 +126,6 @@ class Handover:
         return self._keeper.written() if before_submission else None
 
     def forget(self) -> Awaitable[None] | None:
-        """Remove the record: nothing of the launch is left."""
+        """Remove the record, with what is kept beside it: nothing of the launch is left."""
+        self._close()
         return None if self._keeper is None else self._keeper.forget()

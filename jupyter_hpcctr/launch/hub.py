@@ -178,14 +178,15 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def listen(self) -> None:
-        """Hear from now on what other processes of this user ask of kernels. In the edge loop."""
+    def enter(self, launch: Launch) -> None:
+        """Know a launch, and hear from now on what other processes of this user ask of kernels. In the edge loop."""
+        self.launches.add(launch)
+        self.unsettled.add(launch)
         if self._listening is None:
             self._listening = asyncio.ensure_future(calls.listen(self.policy.state_dir, self._ours, self._called))
 
     def _ours(self) -> list[str]:
-        # Not those that were given up: a call for one of these is for the process that has it now.
-        return [each.kernel_id for each in self.launches if each.kernel_id and each.handover.is_ours]
+        return [launch.kernel_id for launch in self.launches if launch.kernel_id and launch.handover.is_ours]
 
     def _called(self, kernel_id: str, what: calls.What, by: str) -> None:
         for launch in [each for each in self.launches if each.kernel_id == kernel_id and each.handover.is_ours]:

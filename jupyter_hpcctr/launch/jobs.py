@@ -134,7 +134,7 @@ class Jobs:
     async def _prepare(self, number: int) -> None:
         try:
             with translated():
-                plan = await self._plan(number)
+                plan, pulled = await self._plan(number)
         except Exception as error:  # noqa: BLE001  (whatever it is: it is told, and the launch ends)
             self._fetching.pop(number, None)
             self._owner.tell(on.FetchFailed(number, failure(self._refused(error))))
@@ -142,17 +142,18 @@ class Jobs:
         self._fetching.pop(number, None)
         self._all[number] = Allocation(self._hub, plan, number, self._owner)
         self._owner.planned(plan)
-        self._owner.tell(on.Fetched(number))
+        self._owner.tell(on.Fetched(number, pulled))
 
-    async def _plan(self, number: int) -> LaunchPlan:
+    async def _plan(self, number: int) -> tuple[LaunchPlan, bool]:
         request, hub = self._request, self._hub
         self._owner.asked(*precheck(request, hub.policy))
         image = request.image
-        if image is not None and await in_thread(hub.store.find, image) is None:
+        missing = image is not None and await in_thread(hub.store.find, image) is None
+        if image is not None and missing:
             await self._pull(number, image)
         token = f"{self._name}-{number}"
         facts = await in_thread(gather, request, hub.policy, hub.store, cwd=self._cwd, token=token)
-        return draw(request, facts, hub.policy, engine=hub.engine, scheduler=hub.scheduler)
+        return draw(request, facts, hub.policy, engine=hub.engine, scheduler=hub.scheduler), missing
 
     async def _pull(self, number: int, image: ImageRef) -> None:
         loop, over = asyncio.get_running_loop(), threading.Event()

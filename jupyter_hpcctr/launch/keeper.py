@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ..edge import files
+from ..edge import files, locks
 from ..edge.loop import in_thread
 from ..errors import HpcctrError, KernelOwned
 from . import record
@@ -36,11 +36,16 @@ class Claim:
         """
         files.private_dir(directory.parent)
         files.private_dir(directory)
-        held = files.try_lock(directory / LOCK)
+        held = locks.try_lock(directory / LOCK)
         if held is None:
             raise KernelOwned("another process has this kernel", hint="end that process, or take the kernel from it")
         self.directory = directory
         self._held: int | None = held
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process still has it. For any thread."""
+        return self._held is not None
 
     def release(self) -> None:
         """Let others have it."""
@@ -67,6 +72,11 @@ class Keeper:
         self._changed = False
         self._writing: asyncio.Task[None] | None = None
         self._over = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the record is this process's to write. For any thread."""
+        return self._claim.is_held
 
     def remember(self) -> None:
         """Write soon."""

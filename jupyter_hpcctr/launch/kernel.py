@@ -16,13 +16,14 @@ import zmq
 from ..core.life import Life
 from ..core.life import effects as do
 from ..core.life import events as on
-from ..core.life.state import Mode, Stage, kept
+from ..core.life.state import At, Mode, Stage, kept
 from ..core.plan import LaunchPlan
 from ..core.request import KernelRequest, Mount
 from ..edge import files
+from ..edge.behind import Owner as FrontOwner
 from ..edge.front import Front
-from ..edge.front import Owner as FrontOwner
 from ..edge.loop import in_thread
+from ..edge.requests import Requests
 from ..edge.sockets import Curve
 from .allocation import Allocation
 from .driver import Driver, Step
@@ -35,8 +36,10 @@ from .jobs import Jobs
 from .jobs import Owner as JobsOwner
 from .keeper import Claim
 from .paths import resolve
+from .places import of_kernel
 from .progress import Progress, first_view
 from .record import Kernel, Record
+from .replay import begin
 from .view import LaunchView
 
 _NOT_SUBMITTED = (Stage.NEW, Stage.CLEARING, Stage.PREPARING, Stage.SUBMITTING)
@@ -48,7 +51,8 @@ class Launch(FrontOwner, JobsOwner):
     What happens is told to its life (``core.life``), and everything that is done follows from that. ``exit_code`` is
     the kernel process's status while there is none, None while there is one or will be. With ``curve`` clients talk to
     the front by CURVE. ``kernel`` is what Jupyter knows it by: with an id, a record of it is kept for another server.
-    All but ``resolve_path`` is for the edge loop.
+    ``journal`` has what passed between cells and kernel, None where the site wants none. All but ``resolve_path`` is
+    for the edge loop.
     """
 
     def __init__(
@@ -72,11 +76,12 @@ class Launch(FrontOwner, JobsOwner):
         self._jobs = Jobs(hub, request, cwd, self.id, self._key, self)
         self._face = Face(self._front, directory, self._progress.text, self._jobs.log_tail)
         self._driver = Driver(self._do)
-        self.handover = Handover(self._driver, self._jobs, self._record, None if was is None else was.session)
+        self.journal = self._front.sockets.journal = begin(hub.policy, self._kernel.id)
+        requests = Requests(of_kernel(hub.policy.state_dir, self._kernel.id)) if self._kernel.id else None
+        self._front.sockets.requests = requests
+        self.handover = Handover(self._driver, self._jobs, self._record, was, (self.journal, requests))
         self._stopping: asyncio.Future[None] | None = None
-        hub.launches.add(self)
-        hub.unsettled.add(self)
-        hub.listen()
+        hub.enter(self)
 
     @property
     def kernel_id(self) -> str:
@@ -139,6 +144,8 @@ class Launch(FrontOwner, JobsOwner):
         except BaseException:
             await launch.stop()
             raise
+        never_there = was.life.job is not None and was.life.job.at in (At.WAITING, At.STARTING)
+        launch._front.restore(shown=never_there)
         return launch
 
     # -- what the provisioner and pages ask for
@@ -240,6 +247,12 @@ class Launch(FrontOwner, JobsOwner):
         own = self._driver.life.job
         if own is not None and own.number == job:
             self._front.from_kernel(channel, list(frames))
+
+    def checkpoint(self, job: int, known: Mapping[str, object] | None) -> None:
+        """Tell observers what has become of the kernel's checkpoint."""
+        own = self._driver.life.job
+        if own is not None and own.number == job:
+            self._progress.tell(checkpoint=known)
 
     def asked(self, engine: str, scheduler: str) -> None:
         """It is known which engine and which scheduler a new job is to have."""

@@ -11,6 +11,7 @@ from ..core.life.words import Failure
 from ..errors import HpcctrError
 
 _Said = Mapping[str, Any]
+CHECKPOINTS = ("none", "registered", "due", "running", "done", "failed")
 _OF_AGENT: Mapping[str, Callable[[int, _Said], on.OfAgent]] = {
     "hello": lambda job, said: on.Hello(
         job,
@@ -38,6 +39,23 @@ def of_agent(job: int, said: _Said) -> on.OfAgent | None:
     """
     read = _OF_AGENT.get(str(said["event"]))
     return None if read is None else read(job, said)
+
+
+def of_checkpoint(said: _Said) -> Mapping[str, object] | None:
+    """Return what an agent says of its kernel's checkpoint, None where nothing is registered.
+
+    Raises
+    ------
+    KeyError, ValueError, TypeError
+        It is not complete.
+    """
+    state, restore = str(said["state"]), said["restore"]
+    if state not in CHECKPOINTS:
+        raise ValueError(f"no state of a checkpoint: {state!r}")
+    if state == "none" and restore is None:
+        return None
+    times = {name: None if said[name] is None else float(said[name]) for name in ("runs", "at", "before_s")}
+    return {"state": state, **times, "error": str(said["error"]), "restore": None if restore is None else str(restore)}
 
 
 def of_scheduler(job: int, status: JobStatus, *, requeued: bool) -> on.Pending | on.Running | on.Ended | on.Requeued:

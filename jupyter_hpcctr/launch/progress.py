@@ -27,6 +27,7 @@ _AGAIN: Mapping[str, Any] = {
     "end_time": None,
     "error": None,
     "ending": None,
+    "checkpoint": None,
 }
 _ANEW: Mapping[str, Any] = {**_AGAIN, "job": None}
 
@@ -136,7 +137,7 @@ class Progress:
             case "fetching":
                 return {"fetch": figures(cast("str", what["step"]))}
             case "requeued":
-                return {"nodes": "", "end_time": None}
+                return {"nodes": "", "end_time": None, "checkpoint": None}
             case "node up":
                 known: dict[str, Any] = {"reason": "", "expected_start": None}
                 known["nodes"] = self.view.nodes or str(what["node"])

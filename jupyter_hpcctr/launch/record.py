@@ -22,6 +22,7 @@ from ..errors import RecordUnreadable
 from .view import LaunchView
 
 FORMAT = 1
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, cattrs.BaseValidationError)
 NAME = "record.json"
 """The file in a kernel's directory."""
 
@@ -98,6 +99,16 @@ _CONVERTER.register_structure_hook_func(lambda kind: kind == Value, _value)
 _CONVERTER.register_structure_hook_func(lambda kind: kind is object, lambda data, _: data)
 
 
+def to_json(record: Record) -> dict[str, Any]:
+    """Return a record as JSON has it."""
+    return {"format": FORMAT, **_CONVERTER.unstructure(record)}
+
+
+def from_json(found: dict[str, Any]) -> Record:
+    """Read what ``to_json`` has made; raises one of ``UNREADABLE`` where it is something else."""
+    return _CONVERTER.structure(found, Record)
+
+
 def write(directory: Path, record: Record) -> None:
     """Write a record into its kernel's directory (0700, made where it is missing), whole or not at all. Blocking.
 
@@ -108,8 +119,7 @@ def write(directory: Path, record: Record) -> None:
     """
     files.private_dir(directory.parent)
     files.private_dir(directory)
-    text = json.dumps({"format": FORMAT, **_CONVERTER.unstructure(record)})
-    files.write_private(directory / NAME, text)
+    files.write_private(directory / NAME, json.dumps(to_json(record)))
 
 
 def read(directory: Path) -> Record:
@@ -127,10 +137,10 @@ def read(directory: Path) -> Record:
         found = json.loads(files.read_private(path))
         if found.pop("format") != FORMAT:
             raise RecordUnreadable(f"{path} was written by another version of this package", hint=_HINT)
-        return _CONVERTER.structure(found, Record)
+        return from_json(found)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, cattrs.BaseValidationError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise RecordUnreadable(f"{path} cannot be read: {error}", hint=_HINT) from error
 
 

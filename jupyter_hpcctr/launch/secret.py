@@ -39,6 +39,7 @@ async def entrust(hub: Hub, plan: LaunchPlan, kernel_key: str, receiver: Receive
         "keep_bytes": policy.keep_mb * 1_000_000,
         "orphan_seconds": policy.orphan_minutes * 60,
         "orphan_idle_seconds": policy.orphan_idle_minutes * 60,
+        "checkpoint_seconds": policy.checkpoint_minutes * 60,
         "kept": False,
         "host": socket.gethostname(),
         "plan": dataclasses.asdict(plan),

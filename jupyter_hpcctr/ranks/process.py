@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import os
-import select
 import signal
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import Any
 from ..guest.mpirun import offspring
 from .bundle import Bundle
 from .fifo import CAPACITY, Fifo
+from .noted import Noted
 from .spill import Spill
 
 KILL_S = 0.5
@@ -39,6 +39,7 @@ class RankProcess:
         self._ended: set[int] = set()
         self._waiting: collections.deque[tuple[int, str, tuple[Any, ...]]] = collections.deque()
         self._passed = 0
+        self._noted = Noted()
 
     def entered(self, pid: int) -> None:
         """Remember the process itself; one that has ended already is none."""
@@ -59,6 +60,14 @@ class RankProcess:
                 os.killpg(self.pid, signal.SIGKILL)
         _send(self._pid_fd, signal.SIGKILL)
 
+    def note_offspring(self) -> None:
+        """Remember what the process has started by now, in case that it and its wrapper are killed."""
+        self._noted.look(self.pid, self._wrapper)
+
+    def kill_noted(self) -> None:
+        """Kill what was remembered: the wrapper was killed, and does not do it."""
+        self._noted.kill()
+
     def kill_children(self) -> bool:
         """Kill what is below the stopped wrapper now; return whether there may be more.
 
@@ -72,7 +81,7 @@ class RankProcess:
                 descriptor = os.pidfd_open(pid)
                 try:
                     signal.pidfd_send_signal(self.wrapper_fd, 0)  # it is the wrapper still whose children these are
-                    if _has_ended(descriptor):
+                    if offspring.has_ended(descriptor):
                         self._ended.add(pid)
                     elif offspring.parent(pid) == self._wrapper:
                         signal.pidfd_send_signal(descriptor, signal.SIGKILL)
@@ -165,18 +174,12 @@ class RankProcess:
 
     def close(self) -> None:
         """Close every descriptor."""
+        self._noted.close()
         self.out.close()
         self.err.close()
         for descriptor in (self._pid_fd, self.wrapper_fd):
             if descriptor >= 0:
                 os.close(descriptor)
-
-
-def _has_ended(descriptor: int) -> bool:
-    """Whether the process of a pidfd has, with its last thread: a thread inherits the children of another."""
-    asked = select.poll()
-    asked.register(descriptor, select.POLLIN)
-    return bool(asked.poll(0))
 
 
 def _send(descriptor: int, signum: int) -> None:

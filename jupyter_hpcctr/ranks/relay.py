@@ -151,6 +151,7 @@ class Relay:
             self._read_socket()  # what it said before its end
             if rank.status is None:
                 rank.begin_kill()  # a wrapper that was killed leaves its process behind
+                rank.kill_noted()
                 strays.end(rank.world, rank.rank)
             else:
                 self._await_owed(rank)
@@ -197,6 +198,8 @@ class Relay:
         for fifo in (rank.out, rank.err):  # what was written before the message is there by now
             fifo.read()
         rank.pump(self.bundles[rank.world])
+        if kind == "done":
+            rank.note_offspring()
 
     def _hurry_stacks(self) -> None:
         """Ask by a signal those whose threads cannot answer: C code that holds the interpreter's lock."""

@@ -158,8 +158,13 @@ def described(row: Row) -> dict[str, Any]:
         "fetch": None if view.fetch is None else dict(view.fetch),
         "error": None if view.error is None else dict(view.error),
         "ending": view.ending,
+        "checkpoint": _checkpoint(view.checkpoint),
         "seq": row.seq,
     }
+
+
+def _checkpoint(known: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if known is None else {**known, "runs": moment(known["runs"]), "at": moment(known["at"])}
 
 
 def departed(launch: str, seq: int) -> dict[str, Any]:

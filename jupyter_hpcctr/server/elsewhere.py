@@ -57,7 +57,7 @@ class Others:
 
     def _ours(self) -> set[str]:
         launches = (*tuple(self._hub.launches), *tuple(self._hub.unsettled))
-        return {*self._hub.claimed, *(each.kernel_id for each in launches if each.handover.is_ours)}
+        return {*self._hub.claimed, *(each.kernel_id for each in launches if each.handover.has_record)}
 
     def _found(self, ours: Collection[str]) -> dict[str, Other]:
         state_dir = self._hub.policy.state_dir

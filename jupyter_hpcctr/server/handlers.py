@@ -11,7 +11,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from ..errors import HpcctrError, RequestError
-from . import document, errors
+from . import cells, document, errors
 from .errors import NotHere
 from .service import Service
 
@@ -244,6 +244,26 @@ class Log(Handler):
         self.say(await self.service.jobs.log(job, int(text)))
 
 
+class Cells(Handler):
+    """The cells of a kernel's notebook."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, kernel: str) -> None:
+        """List the last execution of each."""
+        self.say(await cells.listing(kernel))
+
+
+class OneCell(Handler):
+    """A cell of a kernel's notebook."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, kernel: str, cell: str) -> None:
+        """Describe its last execution, with what it has put out."""
+        self.finish(await cells.one(kernel, cell))
+
+
 class OpenApi(Handler):
     """The document itself."""
 
@@ -275,6 +295,8 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     ("jobs/([^/]+)", OneJob),
     ("jobs/([^/]+)/log", Log),
     ("jobs/([^/]+)/take", Take),
+    ("kernels/([^/]+)/cells", Cells),
+    ("kernels/([^/]+)/cells/([^/]+)", OneCell),
     ("openapi\\.yaml", OpenApi),
     (".*", Nothing),
 )

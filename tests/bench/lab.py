@@ -84,7 +84,7 @@ def _start(browser, server, rounds, *, warms):
             median(took[True]),
             "ms",
             median(took[True]) / median(took[False]),
-            goal(1.05),
+            goal(1.03),
             f"{added:+.0f} ms; empty caches, {rounds} loads each",
             took[True],
         ),
@@ -122,7 +122,7 @@ def _picker(browser, server, rounds):
     label, note = "from the click to the form with its images", f"{IMAGES} images known, {shown} of them on the page"
     return [
         Row(label, median(others), "ms", None, goal(300), note, others),
-        Row("the same for the first time on a page", first, "ms", None, goal(300), "the form's code is loaded"),
+        Row("the same for the first time on a page", first, "ms", None, goal(150), "the form's code is loaded"),
     ]
 
 

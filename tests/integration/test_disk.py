@@ -108,7 +108,7 @@ def test_without_its_state_directory_a_kernel_obeys(site, start):
 def test_without_its_socket_directory_a_kernel_obeys(site, start):
     kernel = start(**BARE)
     kernel.run("1")
-    directory = kernel.launch._directory
+    directory = Path(kernel.launch.connection_info["ip"]).parent
     directory.chmod(0o700)
     shutil.rmtree(directory)
     obeys(kernel, site)

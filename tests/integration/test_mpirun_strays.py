@@ -28,7 +28,7 @@ def notebook(mpi, request, start):
 
 
 def test_daemons_of_ranks_end_with_ranks_restart_kernel_and_job(notebook):
-    for end in (is_killed, aborts, are_restarted, has_its_kernel_restarted, has_its_job_ended):
+    for end in ENDS:
         said = notebook.said(DAEMON, "-n 4 --oversubscribe")
         pids = [int(pid) for lines in said.values() for pid in lines[0].split()]
         assert len(pids) == 12
@@ -51,6 +51,11 @@ def is_killed(notebook):
     notebook.fails("if os.environ['HPCCTR_RANK'] == '0':\n    os.kill(os.getpid(), signal.SIGKILL)")
 
 
+def is_killed_with_its_wrapper(notebook):
+    """As by a launcher that ends all of its processes at once."""
+    notebook.fails("if os.environ['HPCCTR_RANK'] == '0':\n    os.kill(os.getppid(), 9)\n    os.kill(os.getpid(), 9)")
+
+
 def aborts(notebook):
     notebook.fails("from mpi4py import MPI\nif MPI.COMM_WORLD.rank == 1:\n    MPI.COMM_WORLD.Abort(7)")
 
@@ -70,3 +75,6 @@ def has_its_job_ended(notebook):
         notebook.running.manager.shutdown_kernel()
     else:
         subprocess.run(["scancel", notebook.running.launch.job], check=True)
+
+
+ENDS = (is_killed, is_killed_with_its_wrapper, aborts, are_restarted, has_its_kernel_restarted, has_its_job_ended)

@@ -1,6 +1,7 @@
 """Kernels that outlive their Jupyter server: real servers, and a real Slurm."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -41,12 +42,20 @@ def noted(site):
     wait_until(lambda: any('"a.ipynb"' in each.read_text() for each in site.state.rglob("record.json")), "note")
 
 
+def shut_down(server):
+    """End it with its jobs, as people do from the page."""
+    server.ask("POST", "shutdown")
+    server.process.wait(60)
+
+
 def again(serve, session):
     """Another server, which has the kernel under the same id and session: it, and a connection."""
     server = serve()
     (found,) = server.ask("GET", "sessions")[1]
     assert (found["id"], found["path"], found["kernel"]["id"]) == (session["id"], "a.ipynb", session["kernel"]["id"])
-    return server, server.connect(session["kernel"]["id"], session="a page")
+    page = server.connect(session["kernel"]["id"], session="a page")
+    page.send("kernel_info_request", {})  # as JupyterLab's do first
+    return server, page
 
 
 @pytest.mark.parametrize("way", ["crash", "stop"])
@@ -63,9 +72,55 @@ def test_the_next_server_goes_on_with_a_kernel_and_its_running_cell(kept, serve,
     assert page.run("print(x)")[1] == "42\n"
     (job,) = server.hpcctr("GET", "jobs")[1]["jobs"]
     assert (job["state"], job["notebook"]) == ("running", "a.ipynb")
-    server.ask("POST", "shutdown")
-    server.process.wait(60)
+    shut_down(server)
     assert kept.left_behind() == []
+
+
+def test_a_kernel_that_died_while_no_server_was_there_is_said_and_started_again(kept, serve):
+    server = serve()
+    session, page = opened(server)
+    pid = int(page.run("import os; print(os.getpid())")[1])
+    asked = page.execute("import time; time.sleep(1000)")
+    page.shown(asked, "status", "busy")
+    noted(kept)
+    server.crash()
+    os.kill(pid, signal.SIGKILL)
+    server, page = again(serve, session)
+    answer = page.answer(asked)
+    assert (answer["ename"], "SIGKILL" in answer["evalue"]) == ("KernelDied", True), answer
+    assert page.run("print(6 * 7)")[1] == "42\n"
+    shut_down(server)
+
+
+def test_a_job_that_ended_while_no_server_was_there_ends_its_cells_with_the_reason(kept, serve):
+    server = serve()
+    session, page = opened(server)
+    asked = page.execute("import time; time.sleep(1000)")
+    page.shown(asked, "status", "busy")
+    (job,) = server.hpcctr("GET", "jobs")[1]["jobs"]
+    noted(kept)
+    server.crash()
+    subprocess.run(["scancel", job["job"]], check=True)
+    wait_until(lambda: kept.queue() == [], "the job's end")
+    server, page = again(serve, session)
+    assert page.answer(asked)["ename"] == "JobEnded"
+    assert server.ask("POST", f"kernels/{page.kernel_id}/restart")[0] == 200
+    assert page.run("print(6 * 7)")[1] == "42\n"
+    shut_down(server)
+
+
+def test_cells_that_wait_for_a_kernel_run_though_their_server_was_killed(kept, serve, full):
+    server = serve()
+    session, page = opened(server)
+    asked = [page.execute(f"print({number})") for number in (1, 2)]
+    page.shown(asked[0], "display_data")
+    noted(kept)
+    server.crash()
+    server, page = again(serve, session)
+    full()
+    assert [page.ended(each)[1] for each in asked] == ["1\n", "2\n"]
+    assert page.run("print(_ih.count('print(1)'))")[1] == "1\n", "the kernel got it once"
+    shut_down(server)
 
 
 @pytest.mark.parametrize("way", ["crash", "stop"])
@@ -78,8 +133,7 @@ def test_the_next_server_goes_on_with_a_kernel_that_is_pending(kept, serve, full
     asked = page.execute("print(6 * 7)")
     full()
     assert page.ended(asked)[1] == "42\n"
-    server.ask("POST", "shutdown")
-    server.process.wait(60)
+    shut_down(server)
 
 
 COMMAND = (sys.executable, "-u", "-m", "jupyter_hpcctr.cli.main", "kernels")
@@ -148,16 +202,14 @@ def test_a_kernel_of_a_server_is_stopped_from_the_command_line(kept, serve):
     _, page = opened(server)
     assert "ends the job" in hpcctr("stop", page.kernel_id)
     wait_until(lambda: server.hpcctr("GET", "jobs")[1]["jobs"][0]["state"] == "ended", "the job's end")
-    server.ask("POST", "shutdown")
-    server.process.wait(60)
+    shut_down(server)
     assert kept.left_behind() == []
 
 
 def test_shutting_down_from_the_page_ends_the_jobs(kept, serve):
     server = serve()
     opened(server)
-    server.ask("POST", "shutdown")
-    server.process.wait(60)
+    shut_down(server)
     assert kept.left_behind() == []
 
 

@@ -60,6 +60,7 @@ def main(directory):
         kernel.manager.restart_kernel()
         kernel.client.wait_for_ready(timeout=60)
         found["value"] = kernel.value("1 + 1")
+        wait_until(lambda: "there is room again\n" in log.read_text(), "what is printed when there is room")
         found["log after"] = log.read_text()
         kernel.stop()
         compose.close_all()

@@ -8,7 +8,7 @@ from support.launches import ENDED, HELLO, READY, Allocation
 from jupyter_hpcctr.core.life import events as on
 from jupyter_hpcctr.core.life import state
 from jupyter_hpcctr.edge import files
-from jupyter_hpcctr.edge.front import Phase
+from jupyter_hpcctr.edge.behind import Phase
 from jupyter_hpcctr.errors import CommandTimeout, SchedulerAway, SchedulerUnreachable, SubmitRefused
 
 

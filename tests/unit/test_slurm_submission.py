@@ -20,13 +20,14 @@ def test_a_plain_submission():
             "--no-requeue",
             "--export=ALL",
             "--open-mode=append",
+            "--signal=B:USR1@60",
             "--job-name=a name",
             "--chdir=/work dir",
             "--output=/work dir/job.log",
             "--error=/work dir/job.log",
             "--nodes=1",
         ),
-        stdin="#!/bin/sh\nexec python3 -m x 'a b'\n",
+        stdin="#!/bin/sh\ntrap '' USR1\nexec python3 -m x 'a b'\n",
     )
 
 
@@ -55,7 +56,7 @@ def test_every_resource_has_its_word():
         constraint="ib&ssd",
         reservation="course",
     )
-    assert SLURM.submit(JobSpec("x", ("true",), resources, "/", "/l")).argv[9:] == (
+    assert SLURM.submit(JobSpec("x", ("true",), resources, "/", "/l")).argv[10:] == (
         "--no-kill",
         "--nodes=2",
         "--ntasks=8",
@@ -74,7 +75,7 @@ def test_every_resource_has_its_word():
 
 def test_gpus_without_a_type():
     spec = JobSpec("x", ("true",), Resources(gpus_per_node=1), "/", "/l")
-    assert SLURM.submit(spec).argv[9:] == ("--nodes=1", "--gres=gpu:1")
+    assert SLURM.submit(spec).argv[10:] == ("--nodes=1", "--gres=gpu:1")
 
 
 @pytest.mark.parametrize(
@@ -82,12 +83,12 @@ def test_gpus_without_a_type():
 )
 def test_names_become_one_line(name, given):
     argv = SLURM.submit(JobSpec(name, ("true",), Resources(), "/", "/l")).argv
-    assert argv[5] == f"--job-name={given}"
+    assert argv[6] == f"--job-name={given}"
 
 
 def test_percent_signs_of_the_log_file_are_no_patterns():
     argv = SLURM.submit(JobSpec("x", ("true",), Resources(), "/100%j", "/100%j/%x")).argv
-    assert argv[6:9] == ("--chdir=/100%j", "--output=/100%%j/%%x", "--error=/100%%j/%%x")
+    assert argv[7:10] == ("--chdir=/100%j", "--output=/100%%j/%%x", "--error=/100%%j/%%x")
 
 
 def test_a_backslash_in_the_log_file_is_refused():

@@ -12,7 +12,7 @@ from jupyter_hpcctr.errors import SubmitRefused
 from jupyter_hpcctr.launch.joblog import KEPT_BYTES, JobLog
 from jupyter_hpcctr.launch.news import failure
 from jupyter_hpcctr.launch.observers import Observers
-from jupyter_hpcctr.launch.progress import Progress
+from jupyter_hpcctr.launch.progress import Progress, first_view
 from jupyter_hpcctr.launch.view import LaunchView
 
 
@@ -28,7 +28,7 @@ class Said:
 
 def progress(observers, **request):
     front = Said()
-    return Progress(observers, front, "a1", parse(request)), front
+    return Progress(observers, front, first_view("a1", "", parse(request))), front
 
 
 def test_every_change_is_numbered_and_told_to_all():

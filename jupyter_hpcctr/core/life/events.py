@@ -76,9 +76,10 @@ class FetchStep:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The image is there, or none is needed."""
+    """The image is there, or none is needed; ``pulled``: it had to be fetched first."""
 
     job: int
+    pulled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

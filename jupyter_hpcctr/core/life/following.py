@@ -70,7 +70,7 @@ def _on_image(turn: Turn, job: Job, event: on.OfImage) -> None:
         case on.FetchStep():
             turn.say("fetching", "fetching", step=event.step)
         case on.Fetched():
-            turn.do(do.Mark("fetched"))
+            turn.do(*[do.Mark("fetched")] * event.pulled)
             turn.say("submitting", "submitting")
             turn.put(job, at=At.WAITING, known=Known.ASKED)
             turn.do(do.Submit(job.number))

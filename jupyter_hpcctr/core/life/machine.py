@@ -200,7 +200,7 @@ def _detach(turn: Turn) -> None:
     if life.mode is not Mode.WANTED or life.wish is Wish.END:
         _stop(turn)  # there is nothing to keep
         return
-    turn.do(do.FrontAbort(words("detached")), do.FrontClose())
+    turn.do(do.FrontClose())
     if life.job is not None:
         at = life.job.at
         turn.do(do.StopFetch(life.job.number) if at is At.PREPARING else do.Release(life.job.number))

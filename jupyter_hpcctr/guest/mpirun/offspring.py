@@ -8,6 +8,7 @@ up in their place, until none are left.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
 
@@ -30,13 +31,32 @@ def children(pid: int) -> list[int]:
     """Return the processes whose parent is ``pid``, zombies included; none where that is gone."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")
-        found: list[int] = []
-        for thread in threads:  # a child is its thread's
-            with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
-                found += map(int, file.read().split())
+        return [each for thread in threads for each in _children_of_thread(pid, thread)]  # a child is its thread's
     except OSError:  # gone, or a kernel without this file (CONFIG_PROC_CHILDREN)
         return [each for each in processes() if parent(each) == pid]
-    return found
+
+
+def children_of_main_thread(pid: int) -> list[int]:
+    """Return the children that a process's main thread has started or adopted, where the kernel lists them.
+
+    That is one file; what other threads have started is not looked for.
+    """
+    try:
+        return _children_of_thread(pid, str(pid))
+    except OSError:
+        return []
+
+
+def _children_of_thread(pid: int, thread: str) -> list[int]:
+    with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+        return [int(each) for each in file.read().split()]
+
+
+def has_ended(descriptor: int) -> bool:
+    """Whether the process of a pidfd has, with its last thread: a thread inherits the children of another."""
+    asked = select.poll()
+    asked.register(descriptor, select.POLLIN)
+    return bool(asked.poll(0))
 
 
 def processes() -> list[int]:

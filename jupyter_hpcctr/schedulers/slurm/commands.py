@@ -38,6 +38,11 @@ class Slurm:
         ``--export=ALL`` hands on what the caller gives sbatch, which is an allow-list; ``NONE`` would
         load a login environment instead.
 
+        ``--signal`` has Slurm tell the agent that the job's end is near, for the kernel's checkpoint. The agent has a
+        clock of its own and hears of a moved end from its server; this is for an end that has moved while no server
+        is there, and for preemption (slurm.conf(5), ``preempt_send_user_signal``). It may come as soon as the job
+        begins, so that the script ignores it.
+
         Raises
         ------
         RequestError
@@ -50,6 +55,7 @@ class Slurm:
             "--no-requeue",
             "--export=ALL",
             "--open-mode=append",
+            f"--signal=B:{_WARNING}@60",
             f"--job-name={_job_name(spec.name)}",
             *((f"--comment={answers.MARK}{spec.token}",) if spec.token else ()),
             f"--chdir={_absolute(spec.workdir)}",
@@ -58,7 +64,7 @@ class Slurm:
             *(("--no-kill",) if spec.resources.nodes > 1 else ()),  # a lost node is not the kernel's end
             *_resource_words(spec.resources),
         )
-        return Command(words, stdin=job_script(spec.argv))
+        return Command(words, stdin=job_script(spec.argv, ignored=(_WARNING,)))
 
     def submitted(self, output: Output) -> JobId:
         """Read the id that ``sbatch --parsable`` prints."""
@@ -160,6 +166,8 @@ class Slurm:
         """Read what they say; sites without accounting have no accounts."""
         return answers.site(*outputs)
 
+
+_WARNING = "USR1"
 
 # What a job was submitted with is a default of its steps, and no option of srun takes these back.
 _NOT_FROM_THE_JOB = ("SLURM_NTASKS_PER_NODE", "SLURM_CPUS_PER_TASK", "SRUN_CPUS_PER_TASK", "SLURM_TRES_PER_TASK")

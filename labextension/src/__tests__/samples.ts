@@ -31,6 +31,7 @@ export function job(changes: Partial<IJob> = {}): IJob {
     fetch: null,
     error: null,
     ending: null,
+    checkpoint: null,
     seq: 1,
     ...changes
   };

@@ -1,6 +1,7 @@
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { cancel, open, remove, restart, take } from '../actions';
+import { checkpointText } from '../checkpoint';
 import { IContext, LOG, NEW } from '../context';
 import { endingName, fetchText, fullName, jobName, leftText, minutesLeft, moment } from '../format';
 import { ownerText, phases, shortName, stateName } from '../format';
@@ -42,6 +43,9 @@ function Facts(props: { context: IContext; job: IJob }): JSX.Element {
         </>
       ) : job.message ? (
         <div className="jp-Hpcctr-hint">{job.message}</div>
+      ) : null}
+      {job.checkpoint && job.checkpoint.state !== 'none' ? (
+        <div className="jp-Hpcctr-hint">{checkpointText(job, context.jobs.now(), context.trans)}</div>
       ) : null}
       {job.error ? (
         <div className="jp-Hpcctr-problem">
