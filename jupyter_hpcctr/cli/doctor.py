@@ -1,4 +1,4 @@
-"""``jupyter hpcctr doctor``: what is wrong here, and what earlier servers and programs have left."""
+"""``jupyter hpcctr doctor``: what is wrong here, and what earlier servers and programs have left behind."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _PATIENCE_S = 300.0
 
 def register(commands: parts.Commands[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
-    text = "say what is wrong here, and which jobs and files are left of kernels that nobody has"
+    text = "find jobs and files that kernels have left behind, and what is wrong with your records"
     doctor = parts.action(commands, "doctor", text, "Exit status 1 if anything is wrong.")
-    doctor.add_argument("--remove", action="store_true", help="remove the files that it finds, and cancel the jobs")
+    doctor.add_argument("--remove", action="store_true", help="remove the files and cancel the jobs that it finds")
     doctor.add_argument("--json", action="store_true", help="print each finding as a line of JSON")
     doctor.set_defaults(func=_doctor)
 

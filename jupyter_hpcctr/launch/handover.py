@@ -107,9 +107,9 @@ class Handover:
 
     async def give_up(self, by: str) -> None:
         """Let another process have the kernel; ``by`` is what a person calls that. The notebook is told."""
+        self._close()  # cells end here, for the pages of this process alone: they go on there
         self._driver.tell(on.TakenOver(by))
         await self._driver.until(lambda life: life.mode in (*LEFT, Mode.TAKEN))
-        self._close()
         if self._keeper is not None:
             await self._keeper.leave()
 

@@ -1,4 +1,4 @@
-"""Finds what no kernel's record names any more, jobs and files, and what is wrong with records; removes it."""
+"""Finds jobs and files that no kernel's record names, and what is wrong with records; removes what it may."""
 
 from __future__ import annotations
 
@@ -33,16 +33,15 @@ Kind = Literal["state", "scheduler", "record", "kernel", "files", "job"]
 OLD_S = 3600.0
 """Younger files may be of a launch that is just beginning."""
 FORGOTTEN_S = 86_400.0
-"""So long the record of a program's kernel that has ended is kept for whoever asks what became of it."""
-_NEVER = "its server is gone, or keeps no record of it"
+"""The record of a program's kernel that has ended is kept for this long, for people who ask what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong, and what to do.
 
-    ``path`` is what ``remove`` removes; ``job`` of ``scheduler`` is what it cancels. Where there is neither, only a
-    person can help. ``sure``: it can be removed without asking anybody. ``done``: it is.
+    ``remove`` removes ``path`` and cancels ``job`` of ``scheduler``. Where there is neither, only a person can help.
+    ``sure``: it can be removed without asking anybody. ``done``: it is.
     """
 
     kind: Kind
@@ -57,7 +56,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """A job's directory: whose token it is named by, who made it, and when something in it was last written."""
+    """A job's directory, named by its token: who made it, and how long ago something in it was written."""
 
     path: Path
     scheduler: str
@@ -82,9 +81,9 @@ class _Answer:
 
 
 async def examine(hub: Hub, schedulers: Collection[str] = ()) -> list[Finding]:
-    """Return everything that is wrong; nothing is changed. In the edge loop.
+    """Return everything that is wrong; nothing is removed. In the edge loop.
 
-    ``schedulers`` are asked for jobs besides those that records and files name.
+    It asks ``schedulers`` for jobs, besides those that records and files name.
     """
     state_dir = hub.policy.state_dir
     if wrong := await in_thread(_state, state_dir):
@@ -155,7 +154,7 @@ def _state(state_dir: str) -> list[Finding]:
     except HpcctrError as error:
         return [Finding("state", error.message, error.hint)]
     except OSError as error:
-        hint = "free some room there, or set HpcctrSite.state_dir to a directory of your own that nodes share"
+        hint = "free some space there, or set HpcctrSite.state_dir to a directory of your own that the nodes share"
         return [Finding("state", f"{state_dir} cannot be written: {error.strerror or error}", hint)]
     return []
 
@@ -214,14 +213,14 @@ def _without_record(
         running = next(((name, job) for name in answers if (job := answers[name].of(each.token))), None)
         if running is not None:
             name, job = running
-            what = f"{name} job {job} is of no kernel that is recorded: {_NEVER}"
-            hint = f"it ends by itself where no server comes back; to end it now: {_cancel(hub, name, job)}"
+            what = f"{name} job {job} belongs to no recorded kernel: its server is gone, or could not write the record"
+            hint = f"it ends by itself if no server comes back; to end it now: {_cancel(hub, name, job)}"
             yield Finding("job", what, hint, scheduler=name, job=job)
         elif each.age_s > OLD_S and all(name in answers for name in names):
-            what = f"{each.path} is left of a launch that has neither record nor job"
+            what = f"{each.path} is left over: its launch has neither a record nor a job"
             here = each.host == socket.gethostname()
-            where = "" if here else f" of {each.host}" if each.host else " of an unknown host"
-            hint = f"jupyter hpcctr doctor --remove removes it; look whether a launch{where} needs it"
+            where = "" if here else f" if no launch on {each.host or 'another host'} needs it"
+            hint = f"to remove it{where}: jupyter hpcctr doctor --remove"
             yield Finding("files", what, hint, path=str(each.path), sure=sure and here)
 
 
@@ -233,13 +232,13 @@ def _elsewhere(
         for token in sorted(answer.jobs):
             job = answer.of(token)
             if job is not None and token not in left and _name(token) not in recorded:
-                what = f"{name} job {job} is a kernel's, but nothing in {hub.policy.state_dir} is of it"
-                hint = f"it may be of another state directory; if it is not: {_cancel(hub, name, job)}"
+                what = f"{name} job {job} is a kernel's, but {hub.policy.state_dir} knows nothing of it"
+                hint = f"another state directory may have it; if none has: {_cancel(hub, name, job)}"
                 yield Finding("job", what, hint)
 
 
 def _dead(state_dir: str, records: Iterable[Record], answers: Mapping[str, _Answer]) -> Iterator[Finding]:
-    """Yield kernels that no process has, and whose jobs have ended."""
+    """Yield kernels whose jobs have ended and that no process has."""
     for was in records:
         if not _schedulers(was) <= set(answers) or is_owned(state_dir, was):
             continue
@@ -256,8 +255,8 @@ def _dead(state_dir: str, records: Iterable[Record], answers: Mapping[str, _Answ
         here = was.kernel.host == socket.gethostname()
         if age_s > OLD_S:
             notebook = "" if was.session is None else f" of {was.session.path}"
-            what = f"the kernel {was.kernel.id}{notebook} has ended, and no process has it ({was.kernel.owner} had)"
-            hint = f"jupyter hpcctr kernels stop {was.kernel.id} removes what is left of it"
+            what = f"kernel {was.kernel.id}{notebook} ended while no process had it; the last was {was.kernel.owner}"
+            hint = f"to remove what is left of it: jupyter hpcctr kernels stop {was.kernel.id}"
             forgotten = here and not was.kernel.root and age_s > FORGOTTEN_S
             yield Finding("kernel", what, hint, path=str(path), sure=forgotten)
 

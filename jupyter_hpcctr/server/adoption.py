@@ -63,8 +63,8 @@ async def adopt_one(app: ServerApp, hub: Hub, was: Record, claim: Claim, *, sess
         untouched = hub.claimed.pop(kernel.id, None) is not None
     if untouched:
         await kernels.shutdown_kernel(kernel.id, now=True)
-        hint = "give it the kernel_provisioner hpcctr again, or: jupyter hpcctr kernels attach"
-        raise RecordError(f"the kernelspec {kernel.name!r} now starts another kind of kernels", hint=hint)
+        hint = f"give it the kernel provisioner hpcctr again, or run: jupyter hpcctr kernels attach {kernel.id}"
+        raise RecordError(f"the kernelspec {kernel.name!r} now starts another kind of kernel", hint=hint)
     log.info("kernel %s goes on: %s had it", kernel.id, kernel.owner)
     if session is not None:
         await _open(app.session_manager, session, kernel.id)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.utils import ensure_async
 
+from ..core.life.state import Mode
 from ..errors import KernelOwned, RecordError
 from ..launch import Hub, Launch, LaunchView, calls
 from ..launch import record as records
@@ -26,7 +27,7 @@ from .errors import NotHere
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
-_ENDED = "restart its kernel in its notebook for a new job"
+_ENDED = "open its notebook and restart the kernel to submit a new job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class Others:
         state_dir = self._hub.policy.state_dir
         with contextlib.suppress(OSError):
             found, _ = looked_through(state_dir, but=ours)
-            return {was.name: self._other(state_dir, was) for was in found}
+            others = [(was, self._other(state_dir, was)) for was in found]
+            return {was.name: other for was, other in others if _is_shown(was, other)}
         return {}
 
     def _other(self, state_dir: str, was: Record) -> Other:
@@ -73,15 +75,20 @@ class Others:
         logs = tuple(was.jobs[number].plan.log_file for number in sorted(was.jobs))
         return Other(was.view, owner, notebook, was.kernel.name, logs)
 
-    async def end(self, kernel_id: str) -> None:
-        """End a kernel and its job, by the process that has it or in its place.
+    async def end(self, kernel_id: str) -> Launch | None:
+        """Have the process that has a kernel end it and its job.
+
+        Returns
+        -------
+        Launch or None
+            Where nobody has the kernel, its launch, which this server now has and is to stop.
 
         Raises
         ------
         KernelOwned
             The process that has it does not answer.
         HpcctrError
-            Its job cannot be told, or its record cannot be read.
+            Its agents cannot be told where to dial, or its record cannot be read.
         """
         state_dir = self._hub.policy.state_dir
         here = Kernel.here(kernel_id, "", "")
@@ -89,14 +96,14 @@ class Others:
             claim, was = await asyncio.to_thread(_claimed, state_dir, kernel_id, by="")
         except KernelOwned:
             await asyncio.to_thread(calls.stop, state_dir, kernel_id, here.owner)
-            return
-        launch = await self._hub.edge.call(Launch.go_on(self._hub, was, claim, kernel=here))
-        await self._hub.edge.call(launch.stop())
+            return None
+        return await self._hub.edge.call(Launch.go_on(self._hub, was, claim, kernel=here))
 
     async def take(self, kernel_id: str, *, by_force: bool) -> None:
-        """Go on with a kernel in this server, under its id; with its session, where its file is below our root.
+        """Go on with a kernel in this server, under its id.
 
-        With ``by_force`` also where another process has it, which gives it up and tells its notebook.
+        Its session comes with it where its file is below our root directory and has no other kernel here. With
+        ``by_force`` also where another process has it, which gives it up and tells its notebook.
 
         Raises
         ------
@@ -118,7 +125,10 @@ class Others:
             if kernel_id in kernels:  # what is left of it from when it was taken from this server
                 await kernels.shutdown_kernel(kernel_id, now=True)
                 await app.session_manager.list_sessions()  # which forgets those of kernels that are gone
-            await adopt_one(app, hub, was, claim, session=_session(was, app.root_dir))
+            session = _session(was, app.root_dir)
+            if session is not None and await app.session_manager.session_exists(session.path):
+                session = None
+            await adopt_one(app, hub, was, claim, session=session)
         except BaseException:
             claim.release()
             raise
@@ -131,10 +141,16 @@ class Others:
         except FileNotFoundError:
             raise NotHere("the kernel has ended") from None
         except NoSuchKernel as error:
-            hint = "add the kernelspec again, or: jupyter hpcctr kernels attach"
-            raise RecordError(f"its kernelspec {was.kernel.name!r} is not here", hint=hint) from error
+            hint = f"add the kernelspec again, or run: jupyter hpcctr kernels attach {kernel_id}"
+            raise RecordError(f"its kernelspec {was.kernel.name!r} does not exist here", hint=hint) from error
         if not is_wanted(was):
             raise NotHere("its job has ended", hint=_ENDED)
+
+
+def _is_shown(was: Record, other: Other) -> bool:
+    """Whether there is something to see: not where a process is just ending it, or has only its job to cancel."""
+    ending = bool(other.owner) and was.life.mode in (Mode.STOPPING, Mode.GONE)
+    return not ending and was.view.state != "gone"
 
 
 def _claimed(state_dir: str, kernel_id: str, *, by: str) -> tuple[Claim, Record]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import threading
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import HpcctrError
 from ..launch import Hub, LaunchView
 from ..launch.joblog import JobLog
 from ..offers.words import now
@@ -18,8 +17,6 @@ from .board import Board, Row, departed, described
 from .elsewhere import Others
 from .errors import NotHere
 from .pace import Pace
-
-log = logging.getLogger(__name__)
 
 PACE_S = 0.4
 LOG_BYTES = 65_536
@@ -66,6 +63,7 @@ class Jobs:
         self._heard: dict[tuple[str, bool], LaunchView] = {}
         self._looking: asyncio.TimerHandle | None = None
         self._looks: dict[str, int] = {}
+        self._taking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.close = hub.observe(self._hear)
 
@@ -156,10 +154,15 @@ class Jobs:
         ------
         NotHere
             There is no such job.
+        HpcctrError
+            As ``Others.end`` does.
         """
         row = self._row(launch)
         if row.other is not None and self._others is not None and not row.ended:
-            self._spawn(self._end(self._others, row.view.kernel_id))
+            left = await self._others.end(row.view.kernel_id)
+            if left is not None:
+                self._spawn(self._hub.edge.call(left.stop()))
+            self._spawn(self._follow(launch))
             return True
         if row.ended or row.launch is None:
             self.board.hide(row)
@@ -167,12 +170,13 @@ class Jobs:
         self._spawn(self._hub.edge.call(row.launch.cancel()))
         return True
 
-    async def _end(self, others: Others, kernel_id: str) -> None:
-        try:
-            await others.end(kernel_id)
-        except HpcctrError as error:
-            log.error("kernel %s could not be ended: %s", kernel_id, error)
-        await self.listing()
+    async def _follow(self, launch: str) -> None:
+        # Nobody tells what another process does.
+        for _ in range(2 * LOOKS):
+            await asyncio.sleep(LOOK_AGAIN_S)
+            await self.listing()
+            if launch not in self.board.rows or self.board.rows[launch].ended:
+                return
 
     async def take(self, launch: str, *, by_force: bool) -> dict[str, Any]:
         """Go on here with the kernel of a job that is another process's, or nobody's; return the job.
@@ -184,11 +188,12 @@ class Jobs:
         HpcctrError
             As ``Others.take`` does.
         """
-        await self.listing()
-        row = self._row(launch)
-        if row.other is not None and self._others is not None:
-            await self._others.take(row.view.kernel_id, by_force=by_force)
-        return await self.one(launch)
+        async with self._taking[launch]:  # a second click finds it here
+            await self.listing()
+            row = self._row(launch)
+            if row.other is not None and self._others is not None:
+                await self._others.take(row.view.kernel_id, by_force=by_force)
+            return await self.one(launch)
 
     def _look_at_own(self) -> None:
         for view in self._hub.views():

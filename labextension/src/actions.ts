@@ -41,7 +41,7 @@ export async function cancel(context: IContext, job: IJob): Promise<void> {
   const what = job.state === 'running' ? lost : trans.__('Its kernel does not start.');
   const question = {
     title: trans.__('Cancel %1?', fullName(job, trans)),
-    body: job.owner ? trans.__('%1 has its kernel. %2', capital(job.owner), what) : what,
+    body: job.owner ? trans.__('%1 has this kernel. %2', capital(job.owner), what) : what,
     yes: trans.__('Cancel job'),
     no: trans.__('Keep it')
   };
@@ -57,7 +57,7 @@ export async function take(context: IContext, job: IJob): Promise<void> {
   const question = {
     title: trans.__('Take over %1?', fullName(job, trans)),
     body: trans.__(
-      '%1 has its kernel and gives it up; its notebook there is told. Variables are kept, and what runs goes on.',
+      '%1 has this kernel and will lose it; its notebook is told. Variables are kept, and running cells go on here.',
       capital(job.owner ?? '')
     ),
     yes: trans.__('Take over'),

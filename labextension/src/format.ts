@@ -106,14 +106,14 @@ export function capital(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
-/** Who has a job's kernel, in a sentence; "" for this server. */
+/** Who has a job's kernel, in a sentence; "" if this server has it. */
 export function ownerText(job: IJob, trans: ITrans): string {
   if (job.owner === null) {
     return '';
   }
   return job.owner
     ? trans.__('Kernel of %1', job.owner)
-    : trans.__('Its server is gone: nobody has the kernel. Take it over to go on.');
+    : trans.__('Nobody has this kernel: its server or program is gone. Take it over to continue.');
 }
 
 /** How a job ended, in words; "" for one that ended as it was meant to. */

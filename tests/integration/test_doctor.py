@@ -58,7 +58,8 @@ def test_nothing_is_wrong_at_a_site_that_works(site):
 def test_a_job_that_nobody_has_is_shown_with_the_words_that_cancel_it_and_cancelled(site, orphan):
     status, said = doctor()
     assert status == 1
-    assert said.startswith(f"job: slurm job {orphan} is of no kernel") and f"scancel --quiet {orphan}\n" in said
+    assert said.startswith(f"job: slurm job {orphan} belongs to no recorded kernel")
+    assert f"scancel --quiet {orphan}\n" in said
     found = json.loads(doctor("--json")[1])
     assert (found["kind"], found["scheduler"], found["job"]) == ("job", "slurm", orphan)
     assert doctor("--remove")[1].startswith(f"cancelled: slurm job {orphan}")
@@ -72,7 +73,7 @@ def test_a_job_that_nobody_has_is_shown_with_the_words_that_cancel_it_and_cancel
 def test_a_server_that_starts_removes_what_is_left_and_nothing_else(site, orphan, serve):
     grown_old(site)
     server = serve()
-    wait_until(lambda: f"slurm job {orphan} is of no kernel" in server.log, "the line in the log")
+    wait_until(lambda: f"slurm job {orphan} belongs to no recorded kernel" in server.log, "the line in the log")
     assert len(list(site.state.glob("jobs/*"))) == 1, "it has a job"
     server.stop()
     doctor("--remove")

@@ -7,6 +7,7 @@ import pytest
 from support.server import RefusedError
 from support.waiting import wait_until
 
+COUNT = "import time\nfor i in range(60):\n    print(i, flush=True)\n    time.sleep(0.1)\n"
 BARE = {"engine": "bare", "scheduler": "slurm"}
 PROGRAM = """
 from jupyter_client.manager import KernelManager
@@ -49,6 +50,11 @@ def noted(server, notebook="a.ipynb"):
     return listed(server)
 
 
+def printed(shown):
+    """The text of a cell's outputs."""
+    return "".join(each.get("text", "") for each in shown["outputs"])
+
+
 def end(server):
     """End a server and its kernels."""
     server.ask("POST", "shutdown")
@@ -88,13 +94,51 @@ def test_a_kernel_of_a_program_that_is_gone_is_nobodys_and_can_be_taken(kept, se
     assert set(server.hpcctr("GET", f"jobs/{job['id']}/log?offset=0")[1]) == {"text", "next_offset", "ended"}
     spec = kept.data / "kernels" / "bare"
     spec.rename(spec.with_name("away"))
-    with pytest.raises(RefusedError, match="its kernelspec 'bare' is not here"):
+    with pytest.raises(RefusedError, match="its kernelspec 'bare' does not exist here"):
         server.hpcctr("POST", f"jobs/{job['id']}/take", {"force": False})
     spec.with_name("away").rename(spec)
     assert server.hpcctr("POST", f"jobs/{job['id']}/take", {"force": False})[1]["owner"] is None
     assert server.connect(job["kernel_id"]).run("print(x)")[1] == "42\n"
     assert server.ask("GET", "sessions")[1] == []
     end(server)
+    assert kept.left_behind() == []
+
+
+def test_a_cell_that_runs_when_its_kernel_is_taken_goes_on_in_the_other_server(kept, serve):
+    one, two = serve(), serve()
+    _, page = opened(one)
+    running = page.execute(COUNT, cell="c1")
+    page.execute("print(x)", cell="c2")
+    page.shown(running, "stream", "5")
+    job = noted(two)
+    two.hpcctr("POST", f"jobs/{job['id']}/take", {"force": True})
+    assert page.answer(running)["ename"] == "KernelTaken"
+    with pytest.raises(RefusedError, match="this server has no container kernel with this id"):
+        one.hpcctr("GET", f"kernels/{page.kernel_id}/cells")
+    cells = f"kernels/{page.kernel_id}/cells"
+    wait_until(lambda: {each["state"] for each in two.hpcctr("GET", cells)[1]["cells"]} == {"ended"}, "their end")
+    first, second = (two.hpcctr("GET", f"{cells}/{name}")[1] for name in ("c1", "c2"))
+    assert (first["status"], printed(first)) == ("ok", "".join(f"{number}\n" for number in range(60)))
+    assert (second["status"], printed(second)) == ("ok", "42\n")
+    end(two)
+    end(one)
+    assert kept.left_behind() == []
+
+
+def test_a_kernel_that_a_server_has_left_when_it_was_stopped_is_nobodys_until_it_is_taken(kept, serve):
+    one = serve()
+    opened(one)
+    two = serve()
+    noted(two)
+    one.stop()
+    wait_until(lambda: listed(two)["owner"] == "", "nobody's")
+    job = listed(two)
+    assert (job["state"], job["notebook"]) == ("running", "a.ipynb")
+    taken = two.hpcctr("POST", f"jobs/{job['id']}/take", {"force": False})[1]
+    assert (taken["owner"], taken["notebook"]) == (None, "a.ipynb")
+    assert two.connect(job["kernel_id"]).run("print(x)")[1] == "42\n"
+    wait_until(lambda: listed(two)["state"] == "running", "its state")
+    end(two)
     assert kept.left_behind() == []
 
 

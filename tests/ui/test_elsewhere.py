@@ -25,7 +25,7 @@ def test_a_kernel_that_nobody_has_is_taken_over_and_cancelled(desk, lab):
         env = lab.site.env | {"TMPDIR": str(directory)}
         subprocess.run([sys.executable, "-c", PROGRAM], env=env, timeout=100, check=False)
     desk.panel()
-    row = desk.row("nobody has the kernel")
+    row = desk.row("Nobody has this kernel")
     row.wait_for()
     picture(desk, "lab-elsewhere")
     assert desk.accessible("#hpcctr-jobs") == []

@@ -165,7 +165,7 @@ def test_a_job_without_a_record_is_shown_and_cancelled_only_when_asked_to(world)
     asyncio.run(reaper.reap(world))
     assert directory.exists() and not world.queue.cancelled
     (found,) = world.look()
-    assert "slurm job 12 is of no kernel" in found.what and "cancel-it 12" in found.hint
+    assert "slurm job 12 belongs to no recorded kernel" in found.what and "cancel-it 12" in found.hint
     assert world.remove() == [True]
     assert world.queue.cancelled == [("slurm", "12")]
 

@@ -76,7 +76,7 @@ describe('the list of jobs', () => {
     expect(buttons(row)).toEqual(['Cancel job', 'Take over', 'Log']);
     row.querySelectorAll('button')[1].click();
     const asked = await dialog();
-    expect(asked.textContent).toContain('The Jupyter server 7 on login1 has its kernel and gives it up');
+    expect(asked.textContent).toContain('The Jupyter server 7 on login1 has this kernel and will lose it');
     expect(take).not.toHaveBeenCalled();
     asked.querySelectorAll<HTMLElement>('.jp-Dialog-footer button')[1].click();
     await until(() => sessions.refreshRunning.mock.calls.length);
@@ -85,7 +85,7 @@ describe('the list of jobs', () => {
 
   it('takes a kernel that nobody has without a question', async () => {
     const [row] = await show([job({ state: 'running', owner: '', notebook: null, image: '' })]);
-    expect(row.textContent).toContain('nobody has the kernel');
+    expect(row.textContent).toContain('Nobody has this kernel');
     expect(row.querySelector('.jp-Hpcctr-jobTitle')?.textContent).toBe('hpcctr-0');
     row.querySelectorAll('button')[1].click();
     await until(() => sessions.refreshRunning.mock.calls.length);
