@@ -63,12 +63,14 @@ def test_the_next_server_goes_on_with_a_kernel_and_its_running_cell(kept, serve,
     server = serve()
     session, page = opened(server)
     assert page.run("x = 6 * 7")[0]["status"] == "ok"
-    asked = page.execute(COUNT)
+    asked = page.execute(COUNT, cell="c1")
     page.shown(asked, "stream", "5")
     noted(kept)
     getattr(server, way)()
     server, page = again(serve, session)
     assert page.answer(asked)["status"] == "ok"
+    outputs = server.hpcctr("GET", f"kernels/{page.kernel_id}/cells/c1")[1]["outputs"]
+    assert "".join(each["text"] for each in outputs) == "".join(f"{number}\n" for number in range(60))
     assert page.run("print(x)")[1] == "42\n"
     (job,) = server.hpcctr("GET", "jobs")[1]["jobs"]
     assert (job["state"], job["notebook"]) == ("running", "a.ipynb")
