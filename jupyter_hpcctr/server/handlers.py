@@ -58,7 +58,7 @@ class Images(Handler):
     @authorized
     async def delete(self) -> None:
         """Cancel fetching one."""
-        self.service.pulls.cancel(self.get_query_argument("reference"))
+        self.service.pulls.cancel(self.get_query_argument("reference", strip=False))
         self.nothing()
 
 
@@ -69,7 +69,7 @@ class ImageCheck(Handler):
     @authorized
     async def get(self) -> None:
         """Ask its registry."""
-        self.say(await self.service.offers.check(self.get_query_argument("reference")))
+        self.say(await self.service.offers.check(self.get_query_argument("reference", strip=False)))
 
 
 class Plan(Handler):

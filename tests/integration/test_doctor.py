@@ -8,27 +8,18 @@ import sys
 import time
 
 import pytest
+from support.programs import killed
 from support.waiting import wait_until
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 COMMAND = (sys.executable, "-m", "jupyter_hpcctr.cli.main", "doctor")
-PROGRAM = """
-from jupyter_client.manager import KernelManager
-manager = KernelManager(kernel_name="bare")
-manager.start_kernel()
-client = manager.client()
-client.start_channels()
-client.wait_for_ready(timeout=60)
-import os, signal
-os.kill(os.getpid(), signal.SIGKILL)
-"""
 
 
 @pytest.fixture
 def orphan(site):
     """A running job whose program was killed, and whose record is lost: the number of the job."""
     site.kernelspec("bare", **BARE)
-    subprocess.run([sys.executable, "-c", PROGRAM], timeout=100, check=False)
+    killed(site)
     (job,) = site.queue()
     for each in site.state.glob("kernels/*"):
         shutil.rmtree(each)

@@ -1,25 +1,14 @@
 """Kernels of other processes over REST: two real servers at one site, and a real Slurm."""
 
 import subprocess
-import sys
 
 import pytest
+from support.programs import killed
 from support.server import RefusedError
 from support.waiting import wait_until
 
 COUNT = "import time\nfor i in range(60):\n    print(i, flush=True)\n    time.sleep(0.1)\n"
 BARE = {"engine": "bare", "scheduler": "slurm"}
-PROGRAM = """
-from jupyter_client.manager import KernelManager
-manager = KernelManager(kernel_name="bare")
-manager.start_kernel()
-client = manager.client()
-client.start_channels()
-client.wait_for_ready(timeout=60)
-client.execute_interactive("x = 6 * 7", timeout=60)
-import os, signal
-os.kill(os.getpid(), signal.SIGKILL)
-"""
 
 
 @pytest.fixture
@@ -87,7 +76,7 @@ def test_a_server_lists_what_another_one_has_and_takes_it_only_when_told_to(kept
 
 
 def test_a_kernel_of_a_program_that_is_gone_is_nobodys_and_can_be_taken(kept, serve):
-    subprocess.run([sys.executable, "-c", PROGRAM], timeout=100, check=False)
+    killed(kept)
     server = serve()
     job = listed(server)
     assert (job["owner"], job["notebook"], job["state"]) == ("", None, "running")
@@ -145,7 +134,7 @@ def test_a_kernel_that_a_server_has_left_when_it_was_stopped_is_nobodys_until_it
 @pytest.mark.parametrize("gone", [False, True], ids=["of a server that lives", "of nobody"])
 def test_a_job_elsewhere_is_cancelled(kept, serve, gone):
     if gone:
-        subprocess.run([sys.executable, "-c", PROGRAM], timeout=100, check=False)
+        killed(kept)
     else:
         one = serve()
         _, page = opened(one)

@@ -8,19 +8,11 @@ import sys
 
 import pytest
 from jupyter_client import BlockingKernelClient
+from support.programs import killed
 from support.waiting import wait_until
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 COUNT = "import time\nfor i in range(60):\n    print(i, flush=True)\n    time.sleep(0.1)\n"
-PROGRAM = """
-from jupyter_client.manager import KernelManager
-manager = KernelManager(kernel_name="bare")
-manager.start_kernel()
-client = manager.client()
-client.start_channels()
-client.wait_for_ready(timeout=60)
-client.execute_interactive("x = 6 * 7", timeout=60)
-"""
 
 
 @pytest.fixture
@@ -173,8 +165,7 @@ def value(file, code):
 
 def test_the_command_line_reaches_kernels_whose_program_is_gone(site):
     site.kernelspec("bare", **BARE)
-    script = PROGRAM + "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    subprocess.run([sys.executable, "-c", script], timeout=100, check=False)
+    killed(site)
     head, row = hpcctr("list").splitlines()
     assert row.split()[1:3] == ["running", site.queue()[0].split()[0]] and row.endswith("nobody")
     begins = row.split()[0]

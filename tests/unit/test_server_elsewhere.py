@@ -33,9 +33,7 @@ def left(tmp_path, mode=Mode.WANTED, state="running", notebook="work/a.ipynb", k
     """A record of another process: the kernel's directory."""
     kernel = Kernel("k1", "spec", "login1", 7, root)
     session = Session("s", notebook, "a.ipynb", kind)
-    was = Record(
-        kernel, "a", "/", "key", KernelRequest(), Life(mode=mode), {}, LaunchView("a", "k1", state), session
-    )
+    was = Record(kernel, "a", "/", "key", KernelRequest(), Life(mode=mode), {}, LaunchView("a", "k1", state), session)
     directory = of_kernel(str(tmp_path), "k1")
     record.write(directory, was)
     return directory
