@@ -16,7 +16,7 @@ from traitlets import Bool, Dict, Enum, Float, Integer, List, TraitError, Unicod
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, PyFileConfigLoader
 
-from .core.facts import DROP_ENV, INFINIBAND, PASS_ENV, CatalogueImage, Policy
+from .core.facts import DROP_ENV, GPU_KINDS, INFINIBAND, PASS_ENV, CatalogueImage, Policy
 
 BASENAME = "jupyter_hpcctr_config"
 _DEFAULT = Policy()
@@ -118,6 +118,17 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
     currency = Unicode("", help="What prices are in: 'EUR', 'credits'.").tag(config=True)
     infiniband_features = List(
         Unicode(), list(INFINIBAND), help="Patterns of the node features that stand for a fast network."
+    ).tag(config=True)
+    gpu_kinds = List(
+        Unicode(),
+        list(GPU_KINDS),
+        help="What GPUs are called in the nodes' descriptions of devices (CDI).",
+    ).tag(config=True)
+    cdi_dirs = List(
+        Unicode(),
+        [],
+        help="Directories with descriptions of devices (CDI) on the nodes, beside /etc/cdi, /var/run/cdi and the "
+        "user's ~/.config/cdi.",
     ).tag(config=True)
     one_off_days = Integer(14, min=0, help="Days that a kernelspec is kept that was made for one start.").tag(
         config=True

@@ -38,9 +38,9 @@ class Doors:
         for each in (self.ranks.socket, self.checkpoint.socket):
             poller.register(each, zmq.POLLIN)
 
-    def open(self) -> None:
-        """Open them; the kernel's directory is there now."""
-        self.ranks.open()
+    def open(self, image_env: Mapping[str, str]) -> None:
+        """Open them; the kernel's directory is there now. Ranks get ``image_env`` where their job says nothing."""
+        self.ranks.open(image_env)
         self.checkpoint.open()
 
     def turn(self, *, kernel: Child | None, holder_pid: str) -> None:

@@ -17,13 +17,14 @@ from typing import Any
 import zmq
 
 from ..delivery.kept import Kept
-from ..guest import environment
 from . import room, signals
 from .asked import AGAIN, Asked
 from .channels import Channels, kernel_info
 from .children import Child
+from .container import NodeContainer
+from .devices import DevicesMissing
 from .doors import Doors
-from .image import ImageChanged, ImageFile
+from .image import ImageChanged
 from .line import Line
 from .logpipe import LogPipe
 from .output import Output
@@ -31,7 +32,6 @@ from .vigil import Vigil
 
 log = logging.getLogger("hpcctr.agent")
 
-HOLDER_PID = "@HOLDER_PID@"
 START_TICK_MS, SLOW_TICK_MS, IDLE_TICK_MS = 5, 100, 1000
 HASTE_S = 10.0
 HOLD_PATIENCE_S, START_PATIENCE_S = 60.0, 300.0
@@ -59,7 +59,10 @@ class Agent:
         self._log = LogPipe(self._plan["log_file"])
         self._doors = Doors(self._context, config, self._log.output, self._line.say)
         self._doors.register(self._poller)
-        self._image = ImageFile(None)
+        plan, dir_ = self._plan, self._run_dir
+        self._container = NodeContainer(
+            plan, recorded=plan["image"], devices=plan.get("devices"), run_dir=dir_, workdir=plan["workdir"]
+        )
         self._holder: Child | None = None
         self._holder_pid = ""
         self._kernel: Child | None = None
@@ -72,7 +75,6 @@ class Agent:
         self._server = ""
         self._over: str | None = None
         self._status = 0
-        self._container_env: dict[str, str] = {}
 
     def run(self) -> int:
         """Work until it is over; return the exit status for the job."""
@@ -99,21 +101,16 @@ class Agent:
     def _try(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except ImageChanged as changed:
-            self._fail(str(changed))
+        except (ImageChanged, DevicesMissing) as fault:
+            self._fail(str(fault))
         except OSError as error:
             self._fail(f"the kernel cannot be started on this node: {error}")
 
     def _set_up(self) -> None:
         plan = self._plan
         room.make(self._run_dir, plan["directories"])
-        self._doors.open()
-        self._container_env = environment.compose(
-            plan["env"], os.environ, plan["pass_env"], plan["drop_env"], plan.get("image_env")
-        )
-        room.write(f"{self._run_dir}/env", environment.lines(self._container_env))
-        if not self._image.fds:
-            self._image = ImageFile(plan["image"])
+        self._container.prepare()
+        self._doors.open(self._container.image_env)
         if plan["hold"] is not None:
             self._held_since = time.monotonic()
             self._holder = self._start(plan["hold"], opens=True)
@@ -121,13 +118,7 @@ class Agent:
             self._start_kernel()
 
     def _start(self, command: Mapping[str, Any], *, opens: bool) -> Child:
-        words = [word.replace(HOLDER_PID, self._holder_pid) for word in command["argv"]]
-        fds = self._image.fds if opens else ()  # what joins a container does not open the image
-        words = self._image.words(words) if opens else words
-        reads = bool(command["reads_env_file"])
-        env = environment.of_command(self._container_env, os.environ, self._plan["drop_env"], reads_env_file=reads)
-        cwd = self._run_dir if reads else self._plan["workdir"]
-        return Child(words, env=env, cwd=cwd, fds=fds, output=self._log.output)
+        return self._container.start(command, opens=opens, holder_pid=self._holder_pid, output=self._log.output)
 
     def _start_kernel(self) -> None:
         self._ready, self._informed, self._exited = False, None, None
@@ -202,7 +193,10 @@ class Agent:
                 self._fail(f"the container did not start in {HOLD_PATIENCE_S:g} s")
             return
         self._line.say("image")
-        self._try(self._start_kernel)
+        if why := self._container.fault():
+            self._fail(why)
+        else:
+            self._try(self._start_kernel)
 
     def _connect(self) -> bool:
         if not self._channels.connect():

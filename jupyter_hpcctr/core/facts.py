@@ -138,6 +138,10 @@ DROP_ENV: tuple[str, ...] = ("SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_JOBID_*", 
 INFINIBAND: tuple[str, ...] = ("ib*", "infiniband*", "hdr*", "ndr*", "edr*", "opa*", "slingshot*")
 
 
+# What GPUs are called in descriptions of devices (CDI 1.1.0, "kind").
+GPU_KINDS: tuple[str, ...] = ("nvidia.com/gpu", "amd.com/gpu", "intel.com/gpu")
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogueImage:
     """An image that the administrator recommends."""
@@ -186,5 +190,7 @@ class Policy:
     prices: tuple[tuple[str, float], ...] = ()
     currency: str = ""
     infiniband_features: tuple[str, ...] = INFINIBAND
+    gpu_kinds: tuple[str, ...] = GPU_KINDS
+    cdi_dirs: tuple[str, ...] = ()
     one_off_days: int = 14
     log_format: str = "text"

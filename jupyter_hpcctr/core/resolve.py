@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import ImageError, ImageMissing, PolicyError
+from .devices import Devices, search_paths, wanted
 from .facts import HOST_ROOTS, Facts, Host, ImageInfo, Policy
 from .request import KernelRequest, Mount, Resources
 from .wording import minutes_text
@@ -31,6 +32,7 @@ class Resolved:
     env: Mapping[str, str]
     image_env: Mapping[str, str]
     """Variables of the image to which those of the job are preferred; ``env`` is preferred to both."""
+    devices: Devices | None
     reasons: tuple[str, ...]
 
 
@@ -84,6 +86,9 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
     mounted, workdir, mount_reasons = _mounts(request, facts, policy, engine)
     of_image = {} if facts.image is None or engine == "bare" else facts.image.env
     image_env, yielding, env_reasons = _image_env(of_image, policy)
+    devices = None if engine == "bare" else wanted(request, policy)
+    host = facts.host
+    env = {**image_env, "HOME": host.home, "USER": host.user, "LOGNAME": host.user, **request.env}
     return Resolved(
         request=request,
         engine=engine,
@@ -92,8 +97,9 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
         resources=resources,
         mounts=mounted,
         workdir=workdir,
-        env={**image_env, "HOME": facts.host.home, "USER": facts.host.user, "LOGNAME": facts.host.user, **request.env},
+        env=env if devices is None else {**env, **search_paths(env)},
         image_env=yielding,
+        devices=devices,
         reasons=reasons + mount_reasons + env_reasons,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Mapping
 
 from ..core.job import Ending
@@ -30,13 +31,18 @@ class Recorder:
         self.starts, self.failures, self.ends = Counts(), Counts(), Counts()
         self.phases, self.ready = Times(*_BOUNDS), Times(*_BOUNDS)
         self._last: dict[str, LaunchView] = {}
+        self._failed: deque[str] = deque(maxlen=100)
+        """Kernels whose last start has failed, as their launches told."""
 
     def asked(self) -> None:
         """A kernel is to be started."""
         self.starts.add("new")
 
     def refused(self, error: BaseException, kernel_id: str) -> None:
-        """A kernel that was to be started is not."""
+        """A kernel that was to be started is not; where its launch has told why, that is not counted twice."""
+        if kernel_id in self._failed:
+            self._failed.remove(kernel_id)
+            return
         stage = error.stage if isinstance(error, HpcctrError) else "internal"
         self.failures.add(stage)
         log.warning("no kernel: %s", str(error) or type(error).__name__, extra=about(kernel=kernel_id, stage=stage))
@@ -53,8 +59,12 @@ class Recorder:
             self._ended(view)
         if view.phases.get(READY) not in (None, last.phases.get(READY)):
             self._is_ready(view)
+        if begun and view.state in ("pending", "running") and view.kernel_id in self._failed:
+            self._failed.remove(view.kernel_id)
         if failed and view.error is not None:
             self.failures.add(str(view.error["stage"]))
+            if view.kernel_id not in self._failed:
+                self._failed.append(view.kernel_id)
         if failed or begun:
             self._write(view)
 

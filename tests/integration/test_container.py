@@ -60,7 +60,7 @@ def test_nothing_of_the_servers_environment_is_there(secret, kernel, kernel_imag
     assert sorted(set(secret) & set(inside)) == []
     text = json.dumps(inside)
     assert [name for name, value in secret.items() if value in text] == []
-    assert inside["PATH"] == dict(kernel_image.env)["PATH"]
+    assert inside["PATH"] == dict(kernel_image.env)["PATH"] + ":/hpcctr/run/devices/bin"
 
 
 def test_the_users_files_are_there(kernel, site):

@@ -30,6 +30,7 @@ LATER = {**REGISTERED, "end": 4e9, "runs": 4e9 - 3600}
         ("checkpoint --before=90s", "save()\n", ("checkpoint", "save()\n", 90.0, False)),
         ("checkpoint --clear", None, ("checkpoint", "", None, True)),
         ("restore u = load()", None, ("restore", "u = load()", None, False)),
+        ("devices", None, ("devices", "", None, False)),
     ],
 )
 def test_words_that_are_understood(line, cell, asked):
@@ -49,6 +50,7 @@ def test_words_that_are_understood(line, cell, asked):
         ("checkpoint --clear save()", None),
         ("checkpoint save()", "more()"),
         ("checkpoint", "\n"),
+        ("devices --all", None),
     ],
 )
 def test_words_that_are_refused(line, cell):

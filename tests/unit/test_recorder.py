@@ -76,6 +76,17 @@ def test_a_job_that_ends_before_its_kernel_is_there_has_failed(told, ending, fai
     assert (recorder.failures.found(), recorder.ends.found()) == (failures, {(ending,): 1})
 
 
+def test_a_first_start_that_its_launch_told_of_is_counted_once(told):
+    recorder, _ = told(FAILED, {"state": "gone"})
+    recorder.refused(SubmitRefused("No.", hint="Ask less."), "k-1")
+    assert recorder.failures.found() == {("scheduler",): 1}
+    recorder.refused(SubmitRefused("No.", hint="Ask less."), "k-1")
+    assert recorder.failures.found() == {("scheduler",): 2}, "the next one is another"
+    recorder, _ = told(FAILED, {"error": None, **PENDING}, RUNNING)
+    recorder.refused(SubmitRefused("No.", hint="Ask less."), "k-1")
+    assert recorder.failures.found() == {("scheduler",): 2}
+
+
 def test_a_refused_start_is_counted_by_its_stage_and_told_with_its_kernel(told, caplog):
     recorder, _ = told({"state": "gone"})
     recorder.asked()

@@ -30,6 +30,10 @@ def load(shell: Any, path: str, log: int) -> None:
         asked = parse(line, cell)
         if asked.what == "help":
             print(HELP)
+        elif asked.what == "devices":
+            from .. import devices
+
+            print(devices.shown(path.rpartition("/")[0]))
         elif asked.what == "checkpoint":
             _checkpoint(shell, keeper(), asked)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-HELP = """Save your work before the job ends, and go on with it in the next job.
+HELP = """Save your work before the job ends and go on with it in the next job; see what devices the kernel has.
 
     %hpcctr checkpoint [--before TIME] CODE     run CODE before the job's end
     %%hpcctr checkpoint [--before TIME]         the same with the cell's code, which does not run now
@@ -13,6 +13,8 @@ HELP = """Save your work before the job ends, and go on with it in the next job.
     %%hpcctr restore                            the same with the cell's code, which does not run now
     %hpcctr restore                             show what is registered
     %hpcctr restore --clear                     forget it
+
+    %hpcctr devices                             show which devices the kernel has, and with which driver
 
     %hpcctr help                                show this
 

@@ -38,6 +38,8 @@ def parse(line: str, cell: str | None) -> Asked:
     what, rest = _first(line)
     if what in ("", "help", "-h", "--help"):
         return Asked("help", "", None, False)
+    if what == "devices" and not rest.strip() and cell is None:
+        return Asked("devices", "", None, False)
     if what not in ("checkpoint", "restore"):
         raise UsageError(f"%hpcctr knows no {what!r}", "'%hpcctr help' lists what it knows.")
     before_s, clear, rest = _options(what, rest)
