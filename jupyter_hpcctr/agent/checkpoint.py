@@ -91,8 +91,8 @@ class Checkpoint:
     def holds_up(self) -> bool:
         """The job would end now, for another reason than its time limit: whether its checkpoint still runs.
 
-        At the first call it is told to run, whether it has run before or not; it has as long as it would have had before
-        the time limit. Once a server is back, all this begins from the beginning.
+        At the first call it is told to run, whether it has run before or not. It has as long as before the
+        job's time limit. Once a server is back, all this begins from the beginning.
         """
         now, before_s = time.time(), self._deadline.before_s
         if self._last_until is None and before_s is not None:

@@ -25,7 +25,6 @@ from .completion import offer
 
 _HEAD = ("KERNEL", "STATE", "JOB", "IMAGE", "NOTEBOOK", "OWNER")
 _SHORT = 8
-_END = "end that process first"
 
 
 def register(commands: parts.Commands[argparse.ArgumentParser]) -> None:
@@ -165,13 +164,7 @@ def _stop(arguments: argparse.Namespace) -> int:
     policy = load_policy()
     was = _find(policy.state_dir, arguments.kernel)
     if is_owned(policy.state_dir, was):
-        call = calls.leave(policy.state_dir, was.kernel.id, "stop", Kernel.here("", "", "").owner)
-        until = time.monotonic() + calls.PATIENCE_S
-        while call.exists():
-            if time.monotonic() > until:
-                call.unlink(missing_ok=True)
-                raise KernelOwned(f"{was.kernel.owner} has this kernel, and does not answer", hint=_END)
-            time.sleep(0.1)
+        calls.stop(policy.state_dir, was.kernel.id, Kernel.here("", "", "").owner)
         print(f"{was.kernel.owner} ends the job; its notebook stays open and is told.")
         return 0
     hub, launch = _go_on(was)

@@ -6,6 +6,7 @@ nothing. Of what is executed without a cell's name (nbclient, consoles) nothing 
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import errno
 import json
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 NAMES = ("journal-1", "journal-0")
 """The newer file, and the one before it."""
 LOOK_S = 1.0
+AGAIN = 500
+"""An agent may send so many messages again that another process has had: more than it sends unacknowledged."""
 _Buffer = bytes | memoryview
 _USELESS = (b'"comm_', b'"execute_input"')
 
@@ -50,8 +53,10 @@ class Journal:
         self._parent = b""
         self._execution: Execution | None = None
         self._written = b""  # the parent of the last record
+        last = collections.deque[bytes](maxlen=AGAIN)
         for name in reversed(NAMES):
-            self._recall(_content(directory / name), newer=name == NAMES[0])
+            self._recall(_content(directory / name), last, newer=name == NAMES[0])
+        self._had, self._others = set(last), 0
 
     # -- what passes
 
@@ -66,12 +71,14 @@ class Journal:
             self._parent = b""  # perhaps that of another execution of the same cell
             self._write(execution, ASKED, now, header, metadata, b"")
 
-    def said(self, channel: str, frames: Sequence[bytes | zmq.Frame]) -> None:
-        """A client is told something on iopub or shell."""
+    def said(self, channel: str, frames: Sequence[bytes | zmq.Frame]) -> bool:
+        """A client is told something on iopub or shell; False for an output that another process has had, and noted."""
         at = _header(frames)
         if at is None:
-            return
+            return True
         header, parent, content = _bytes(frames[at]), _bytes(frames[at + 1]), frames[at + 3]
+        if self._had and channel == "iopub" and self._is_had(header):
+            return False
         if parent != self._parent:
             self._parent, self._execution = parent, self._of(parent)
         execution = self._execution
@@ -84,6 +91,16 @@ class Journal:
         now = time.time()
         if wanted and (execution is None or self.executions.said(execution, header, lambda: _bytes(content), now)):
             self._write(execution, SAID, now, header, parent, _view(content))
+        return True
+
+    def _is_had(self, header: bytes) -> bool:
+        if header in self._had:
+            self._had.discard(header)
+            return True
+        self._others += 1
+        if self._others > AGAIN:
+            self._had.clear()
+        return False
 
     def _of(self, parent: bytes) -> Execution | None:
         if b'"execute_request"' not in parent:
@@ -206,8 +223,10 @@ class Journal:
 
     # -- what another process has written
 
-    def _recall(self, data: bytes, *, newer: bool) -> None:
+    def _recall(self, data: bytes, last: collections.deque[bytes], *, newer: bool) -> None:
         for record, parent in with_parents(records(data)):
+            if record.kind == SAID and b'"status"' not in record.parts[0]:
+                last.append(record.parts[0])
             execution = self._recalled(record, parent)
             if execution is not None:
                 execution.newer += record.size

@@ -148,6 +148,8 @@ class Link:
 
     def dismiss(self, public_key: str) -> None:
         """Let in this key no more, and forget what was still to be sent."""
+        if (peer := self._allowed.peers.get(public_key)) is not None:
+            self._acknowledge(peer)  # else the agent would send it again to another process
         with self._counting:
             peer = self._allowed.peers.pop(public_key, None)
             if peer is not None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _WAIT_S = 1.0
+_LOOK_S = 0.05
+"""Longer than ``is_locked`` holds a lock."""
 
 
 @contextlib.contextmanager
@@ -44,7 +46,7 @@ def try_lock(path: Path) -> int | None:
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        here = _lock_at_once(fd) and os.fstat(fd).st_ino == path.stat().st_ino
+        here = _lock_soon(fd) and os.fstat(fd).st_ino == path.stat().st_ino
     except FileNotFoundError:
         here = False  # whoever had it has removed it meanwhile
     except BaseException:
@@ -68,6 +70,13 @@ def is_locked(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def _lock_soon(fd: int) -> bool:
+    if _lock_at_once(fd):
+        return True
+    time.sleep(_LOOK_S)  # somebody may only have looked
+    return _lock_at_once(fd)
 
 
 def _lock_at_once(fd: int) -> bool:

@@ -128,8 +128,8 @@ class Sockets:
 
     def send(self, channel: str, frames: Sequence[bytes | zmq.Frame]) -> None:
         """Send a message, soon."""
-        if self.journal is not None and channel in ("iopub", "shell"):
-            self.journal.said(channel, frames)
+        if self.journal is not None and channel in ("iopub", "shell") and not self.journal.said(channel, frames):
+            return
         if self.requests is not None and channel == "shell":
             self.requests.said(frames)
         if channel == "shell":

@@ -60,6 +60,23 @@ def take(state_dir: str, kernel_id: str, by: str, *, patience_s: float = PATIENC
         call.unlink(missing_ok=True)
 
 
+def stop(state_dir: str, kernel_id: str, by: str, *, patience_s: float = PATIENCE_S) -> None:
+    """Have the process that has a kernel end it; its notebook stays open and is told. Blocking.
+
+    Raises
+    ------
+    KernelOwned
+        It has not heard in ``patience_s`` seconds.
+    """
+    call = leave(state_dir, kernel_id, "stop", by)
+    until = time.monotonic() + patience_s
+    while call.exists():
+        if time.monotonic() > until:
+            call.unlink(missing_ok=True)
+            raise KernelOwned("the process that has the kernel does not answer", hint="end that process first")
+        time.sleep(0.1)
+
+
 async def listen(state_dir: str, ours: Callable[[], Iterable[str]], heard: Callable[[str, What, str], None]) -> None:
     """Look for calls for as long as it is awaited; ``heard`` gets the kernel's id, what is asked, and by whom."""
     while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..edge import locks
@@ -16,15 +16,26 @@ from .record import Record
 log = logging.getLogger(__name__)
 
 
-def recorded(state_dir: str) -> Iterator[Record]:
-    """Yield what is recorded of each kernel of this user, whichever process has it."""
+def recorded(state_dir: str, *, but: Collection[str] = ()) -> list[Record]:
+    """Return what is recorded of each kernel of this user, whichever process has it; ``but`` are kernels' ids."""
+    found, unreadable = looked_through(state_dir, but=but)
+    for error in unreadable:
+        log.warning("%s", error)
+    return found
+
+
+def looked_through(state_dir: str, *, but: Collection[str] = ()) -> tuple[list[Record], list[RecordUnreadable]]:
+    """Return all records, and what is wrong with those that cannot be read."""
+    found, unreadable = [], []
     for directory in _directories(state_dir):
         try:
-            yield record.read(directory)
+            if directory.name not in but:
+                found.append(record.read(directory))
         except FileNotFoundError:
             continue  # it has just begun, or ended
         except RecordUnreadable as error:
-            log.warning("%s", error)
+            unreadable.append(error)
+    return found, unreadable
 
 
 def is_owned(state_dir: str, was: Record) -> bool:

@@ -57,6 +57,11 @@ class Handover:
         """Whether this process has the kernel: it has neither left it nor given it up."""
         return self._driver.life.mode not in (*LEFT, Mode.TAKEN)
 
+    @property
+    def has_record(self) -> bool:
+        """Whether the record on disk is this process's, also of a kernel that it is still ending. For any thread."""
+        return self._keeper is not None and self._keeper.is_held
+
     async def keep(self, state_dir: str, kernel_id: str) -> None:
         """Keep a record from now on, where the kernel has an id.
 
@@ -102,9 +107,9 @@ class Handover:
 
     async def give_up(self, by: str) -> None:
         """Let another process have the kernel; ``by`` is what a person calls that. The notebook is told."""
+        self._close()  # cells end here, for the pages of this process alone: they go on there
         self._driver.tell(on.TakenOver(by))
         await self._driver.until(lambda life: life.mode in (*LEFT, Mode.TAKEN))
-        self._close()
         if self._keeper is not None:
             await self._keeper.leave()
 

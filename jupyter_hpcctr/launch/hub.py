@@ -189,7 +189,7 @@ class Hub:
         return [launch.kernel_id for launch in self.launches if launch.kernel_id and launch.handover.is_ours]
 
     def _called(self, kernel_id: str, what: calls.What, by: str) -> None:
-        for launch in [each for each in self.launches if each.kernel_id == kernel_id]:
+        for launch in [each for each in self.launches if each.kernel_id == kernel_id and each.handover.is_ours]:
             self._begin(launch.handover.give_up(by) if what == "give" else launch.cancel())
 
     def close(self) -> None:

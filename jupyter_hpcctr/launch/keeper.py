@@ -42,6 +42,11 @@ class Claim:
         self.directory = directory
         self._held: int | None = held
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this process still has it. For any thread."""
+        return self._held is not None
+
     def release(self) -> None:
         """Let others have it."""
         if self._held is not None:
@@ -67,6 +72,11 @@ class Keeper:
         self._changed = False
         self._writing: asyncio.Task[None] | None = None
         self._over = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the record is this process's to write. For any thread."""
+        return self._claim.is_held
 
     def remember(self) -> None:
         """Write soon."""

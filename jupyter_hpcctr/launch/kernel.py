@@ -295,6 +295,6 @@ class Launch(FrontOwner, JobsOwner):
             request=self._request,
             life=kept(self._driver.life),
             jobs=self._jobs.submissions(),
-            view=self.view,
+            view=self._progress.left or self.view,
             session=self.handover.session,
         )

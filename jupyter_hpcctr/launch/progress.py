@@ -48,10 +48,14 @@ def first_view(launch: str, kernel_id: str, request: KernelRequest) -> LaunchVie
 
 
 class Progress:
-    """Keeps a launch's view and its phases. In the edge loop."""
+    """Keeps a launch's view and its phases. In the edge loop.
+
+    ``left`` is the last view of a launch that is left to another process, None while it is not: gone from here alone.
+    """
 
     def __init__(self, observers: Observers, front: Front, view: LaunchView) -> None:
         self.view = view
+        self.left: LaunchView | None = None
         self.phases: dict[str, float] = dict(view.phases)
         self._observers, self._front = observers, front
         self._told = self.view
@@ -110,6 +114,7 @@ class Progress:
 
     def _say(self, said: Say) -> None:
         if said.state == "gone":
+            self.left = self.view if said.what.key == "detached" else None
             self.tell(state="gone", end_time=None)
             return
         text = self.text(said.what)

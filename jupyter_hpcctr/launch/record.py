@@ -23,7 +23,8 @@ from .view import LaunchView
 
 FORMAT = 1
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, cattrs.BaseValidationError)
-_NAME = "record.json"
+NAME = "record.json"
+"""The file in a kernel's directory."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def write(directory: Path, record: Record) -> None:
     """
     files.private_dir(directory.parent)
     files.private_dir(directory)
-    files.write_private(directory / _NAME, json.dumps(to_json(record)))
+    files.write_private(directory / NAME, json.dumps(to_json(record)))
 
 
 def read(directory: Path) -> Record:
@@ -131,7 +132,7 @@ def read(directory: Path) -> Record:
     RecordUnreadable
         It is not this user's alone, is damaged, or is of a version of this package that writes them otherwise.
     """
-    path = directory / _NAME
+    path = directory / NAME
     try:
         found = json.loads(files.read_private(path))
         if found.pop("format") != FORMAT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ async def entrust(hub: Hub, plan: LaunchPlan, kernel_key: str, receiver: Receive
         "orphan_idle_seconds": policy.orphan_idle_minutes * 60,
         "checkpoint_seconds": policy.checkpoint_minutes * 60,
         "kept": False,
+        "host": socket.gethostname(),
         "plan": dataclasses.asdict(plan),
     }
     await in_thread(files.private_dir, Path(policy.state_dir) / STARTUP)

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from ..core.life.state import Mode, Wish
-from ..errors import HpcctrError
+from ..errors import HpcctrError, RecordError
 from ..launch import Hub, Launch
 from ..launch.found import left
 from ..launch.keeper import Claim
@@ -27,10 +27,10 @@ async def adopt(app: ServerApp, hub: Hub) -> None:
     found = await asyncio.to_thread(lambda: list(left(hub.policy.state_dir)))
     for was, claim in found:
         try:
-            if not _is_wanted(was):
+            if not is_wanted(was):
                 await hub.edge.call(Launch.go_on(hub, was, claim, kernel=Kernel.here(was.kernel.id, "", "")))
             elif was.kernel.root == app.root_dir:
-                await _adopt(app, hub, was, claim)
+                await adopt_one(app, hub, was, claim, session=was.session)
             else:
                 claim.release()  # of a program, or of a server of other notebooks: who wants it can attach it
         except Exception as error:
@@ -39,20 +39,35 @@ async def adopt(app: ServerApp, hub: Hub) -> None:
             log.error("kernel %s could not be taken over: %s", was.kernel.id, error, exc_info=trace)
 
 
-def _is_wanted(was: Record) -> bool:
+def is_wanted(was: Record) -> bool:
+    """Whether there is a kernel to go on with, or will be one."""
     return was.life.mode in (Mode.WANTED, Mode.DETACHED) and was.life.wish is not Wish.END
 
 
-async def _adopt(app: ServerApp, hub: Hub, was: Record, claim: Claim) -> None:
+async def adopt_one(app: ServerApp, hub: Hub, was: Record, claim: Claim, *, session: Session | None) -> None:
+    """Go on with a kernel under its id, and with a session of it.
+
+    Raises
+    ------
+    RecordError
+        The kernelspec that it was started by is no longer one of ours; the claim is the caller's still.
+    HpcctrError, NoSuchKernel
+        It cannot be gone on with.
+    """
     kernel = was.kernel
+    kernels: Any = app.kernel_manager
     hub.claimed[kernel.id] = (was, claim)
     try:
-        await app.kernel_manager.start_kernel(kernel_id=kernel.id, kernel_name=kernel.name)
+        await kernels.start_kernel(kernel_id=kernel.id, kernel_name=kernel.name)
     finally:
-        hub.claimed.pop(kernel.id, None)
+        untouched = hub.claimed.pop(kernel.id, None) is not None
+    if untouched:
+        await kernels.shutdown_kernel(kernel.id, now=True)
+        hint = f"give it the kernel provisioner hpcctr again, or run: jupyter hpcctr kernels attach {kernel.id}"
+        raise RecordError(f"the kernelspec {kernel.name!r} now starts another kind of kernel", hint=hint)
     log.info("kernel %s goes on: %s had it", kernel.id, kernel.owner)
-    if was.session is not None:
-        await _open(app.session_manager, was.session, kernel.id)
+    if session is not None:
+        await _open(app.session_manager, session, kernel.id)
 
 
 async def _open(sessions: Any, session: Session, kernel_id: str) -> None:

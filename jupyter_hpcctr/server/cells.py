@@ -37,7 +37,7 @@ async def one(kernel: str, cell: str) -> str:
 def _journal(kernel: str) -> tuple[Hub, Journal | None]:
     for hub in compose.hubs():
         for launch in tuple(hub.launches):
-            if launch.view.kernel_id == kernel:
+            if launch.kernel_id == kernel and launch.handover.is_ours:
                 return hub, launch.journal
     raise NotHere(
         "this server has no container kernel with this id",

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import compose
 from ..config import load_policy
+from ..launch.reaper import reap
 from .adoption import Sessions, adopt
+from .elsewhere import Others
 from .jobs import Jobs
 from .offers import Offers
 from .pulls import Pulls
@@ -46,19 +48,28 @@ class Service:
             tell=lambda data: self._emit(JOB, data),
             notebooks=self._notebooks,
             kernel_name=self._kernel_name,
+            others=Others(app, self.hub),
         )
         self._collecting: asyncio.Task[Any] | None = None
         self._noting: asyncio.Task[None] | None = None
+        self._reaping: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
         """Go on with the kernels of a server that is gone, before anybody asks for sessions."""
         await adopt(self._app, self.hub)
         self._noting = self._loop.create_task(self._note())
+        self._reaping = self._loop.create_task(self._reap())
 
     def leave(self) -> None:
         """Leave the kernels to the next server: this one is being stopped, by a signal."""
         if self.hub.policy.at_stop == "keep":
             self.hub.leave()
+
+    async def _reap(self) -> None:
+        try:
+            await self.hub.edge.call(reap(self.hub))
+        except Exception:
+            log.exception("what earlier servers have left could not be looked through")
 
     async def _note(self) -> None:
         sessions = Sessions(self._app, self.hub)

@@ -4,7 +4,7 @@ import * as React from 'react';
 import { restore } from './checkpoint';
 import { IContext } from './context';
 import { sentence } from './failure';
-import { fullName, jobName, shortPath } from './format';
+import { capital, fullName, jobName, shortPath } from './format';
 import { isFinal } from './model';
 import { INotebook } from './notebooks';
 import { KEY, restoreCode } from './notes';
@@ -38,9 +38,10 @@ async function tell(work: Promise<unknown>): Promise<void> {
 export async function cancel(context: IContext, job: IJob): Promise<void> {
   const { trans } = context;
   const lost = trans.__('All variables of its kernel are lost.');
+  const what = job.state === 'running' ? lost : trans.__('Its kernel does not start.');
   const question = {
     title: trans.__('Cancel %1?', fullName(job, trans)),
-    body: job.state === 'running' ? lost : trans.__('Its kernel does not start.'),
+    body: job.owner ? trans.__('%1 has this kernel. %2', capital(job.owner), what) : what,
     yes: trans.__('Cancel job'),
     no: trans.__('Keep it')
   };
@@ -50,9 +51,34 @@ export async function cancel(context: IContext, job: IJob): Promise<void> {
   }
 }
 
-/** Cancel all jobs, after a question that somebody else has asked; those that have ended leave the list. */
+/** Go on in this server with the kernel of a job elsewhere; asked first where another process has it. */
+export async function take(context: IContext, job: IJob): Promise<void> {
+  const { trans, api, app, jobs } = context;
+  const question = {
+    title: trans.__('Take over %1?', fullName(job, trans)),
+    body: trans.__(
+      '%1 has this kernel and will lose it; its notebook is told. Variables are kept, and running cells go on here.',
+      capital(job.owner ?? '')
+    ),
+    yes: trans.__('Take over'),
+    no: trans.__('Leave it there')
+  };
+  if (!job.owner || (await sure(question))) {
+    await tell(
+      (async () => {
+        const taken = await api.take(job.id, !!job.owner);
+        await Promise.all([jobs.refresh(), app.serviceManager.sessions.refreshRunning()]);
+        if (taken.notebook) {
+          await show(context, taken);
+        }
+      })()
+    );
+  }
+}
+
+/** Cancel all jobs of this server, after a question that somebody else has asked; ended ones leave the list. */
 export async function cancelAll(context: IContext): Promise<void> {
-  await tell(Promise.all(context.jobs.all.map(job => context.api.remove(job.id))));
+  await tell(Promise.all(context.jobs.own.map(job => context.api.remove(job.id))));
 }
 
 /** Take a job that has ended out of the list. */

@@ -1,7 +1,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { failureFrom } from './failure';
-import { ICell, ICellOutputs, ICheck, IImages, IJobs, IKept, ILog, IOptions, IPlan, IRequest } from './types';
+import { ICell, ICellOutputs, ICheck, IImages, IJob, IJobs, IKept, ILog, IOptions, IPlan, IRequest } from './types';
 
 /** The server's part of this extension. Every method throws a Failure when the server refuses. */
 export class Api {
@@ -52,6 +52,11 @@ export class Api {
   /** Cancel a job, or take one that has ended out of the list. */
   remove(id: string): Promise<void> {
     return this.ask('DELETE', `jobs/${encodeURIComponent(id)}`);
+  }
+
+  /** Have this server go on with the kernel of a job elsewhere; `force`: also where another process has it. */
+  take(id: string, force: boolean): Promise<IJob> {
+    return this.ask('POST', `jobs/${encodeURIComponent(id)}/take`, { force });
   }
 
   /** The last execution of each cell of a kernel's notebook. */

@@ -36,7 +36,7 @@ export class CheckpointNews {
 
   /** Look at all jobs. */
   look(): void {
-    for (const job of this.context.jobs.all) {
+    for (const job of this.context.jobs.own) {
       const { state, at } = job.checkpoint ?? { state: 'none', at: null };
       const now = `${job.job} ${state} ${at}`;
       const before = this.seen.get(job.id);

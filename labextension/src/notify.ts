@@ -34,14 +34,14 @@ export class Notifier {
     const { jobs, settings } = this.context;
     window.clearTimeout(this.timer);
     const now = jobs.now();
-    let next = this.limits.next(jobs.all, settings.warnMinutes, now) ?? Infinity;
-    for (const job of jobs.all) {
+    let next = this.limits.next(jobs.own, settings.warnMinutes, now) ?? Infinity;
+    for (const job of jobs.own) {
       next = Math.min(next, this.waiting(job, now));
     }
     this.takeBack();
     this.keepTrue(now);
     this.checkpoints.look();
-    this.limits.due(jobs.all, settings.warnMinutes, now).forEach(each => this.warn(each.job, each.minutes));
+    this.limits.due(jobs.own, settings.warnMinutes, now).forEach(each => this.warn(each.job, each.minutes));
     if (next < Infinity) {
       this.timer = window.setTimeout(() => this.look(), Math.min(Math.max(next, 0) + 100, 0x7fffffff));
     }

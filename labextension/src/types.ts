@@ -167,6 +167,8 @@ export interface IJob {
   id: string;
   kernel_id: string;
   kernel_name: string;
+  /** null where this server has the kernel; else what the process that has it is called, '' where none has. */
+  owner: string | null;
   notebook: string | null;
   state: State;
   message: string;

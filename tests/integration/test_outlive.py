@@ -8,19 +8,11 @@ import sys
 
 import pytest
 from jupyter_client import BlockingKernelClient
+from support.programs import killed
 from support.waiting import wait_until
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 COUNT = "import time\nfor i in range(60):\n    print(i, flush=True)\n    time.sleep(0.1)\n"
-PROGRAM = """
-from jupyter_client.manager import KernelManager
-manager = KernelManager(kernel_name="bare")
-manager.start_kernel()
-client = manager.client()
-client.start_channels()
-client.wait_for_ready(timeout=60)
-client.execute_interactive("x = 6 * 7", timeout=60)
-"""
 
 
 @pytest.fixture
@@ -63,12 +55,14 @@ def test_the_next_server_goes_on_with_a_kernel_and_its_running_cell(kept, serve,
     server = serve()
     session, page = opened(server)
     assert page.run("x = 6 * 7")[0]["status"] == "ok"
-    asked = page.execute(COUNT)
+    asked = page.execute(COUNT, cell="c1")
     page.shown(asked, "stream", "5")
     noted(kept)
     getattr(server, way)()
     server, page = again(serve, session)
     assert page.answer(asked)["status"] == "ok"
+    outputs = server.hpcctr("GET", f"kernels/{page.kernel_id}/cells/c1")[1]["outputs"]
+    assert "".join(each["text"] for each in outputs) == "".join(f"{number}\n" for number in range(60))
     assert page.run("print(x)")[1] == "42\n"
     (job,) = server.hpcctr("GET", "jobs")[1]["jobs"]
     assert (job["state"], job["notebook"]) == ("running", "a.ipynb")
@@ -171,8 +165,7 @@ def value(file, code):
 
 def test_the_command_line_reaches_kernels_whose_program_is_gone(site):
     site.kernelspec("bare", **BARE)
-    script = PROGRAM + "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    subprocess.run([sys.executable, "-c", script], timeout=100, check=False)
+    killed(site)
     head, row = hpcctr("list").splitlines()
     assert row.split()[1:3] == ["running", site.queue()[0].split()[0]] and row.endswith("nobody")
     begins = row.split()[0]

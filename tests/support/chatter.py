@@ -18,10 +18,15 @@ def ask(journal, cell, msg_id, kind="execute_request"):
     journal.asked([b"route", wire.DELIMITER, wire.sign(KEY, parts), *parts])
 
 
+def message(msg_id, kind, parent_kind="execute_request", **content):
+    """The frames of a kernel's message."""
+    parent = {"msg_id": msg_id, "msg_type": parent_kind, "session": "page"}
+    return wire.pack(KEY, kind, content, session=f"s{next(_numbers)}", parent=parent, idents=[b"topic"])
+
+
 def say(journal, msg_id, kind, channel="iopub", parent_kind="execute_request", **content):
     """A kernel's message; return its id."""
-    parent = {"msg_id": msg_id, "msg_type": parent_kind, "session": "page"}
-    frames = wire.pack(KEY, kind, content, session=f"s{next(_numbers)}", parent=parent, idents=[b"topic"])
+    frames = message(msg_id, kind, parent_kind, **content)
     journal.said(channel, frames)
     return wire.unpack(KEY, frames).header["msg_id"]
 

@@ -143,7 +143,7 @@ class Running:
     def begun(self, code):
         """Execute a cell that goes on, and return its request's id once it runs: before, no interrupt reaches it.
 
-        Another thread says so, a moment later: an interrupt in the midst of a print can be lost in Python's own callbacks.
+        Another thread says so, a moment later: in the midst of a print, an interrupt can be lost in Python's callbacks.
         """
         says = "__import__('threading').Timer(0.2, print, ['begun'], {'flush': True}).start()"
         asked = self.client.execute(f"{says}\n{code}")

@@ -6,7 +6,7 @@ import stat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.chatter import again, ask, begin, end, out, say
+from support.chatter import again, ask, begin, end, message, out, say
 
 from jupyter_hpcctr.edge import journal as journals
 from jupyter_hpcctr.edge.journal import NAMES, Journal
@@ -56,6 +56,26 @@ def test_messages_of_widgets_are_left_out(journal):
     say(journal, "m1", "comm_msg", data={"x": 1})
     say(journal, "m1", "execute_input", code="secret")
     assert (journal._directory / NAMES[0]).stat().st_size == size
+
+
+def test_what_an_agent_sends_again_to_another_process_is_shown_once(journal):
+    begin(journal, "c1", "m1")
+    lines = [message("m1", "stream", name="stdout", text=f"{number} ") for number in range(4)]
+    assert [journal.said("iopub", each) for each in lines[:3]] == [True] * 3
+    other = again(journal)
+    assert [other.said("iopub", each) for each in lines[1:]] == [False, False, True]
+    assert text(other, "c1") == "0 1 2 3 "
+
+
+def test_an_agent_sends_nothing_again_after_much_that_is_new(journal, monkeypatch):
+    monkeypatch.setattr(journals, "AGAIN", 3)
+    begin(journal, "c1", "m1")
+    line = message("m1", "stream", name="stdout", text="one ")
+    journal.said("iopub", line)
+    other = again(journal)
+    for _ in range(4):
+        say(other, "", "stream", name="stdout", text="of no cell")
+    assert other.said("iopub", line)
 
 
 def test_a_cell_that_is_run_again_has_its_last_execution(journal):

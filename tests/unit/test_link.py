@@ -132,6 +132,13 @@ def test_another_key_is_not_let_in(both, tmp_path):
     agent.end()
 
 
+def test_an_agent_has_nothing_to_send_again_to_the_next_server_of_what_this_one_has_had(both):
+    both.agent.to_say += texts(0, 3)
+    until(lambda: len(both.heard) == 3)
+    both.dismiss()
+    until(lambda: both.agent.line._session.clear)
+
+
 def test_what_went_over_the_link_is_counted_and_stays_so_when_its_agent_is_gone(both):
     both.command(b"0")
     both.agent.to_say += texts(0, 3)

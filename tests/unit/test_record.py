@@ -1,6 +1,7 @@
 """A launch's record on disk: it says again what was written, to one process at a time, and to this user alone."""
 
 import asyncio
+import fcntl
 import json
 import os
 
@@ -12,10 +13,11 @@ from jupyter_hpcctr.core.job import JobId
 from jupyter_hpcctr.core.life import Life
 from jupyter_hpcctr.core.life.state import kept
 from jupyter_hpcctr.core.request import parse
+from jupyter_hpcctr.edge import locks
 from jupyter_hpcctr.errors import KernelOwned, RecordUnreadable
 from jupyter_hpcctr.launch import record
 from jupyter_hpcctr.launch.found import is_owned, left, recorded
-from jupyter_hpcctr.launch.keeper import Claim, Keeper
+from jupyter_hpcctr.launch.keeper import LOCK, Claim, Keeper
 from jupyter_hpcctr.launch.places import of_kernel
 from jupyter_hpcctr.launch.progress import first_view
 from jupyter_hpcctr.launch.record import Kernel, Record, Session, Submission
@@ -106,6 +108,14 @@ def test_a_kernel_has_one_owner(tmp_path):
         Claim(directory(tmp_path))
     claim.remove()
     assert list(recorded(str(tmp_path))) == [] and not directory(tmp_path).exists()
+
+
+def test_a_look_whether_a_kernel_has_an_owner_keeps_nobody_from_it(tmp_path, monkeypatch):
+    Claim(directory(tmp_path)).release()
+    looking = os.open(directory(tmp_path) / LOCK, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr(locks.time, "sleep", lambda seconds: os.close(looking))
+    assert Claim(directory(tmp_path)).is_held
 
 
 def test_a_directory_whose_process_ended_before_it_wrote_anything_is_removed(tmp_path):

@@ -21,14 +21,14 @@ const owner = {};
 
 function notifier(...all: IJob[]): { say: (...all: IJob[]) => void } {
   const changed = new Signal<object, void>(owner);
-  const jobs = { all, changed, now: () => now, get: (id: string) => jobs.all.find(each => each.id === id) };
+  const jobs = { own: all, changed, now: () => now, get: (id: string) => jobs.own.find(each => each.id === id) };
   const notebooks = { changed: new Signal<object, void>(owner), ofKernel: () => ({}) };
   const settings = { warnMinutes: [5], notifyAfterSeconds: 5 };
   const said = new Notifier({ jobs, notebooks, settings, trans } as unknown as IContext);
   said.look();
   return {
     say: (...all) => {
-      jobs.all = all;
+      jobs.own = all;
       changed.emit();
     }
   };
