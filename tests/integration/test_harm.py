@@ -11,6 +11,7 @@ import time
 
 import pytest
 from jupyter_client.manager import AsyncKernelManager
+from support.waiting import wait_until
 from support.wire import Wire
 
 from jupyter_hpcctr import compose
@@ -158,6 +159,7 @@ def test_a_job_whose_scheduler_was_away_at_shutdown_is_cancelled_when_it_is_back
     while any(line.startswith(f"{job} ") for line in site.queue()):
         assert time.monotonic() < until
         time.sleep(0.2)
+    wait_until(lambda: not list(site.state.glob("kernels/*")), "its record goes when the job is known to be gone")
 
 
 def test_what_cannot_be_written_is_an_error_and_leaves_nothing(site):
