@@ -125,7 +125,8 @@ def test_a_kernel_that_a_server_has_left_when_it_was_stopped_is_nobodys_until_it
     assert (job["state"], job["notebook"]) == ("running", "a.ipynb")
     taken = two.hpcctr("POST", f"jobs/{job['id']}/take", {"force": False})[1]
     assert (taken["owner"], taken["notebook"]) == (None, "a.ipynb")
-    assert two.connect(job["kernel_id"]).run("print(x)")[1] == "42\n"
+    reply, text = two.connect(job["kernel_id"]).run("print(x)")
+    assert (reply, text) == (reply | {"status": "ok"}, "42\n")
     wait_until(lambda: listed(two)["state"] == "running", "its state")
     end(two)
     assert kept.left_behind() == []
