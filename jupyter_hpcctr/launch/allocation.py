@@ -17,6 +17,7 @@ from ..core.job import JobId, JobState, JobStatus
 from ..core.life import events as on
 from ..core.plan import LaunchPlan
 from ..edge import files
+from ..edge.link import KeyPair
 from ..edge.loop import in_thread
 from ..errors import SchedulerUnreachable, SubmitRefused
 from . import news
@@ -48,7 +49,8 @@ class Allocation:
         self.job: JobId | None = None
         self._hub, self._listener = hub, listener
         self._scheduler = hub.scheduler(plan.scheduler)
-        self._key = ""
+        self._keys = KeyPair.new()  # before the submission, so that the record that is written then has the agent's
+        self._key = self._keys.public
         self._heard = False
         self._ends: float | None = None
         self._asking: asyncio.Task[None] | None = None
@@ -85,7 +87,7 @@ class Allocation:
         SchedulerUnreachable, OSError, zmq.ZMQError
             It cannot be told which address to dial; its files cannot be written.
         """
-        self._key = await entrust(self._hub, self.plan, kernel_key, self._from_agent)
+        await entrust(self._hub, self.plan, self._keys, kernel_key, self._from_agent)
 
     async def submit(self) -> None:
         """Submit, and note the job's id.
@@ -208,8 +210,7 @@ class Allocation:
         """Let the agent in no more, and watch the job no more; its files stay."""
         if self._asking is not None:
             self._asking.cancel()
-        if self._key:
-            self._hub.link.dismiss(self._key)
+        self._hub.link.dismiss(self._key)
         if self.job is not None:
             self._watch.remove(self.job)
 
