@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import zmq
 
-from ..core.job import JobId, JobState, JobStatus
+from ..core.job import Ending, JobId, JobState, JobStatus
 from ..core.life import events as on
 from ..core.plan import LaunchPlan
 from ..edge import files
@@ -54,6 +54,7 @@ class Allocation:
         self._heard = False
         self._ends: float | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._explaining: asyncio.Future[None] | None = None
 
     @property
     def token(self) -> str:
@@ -157,6 +158,15 @@ class Allocation:
 
     def _on_status(self, status: JobStatus, *, requeued: bool) -> None:
         self._tell_the_end(status)
+        if status.ending is Ending.FAILED:
+            self._explaining = asyncio.ensure_future(self._explain(status))
+        else:
+            self._tell(status, requeued=requeued)
+
+    async def _explain(self, status: JobStatus) -> None:
+        self._tell(self._scheduler.last_words(status, await self.log_tail()), requeued=False)
+
+    def _tell(self, status: JobStatus, *, requeued: bool) -> None:
         self._listener.tell(news.of_scheduler(self.number, status, requeued=requeued))
 
     def _tell_the_end(self, status: JobStatus) -> None:
