@@ -8,7 +8,7 @@ import pytest
 
 pytest_plugins = (
     "support.slurm", "support.images", "support.kernels", "support.server", "support.rest", "support.front",
-    "support.launches",
+    "support.launches", "support.phases",
 )  # fmt: skip
 
 KEEP = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}

@@ -12,6 +12,8 @@ from support.slurm import short_directory
 from support.slurm_faults import PREEMPTION, Faulty
 from support.waiting import wait_until
 
+from jupyter_hpcctr.errors import SchedulerUnreachable
+
 BARE = {"engine": "bare", "scheduler": "slurm"}
 AWAY_S = 20
 CALM = re.compile(r"Slurm job \d+ is pending |Slurm job \d+ runs on n\d; the kernel is starting|The job runs on n\d; ")
@@ -143,7 +145,10 @@ def test_a_controller_that_is_killed_and_comes_back_loses_nothing(faulty, busy, 
         running.manager.restart_kernel(now=True)
         running.client.wait_for_ready(timeout=60)
         assert running.value("x if 'x' in globals() else 1") == 1
-        time.sleep(5)
+        refused = site.manager(**BARE)
+        with pytest.raises(SchedulerUnreachable, match="Slurm does not answer"):
+            refused.start_kernel()
+        refused.context.destroy(linger=0)
         assert states(running, waiting) == ["running", "pending"]
     finally:
         faulty.start()
@@ -204,7 +209,8 @@ def test_the_notebook_and_the_list_of_jobs_say_how_a_job_ended_and_a_restart_ask
 ):
     harm, code, ending, words = ENDS[how]
     server = serve()
-    page = server.connect(server.open_notebook("a.ipynb", site.kernelspec("mine", **BARE, mem="500M"))[1]["kernel"]["id"])
+    name = site.kernelspec("mine", **BARE, mem="500M")
+    page = server.connect(server.open_notebook("a.ipynb", name)[1]["kernel"]["id"])
     assert page.run("1")[0]["status"] == "ok"
     (before,) = server.hpcctr("GET", "jobs")[1]["jobs"]
     asked = page.execute(code)
