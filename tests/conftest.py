@@ -8,7 +8,7 @@ import pytest
 
 pytest_plugins = (
     "support.slurm", "support.images", "support.kernels", "support.server", "support.rest", "support.front",
-    "support.launches",
+    "support.launches", "support.phases",
 )  # fmt: skip
 
 FAILED = Path(__file__).resolve().parents[1] / "build" / "failed.log"

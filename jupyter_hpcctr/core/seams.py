@@ -120,6 +120,10 @@ class Scheduler(Protocol):
         """
         ...
 
+    def last_words(self, status: JobStatus, log: str) -> JobStatus:
+        """Complete what is known of a job that failed by what the scheduler has written to the end of its log."""
+        ...
+
     def signal(self, job: JobId, signum: int) -> Command:
         """Words that send a signal to the job's batch step, called when the agent does not answer."""
         ...

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 
 import zmq
 
-from ..core.job import JobId, JobState, JobStatus
+from ..core.job import Ending, JobId, JobState, JobStatus
 from ..core.life import events as on
 from ..core.plan import LaunchPlan
 from ..edge import files
+from ..edge.link import KeyPair
 from ..edge.loop import in_thread
 from ..errors import SchedulerUnreachable, SubmitRefused
 from . import news
@@ -48,10 +49,12 @@ class Allocation:
         self.job: JobId | None = None
         self._hub, self._listener = hub, listener
         self._scheduler = hub.scheduler(plan.scheduler)
-        self._key = ""
+        self._keys = KeyPair.new()  # before the submission, so that the record that is written then has the agent's
+        self._key = self._keys.public
         self._heard = False
         self._ends: float | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._explaining: asyncio.Future[None] | None = None
 
     @property
     def token(self) -> str:
@@ -85,7 +88,7 @@ class Allocation:
         SchedulerUnreachable, OSError, zmq.ZMQError
             It cannot be told which address to dial; its files cannot be written.
         """
-        self._key = await entrust(self._hub, self.plan, kernel_key, self._from_agent)
+        await entrust(self._hub, self.plan, self._keys, kernel_key, self._from_agent)
 
     async def submit(self) -> None:
         """Submit, and note the job's id.
@@ -155,6 +158,15 @@ class Allocation:
 
     def _on_status(self, status: JobStatus, *, requeued: bool) -> None:
         self._tell_the_end(status)
+        if status.ending is Ending.FAILED:
+            self._explaining = asyncio.ensure_future(self._explain(status))
+        else:
+            self._tell(status, requeued=requeued)
+
+    async def _explain(self, status: JobStatus) -> None:
+        self._tell(self._scheduler.last_words(status, await self.log_tail()), requeued=False)
+
+    def _tell(self, status: JobStatus, *, requeued: bool) -> None:
         self._listener.tell(news.of_scheduler(self.number, status, requeued=requeued))
 
     def _tell_the_end(self, status: JobStatus) -> None:
@@ -208,8 +220,7 @@ class Allocation:
         """Let the agent in no more, and watch the job no more; its files stay."""
         if self._asking is not None:
             self._asking.cancel()
-        if self._key:
-            self._hub.link.dismiss(self._key)
+        self._hub.link.dismiss(self._key)
         if self.job is not None:
             self._watch.remove(self.job)
 

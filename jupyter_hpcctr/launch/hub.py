@@ -169,6 +169,10 @@ class Hub:
         """
         self.edge.post(self._leave)
 
+    def end(self, launch: Launch) -> None:
+        """Begin to end a launch. In the edge loop."""
+        self._begin(launch.stop())
+
     def _leave(self) -> None:
         for launch in tuple(self.launches):
             self._begin(launch.handover.leave())

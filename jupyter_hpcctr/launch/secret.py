@@ -17,17 +17,11 @@ from ..edge.loop import in_thread
 from .hub import Hub
 
 
-async def entrust(hub: Hub, plan: LaunchPlan, kernel_key: str, receiver: Receiver) -> str:
-    """Make keys for a plan's agent, let it in at the link, and write its file (0600 in a 0700 directory).
+async def entrust(hub: Hub, plan: LaunchPlan, keys: KeyPair, kernel_key: str, receiver: Receiver) -> None:
+    """Let a plan's agent in at the link by its public key, and write its file (0600 in a 0700 directory).
 
     The file is the only place where the secret key stands: not the job's words, script or environment.
-
-    Returns
-    -------
-    str
-        The agent's public key, by which the link knows it.
     """
-    keys = KeyPair.new()
     policy = hub.policy
     config = {
         "link": {
@@ -49,7 +43,6 @@ async def entrust(hub: Hub, plan: LaunchPlan, kernel_key: str, receiver: Receive
     await in_thread(files.write_private, Path(plan.secret_file), json.dumps(config))
     await in_thread(files.write_private, Path(plan.log_file), "")  # else the scheduler makes it by its umask
     _admit(hub, plan, keys.public, receiver)
-    return keys.public
 
 
 async def readdress(hub: Hub, plan: LaunchPlan, public_key: str, receiver: Receiver) -> None:

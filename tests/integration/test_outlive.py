@@ -1,6 +1,7 @@
 """Kernels that outlive their Jupyter server: real servers, and a real Slurm."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -32,6 +33,14 @@ def opened(server):
 def noted(site):
     """Wait until the kernel's session is in its record."""
     wait_until(lambda: any('"a.ipynb"' in each.read_text() for each in site.state.rglob("record.json")), "note")
+
+
+def owned(site, server):
+    """The one job that there is belongs to the server, which has the one record."""
+    (job,) = [line.split()[0] for line in site.queue() if not line.endswith(" full")]
+    (record,) = [json.loads(each.read_text()) for each in site.state.rglob("record.json")]
+    assert [each["job"] for each in record["jobs"].values()] == [job]
+    assert record["kernel"]["pid"] == server.process.pid
 
 
 def shut_down(server):
@@ -66,6 +75,7 @@ def test_the_next_server_goes_on_with_a_kernel_and_its_running_cell(kept, serve,
     assert page.run("print(x)")[1] == "42\n"
     (job,) = server.hpcctr("GET", "jobs")[1]["jobs"]
     assert (job["state"], job["notebook"]) == ("running", "a.ipynb")
+    owned(kept, server)
     shut_down(server)
     assert kept.left_behind() == []
 
@@ -127,6 +137,7 @@ def test_the_next_server_goes_on_with_a_kernel_that_is_pending(kept, serve, full
     asked = page.execute("print(6 * 7)")
     full()
     assert page.ended(asked)[1] == "42\n"
+    owned(kept, server)
     shut_down(server)
 
 

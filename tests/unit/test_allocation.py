@@ -58,8 +58,8 @@ class Hub:
 def made(tmp_path, monkeypatch):
     hub, told = Hub(), []
 
-    async def entrust(hub, plan, kernel_key, receiver):
-        return "key"
+    async def entrust(hub, plan, keys, kernel_key, receiver):
+        hub.asked.append(("admit", keys.public))
 
     monkeypatch.setattr(allocations, "entrust", entrust)
     monkeypatch.setattr(allocations, "ASK_S", 0.0)
@@ -151,5 +151,6 @@ def test_what_is_discarded_is_let_in_no_more_and_its_files_are_gone(made):
         await made.it.discard()
 
     asyncio.run(main())
-    assert ("dismiss", "key") in made.hub.asked and ("remove", "7") in made.hub.asked
+    (key,) = (each[1] for each in made.hub.asked if each[0] == "admit")
+    assert ("dismiss", key) in made.hub.asked and ("remove", "7") in made.hub.asked
     assert not made.directory.exists()

@@ -230,10 +230,11 @@ def _on_taken_over(turn: Turn, by: str) -> None:
 
 def _adopt(turn: Turn, was: Life) -> None:
     if was.settled or was.mode in (Mode.NEW, Mode.TAKEN):
+        turn.do(do.FrontClose())
         turn.be(mode=Mode.GONE, settled=True, exit_code=0)
         return
     wanted = was.mode in (Mode.WANTED, Mode.DETACHED) and was.wish is not Wish.END
-    turn.be(mode=Mode.WANTED if wanted else Mode.GONE, jobs=was.jobs, exit_code=None if wanted else 0)
+    turn.be(mode=Mode.WANTED if wanted else Mode.STOPPING, jobs=was.jobs, exit_code=None if wanted else 0)
     for job in was.leaving:
         resume(turn, job)
     if was.job is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ...core.facts import Site
 from ...core.job import Ending, Estimate, JobId, JobState, JobStatus, Output
@@ -49,6 +50,12 @@ _LIVE_STATES: Mapping[str, JobState] = {
 }
 _REQUEUED = frozenset({"REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
 _NOTHING = frozenset({"", "None", "N/A", "NONE", "(null)", "Unknown", "None assigned"})
+
+# slurmstepd, to the job's log: of jobacct_gather (OverMemoryKill), and of task/cgroup
+_OUT_OF_MEMORY = re.compile(
+    r"^slurmstepd\S*: error: .*(?:exceeded (?:job )?memory limit|oom[-_]kill event|out-of-memory handler)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 # What Slurm's commands say when the controller, not the request, is the trouble (slurm_errno.c)
 _UNREACHABLE = re.compile(
@@ -166,6 +173,13 @@ def end(output: Output, job: JobId) -> JobStatus:
     rows = [line.split("|") for line in output.stdout.splitlines()]
     mine = [row for row in rows if len(row) == 5 and row[0] == job]
     return _from_sacct(mine[-1], job) if mine else JobStatus(job, JobState.UNKNOWN)
+
+
+def last_words(status: JobStatus, log: str) -> JobStatus:
+    """Say that a job that failed was out of memory where the end of its log says so."""
+    if status.ending is Ending.FAILED and _OUT_OF_MEMORY.search(log):
+        return replace(status, ending=Ending.OUT_OF_MEMORY)
+    return status
 
 
 def site(sinfo: Output, config: Output, partitions: Output | None = None, users: Output | None = None) -> Site:

@@ -133,6 +133,10 @@ class Slurm:
         """Read what scontrol or sacct says; sites without accounting count as having forgotten the job."""
         return answers.end(output, job)
 
+    def last_words(self, status: JobStatus, log: str) -> JobStatus:
+        """Read what slurmstepd has written: without cgroups Slurm calls a job that it killed for its memory FAILED."""
+        return answers.last_words(status, log)
+
     def signal(self, job: JobId, signum: int) -> Command:
         """Return a scancel(1) that signals the batch script, which has become the agent, and nothing else."""
         return Command(("scancel", "--batch", f"--signal={signum}", job))
