@@ -51,6 +51,7 @@ class Front:
         self._session = uuid.uuid4().hex
         self.sockets = Sockets(context, directory, self._receive, curve)
         self._staying: asyncio.Task[None] | None = None
+        self._closed = False
         self._cells = Cells()
         self._dead: list[Cell] = []
         self._burying: asyncio.TimerHandle | None = None
@@ -75,7 +76,8 @@ class Front:
             self._staying = asyncio.create_task(self._stay())
 
     async def close(self) -> None:
-        """Stop listening; what is still said here gets out."""
+        """Stop listening, at once: a server that leaves its kernel asks it to shut down. What is said here gets out."""
+        self._closed = True
         self._answer_dead()
         if self._staying is not None:
             self._staying.cancel()
@@ -150,8 +152,8 @@ class Front:
 
     def from_kernel(self, channel: str, frames: list[bytes | zmq.Frame]) -> None:
         """Pass a kernel's message to its client, or on iopub to all."""
-        if channel == "iopub" and self.phase is Phase.WAITING and answers.are_given_here(frames):
-            return  # between kernel and agent
+        if self._closed or (channel == "iopub" and self.phase is Phase.WAITING and answers.are_given_here(frames)):
+            return  # the latter are between kernel and agent
         if channel == "shell":
             self._cells.answered([f.bytes if isinstance(f, zmq.Frame) else f for f in frames[:5]])
         self.sockets.send(channel, frames)
@@ -159,6 +161,8 @@ class Front:
     # -- what clients send
 
     def _receive(self, name: str, frames: list[bytes]) -> None:
+        if self._closed:
+            return
         if name == "hb":
             self.sockets.send(name, frames)
         elif name == "iopub":

@@ -200,10 +200,10 @@ def _detach(turn: Turn) -> None:
     if life.mode is not Mode.WANTED or life.wish is Wish.END:
         _stop(turn)  # there is nothing to keep
         return
-    turn.do(do.FrontClose())
-    if life.job is not None:
+    if life.job is not None:  # first: what its agent says from now on is for the next process
         at = life.job.at
         turn.do(do.StopFetch(life.job.number) if at is At.PREPARING else do.Release(life.job.number))
+    turn.do(do.FrontClose())
     turn.say("gone", "detached")
     turn.be(mode=Mode.DETACHED, exit_code=0)
 
