@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import shutil
+import subprocess
 import threading
 
 import pytest
@@ -40,6 +42,18 @@ class Scene:
     @property
     def records(self):
         return [json.loads(each.read_text()) for each in self.site.state.rglob("record.json")]
+
+    @property
+    def directories(self):
+        """Those for the sockets of servers, and those of jobs."""
+        return set(self.site.directory.glob("tmp/hpcctr-*"))
+
+    @staticmethod
+    def remove(directories):
+        """What a killed server has left, and the next one that starts a kernel would remove."""
+        for each in directories:
+            subprocess.run(["chmod", "-f", "700", str(each)], check=False)
+            shutil.rmtree(each, ignore_errors=True)
 
     def await_record(self, what, met):
         wait_until(lambda: any(met(each) for each in self.records), what)
