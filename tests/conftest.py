@@ -1,5 +1,6 @@
 """What every test gets: an environment of its own, and the fixtures of ``support``."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -12,15 +13,27 @@ pytest_plugins = (
 )  # fmt: skip
 
 FAILED = Path(__file__).resolve().parents[1] / "build" / "failed.log"
+_kept = []
 KEEP = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
 LONG_FIRST = ("integration", "ui", "contract", "cluster", "unit")
-"""Directories of tests, those with the longest files first: two processes share the files, and are to end together."""
+"""Directories of tests, those with the longest files first: the processes share the files, and are to end together."""
 
 
 def pytest_configure():
-    """Let tests be interrupted, and interrupt themselves, also where a shell has begun them behind an ``&``."""
+    """Let tests be interrupted, and interrupt themselves, also where a shell has begun them behind an ``&``.
+
+    Event loops are kept to the end: jupyter_core makes some that it does not close, and whichever test runs when one of
+    them is collected as garbage would fail for it.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    plain = asyncio.set_event_loop
+
+    def keep(loop):
+        _kept.append(loop)
+        plain(loop)
+
+    asyncio.set_event_loop = keep
 
 
 def pytest_collection_modifyitems(items):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from ..edge import leftovers, locks
+from ..edge import locks
 from ..errors import HpcctrError, KernelOwned, RecordUnreadable
 from . import record
 from .keeper import LOCK, Claim
@@ -61,11 +60,6 @@ def left(state_dir: str) -> Iterator[tuple[Record, Claim]]:
         except RecordUnreadable as error:
             log.warning("%s", error)
             claim.release()
-
-
-def sweep() -> None:
-    """Remove the socket directories that killed processes of this user have left on this host, once in a process."""
-    leftovers.sweep(Path(tempfile.gettempdir()))
 
 
 def _directories(state_dir: str) -> list[Path]:

@@ -169,10 +169,6 @@ class Hub:
         """
         self.edge.post(self._leave)
 
-    def end(self, launch: Launch) -> None:
-        """Begin to end a launch. In the edge loop."""
-        self._begin(launch.stop())
-
     def _leave(self) -> None:
         for launch in tuple(self.launches):
             self._begin(launch.handover.leave())
@@ -188,6 +184,11 @@ class Hub:
         self.unsettled.add(launch)
         if self._listening is None:
             self._listening = asyncio.ensure_future(calls.listen(self.policy.state_dir, self._ours, self._called))
+
+    def forget(self, launch: Launch) -> None:
+        """Know a launch no more: nothing of it is left to do. In the edge loop."""
+        self.launches.discard(launch)
+        self.unsettled.discard(launch)
 
     def _ours(self) -> list[str]:
         return [launch.kernel_id for launch in self.launches if launch.kernel_id and launch.handover.is_ours]

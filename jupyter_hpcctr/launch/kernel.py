@@ -278,7 +278,7 @@ class Launch(FrontOwner, JobsOwner):
             case do.Remember():
                 return self.handover.remember(before_submission=self._driver.life.stage is Stage.SUBMITTING)
             case do.Forget():
-                self._hub.unsettled.discard(self)
+                self._hub.forget(self)
                 return self.handover.forget()
             case _ if isinstance(effect, do.OnJob):
                 return self._jobs.carry_out(effect)

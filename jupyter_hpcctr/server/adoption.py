@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.life.state import Mode, Wish
 from ..errors import HpcctrError, RecordError
 from ..launch import Hub, Launch
-from ..launch.found import left, sweep
+from ..launch.found import left
 from ..launch.keeper import Claim
 from ..launch.record import Kernel, Record, Session
 
@@ -24,12 +24,11 @@ async def adopt(app: ServerApp, hub: Hub) -> None:
 
     No session may be listed before: jupyter_server removes those whose kernels it does not know.
     """
-    await asyncio.to_thread(sweep)
     found = await asyncio.to_thread(lambda: list(left(hub.policy.state_dir)))
     for was, claim in found:
         try:
             if not is_wanted(was):
-                await _end(hub, was, claim)
+                await hub.edge.call(Launch.go_on(hub, was, claim, kernel=Kernel.here(was.kernel.id, "", "")))
             elif was.kernel.root == app.root_dir:
                 await adopt_one(app, hub, was, claim, session=was.session)
             else:
@@ -38,11 +37,6 @@ async def adopt(app: ServerApp, hub: Hub) -> None:
             claim.release()
             trace = not isinstance(error, HpcctrError)
             log.error("kernel %s could not be taken over: %s", was.kernel.id, error, exc_info=trace)
-
-
-async def _end(hub: Hub, was: Record, claim: Claim) -> None:
-    launch = await hub.edge.call(Launch.go_on(hub, was, claim, kernel=Kernel.here(was.kernel.id, "", "")))
-    hub.edge.post(lambda: hub.end(launch))  # a scheduler that does not answer holds up no server's start
 
 
 def is_wanted(was: Record) -> bool:

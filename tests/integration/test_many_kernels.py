@@ -6,7 +6,7 @@ import pytest
 from support.server import Server
 
 KERNELS, OPEN, EACH, JUPYTERS = 200, 4096, 13, 4
-"""Of a waiting kernel's descriptors, the last are those of the client that jupyter_server has for each kernel."""
+"""Of the descriptors of a kernel that waits, the last are those of the client that jupyter_server has for each."""
 
 
 class Limited(Server):

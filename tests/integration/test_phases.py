@@ -58,8 +58,11 @@ def test_a_kernel_that_was_being_shut_down_when_its_server_was_killed_ends(scene
     scene.gate.close()
     scene.meanwhile(lambda: scene.server.ask("DELETE", f"kernels/{kernel_id}"))
     scene.gate.await_arrival()
+    directories = scene.directories
     scene.crash()
     scene.begin_again()
     assert scene.server.kernels() == {}
     wait_until(lambda: scene.site.queue() == scene.records == [], "the end of the job")
+    assert scene.directories <= directories, "the new server has made none that stays"
+    scene.remove(directories)
     scene.end()

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import shutil
+import subprocess
 import threading
 
 import pytest
@@ -41,6 +43,18 @@ class Scene:
     def records(self):
         return [json.loads(each.read_text()) for each in self.site.state.rglob("record.json")]
 
+    @property
+    def directories(self):
+        """Those for the sockets of servers, and those of jobs."""
+        return set(self.site.directory.glob("tmp/hpcctr-*"))
+
+    @staticmethod
+    def remove(directories):
+        """What a killed server has left, and the next one that starts a kernel would remove."""
+        for each in directories:
+            subprocess.run(["chmod", "-f", "700", str(each)], check=False)
+            shutil.rmtree(each, ignore_errors=True)
+
     def await_record(self, what, met):
         wait_until(lambda: any(met(each) for each in self.records), what)
 
@@ -68,11 +82,15 @@ class Scene:
         page.send("kernel_info_request", {})
         assert page.run("print(6 * 7)")[1] == "42\n"
         (line,) = self.site.queue()
-        (job,) = self.server.hpcctr("GET", "jobs")[1]["jobs"]
-        assert (line.split()[0], job["state"]) == (job["job"], "running")
+        # its agent may be heard before the scheduler has been asked for its number
+        wait_until(lambda: self.listed() == [(line.split()[0], "running")], "the job is listed with its number")
         (record,) = self.records
         assert (record["kernel"]["id"], record["kernel"]["pid"]) == (kernel_id, self.server.process.pid)
         self.end()
+
+    def listed(self):
+        """The numbers and states of the jobs that the server lists."""
+        return [(job["job"], job["state"]) for job in self.server.hpcctr("GET", "jobs")[1]["jobs"]]
 
     def end(self):
         """As people do from the page; nothing is left."""

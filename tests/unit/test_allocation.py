@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from jupyter_hpcctr.core.job import JobId, JobState, JobStatus, Output
+from jupyter_hpcctr.core.job import Ending, JobId, JobState, JobStatus, Output
 from jupyter_hpcctr.core.life import events as on
 from jupyter_hpcctr.errors import SchedulerUnreachable, SubmitRefused
 from jupyter_hpcctr.launch import allocation as allocations
@@ -140,6 +141,27 @@ def test_commands_have_the_names_that_agents_know(made):
     assert [what for _, what in made.hub.asked] == [
         {"command": "restart", "start": 2}, {"command": "signal", "signum": 15}, {"command": "end"},
     ]  # fmt: skip
+
+
+def test_a_record_that_is_written_before_the_submission_has_the_key_by_which_the_agent_is_let_in(made):
+    noted = made.it.submission.agent
+    asyncio.run(made.it.entrust("secret"))
+    assert made.hub.asked == [("admit", noted)]
+
+
+@pytest.mark.parametrize("ending", [Ending.FAILED, Ending.TIMEOUT])
+def test_the_log_of_a_job_that_failed_is_asked_for_the_reason(made, monkeypatch, ending):
+    monkeypatch.setattr(made.hub, "last_words", lambda status, log: replace(status, reason=log), raising=False)
+    made.it.plan.log_file = str(made.directory.parent / "job.log")
+    (made.directory.parent / "job.log").write_text("its last words\n")
+
+    async def main():
+        made.it._on_status(JobStatus(JobId("7"), JobState.ENDED, ending=ending), requeued=False)
+        while not made.told:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert made.told[0].status.reason == ("its last words" if ending is Ending.FAILED else "")
 
 
 def test_what_is_discarded_is_let_in_no_more_and_its_files_are_gone(made):
