@@ -39,6 +39,7 @@ def start(server, count):
     return [server.ask("POST", "kernels", {"name": "mine"})[1]["id"] for _ in range(count)]
 
 
+@pytest.mark.timeout(600)  # for as long as a busy machine needs
 def test_two_hundred_kernels_wait_in_one_server(full, site, server):
     kernels = start(server, 20)
     files, threads, memory = cost(server)

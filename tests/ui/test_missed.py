@@ -119,7 +119,7 @@ def test_a_page_that_was_not_connected_when_its_cells_ended_has_all_of_it_once(d
     both_end(lab)
     assert prompt(desk) == "[*]:"
     desk.page.evaluate(f"void {AGAIN}")
-    desk.page.locator(OUTPUTS.format(1)).get_by_text("42").wait_for()
+    desk.page.locator(OUTPUTS.format(1)).get_by_text("42", exact=True).wait_for()
     wait_until(lambda: [prompt(desk, cell) for cell in (0, 1)] == ["[1]:", "[2]:"], "both have ended here, too")
     shown = lines(desk)
     assert shown == list(range(len(shown)))
