@@ -1,11 +1,9 @@
 """Two hundred kernels that wait in one server: what each costs it, and that the limit on open files is no bar."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 from support.server import Server
-from support.waiting import wait_until
 
 KERNELS, OPEN, EACH, JUPYTERS = 200, 4096, 13, 4
 """Of the descriptors of a kernel that waits, the last are those of the client that jupyter_server has for each."""
@@ -40,7 +38,7 @@ def start(server, count):
 
 
 @pytest.mark.timeout(600)  # for as long as a busy machine needs
-def test_two_hundred_kernels_wait_in_one_server(full, site, server):
+def test_two_hundred_kernels_wait_in_one_server(full, server):
     kernels = start(server, 20)
     files, threads, memory = cost(server)
     kernels += start(server, KERNELS - 20)
@@ -51,10 +49,3 @@ def test_two_hundred_kernels_wait_in_one_server(full, site, server):
     assert more[1] <= 2, "threads of all, not of each"
     assert each_memory < 2000
     assert sorted(server.kernels()) == sorted(kernels)
-    page = server.connect(kernels[0])
-    asked = page.execute("print('now')")
-    full()
-    assert page.ended(asked)[1].endswith("now\n"), "the first one's turn comes"
-    # Else, when the first ends, another's job begins, which is killed before it can tidy up.
-    subprocess.run(["scancel", "--me", "--state=PENDING"], check=True)
-    wait_until(lambda: len(site.queue()) == 1, "the others' jobs are gone")

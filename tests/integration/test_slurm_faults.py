@@ -179,7 +179,7 @@ def test_a_kernel_runs_on_when_its_node_is_drained_and_one_that_needs_the_node_s
     assert printed(until_idle(waiting, asked), asked) == "at last\n"
 
 
-EATER = "x = bytearray(b'x' * 600_000_000)\nimport time; time.sleep(60)"
+EATER = "import time; time.sleep(2)\nx = bytearray(b'x' * 600_000_000)\ntime.sleep(60)"
 NAP = "import time; time.sleep(60)"
 
 
