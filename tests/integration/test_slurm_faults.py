@@ -16,7 +16,7 @@ from jupyter_hpcctr.errors import SchedulerUnreachable
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
 AWAY_S = 20
-CALM = re.compile(r"Slurm job \d+ is pending[. (]|Slurm job \d+ runs on n\d; the kernel is starting|The job runs on n\d; ")
+CALM = re.compile(r"Slurm job \d+ (is pending[. (]|runs on n\d; the kernel is starting)|The job runs on n\d; ")
 """What a cell that waits is told where all is well."""
 
 
