@@ -25,8 +25,6 @@ while not pathlib.Path("GO").exists():
 bar.update("100 %")
 raise ValueError("as it should")"""
 OF_COMMS = "Comm not found for comm id"  # of the widgets' manager, when a page that has just come asks a busy kernel
-OF_ITS_PATHS = "'filebrowser:open-path' not registered"
-"""Complaint of Notebook 7.6 itself, on a page that is loaded with the path of a notebook."""
 EMPTY = {"outputs": [], "execution_count": None}
 DEAF = "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel._ws.onmessage = () => undefined"
 AGAIN = "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.reconnect()"
@@ -80,7 +78,7 @@ def prompt(desk, cell=0):
 @pytest.mark.parametrize("place", ["lab/tree", "notebooks"])
 def test_a_cell_goes_on_printing_after_the_page_was_reloaded(desks, lab, notebook, place):
     desk = desks()
-    desk.expected += [OF_NOTEBOOK_7, OF_ITS_PATHS, OF_COMMS]
+    desk.expected += [OF_NOTEBOOK_7, OF_COMMS]
     show(desk, notebook(f"{place[:3]}.ipynb", PRINTS, ""), place)
     run_all(desk, lab)
     wait_until(lambda: len(lines(desk)) > 20, "the first lines")
