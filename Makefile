@@ -40,10 +40,11 @@ demo: setup
 
 # The last line is pytest's. The extension's own tests come first, and are left out where ARGS choose among the others.
 # All of them run in two processes, each with a Slurm of its own: most of the time they wait.
-SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# What fails is also in build/failed.log, at once.
+SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=40
 test: setup images
 	$(if $(ARGS),,cd labextension && jlpm test)
-	rm -f .coverage .coverage.*
+	rm -f .coverage .coverage.* build/failed.log
 	status=0; coverage run -m pytest $(or $(ARGS),$(SIDE_BY_SIDE)) | tee build/pytest.log || status=$$?; \
 	coverage combine -q && coverage report; \
 	tail -n 1 build/pytest.log; exit $$status

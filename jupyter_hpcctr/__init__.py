@@ -46,3 +46,26 @@ def unload_ipython_extension(ipython: Any) -> None:
     magic.unload(ipython)
     if "jupyter_hpcctr.ranks.plain" in sys.modules:
         sys.modules["jupyter_hpcctr.ranks.plain"].stop()
+
+
+def checkpoint(function: Any = None, *, before: str | float | None = None) -> Any:
+    """Run a function before the job of this kernel ends, as ``%hpcctr checkpoint`` does with code.
+
+    Parameters
+    ----------
+    function : callable
+        Called without arguments; it is returned, so that this can be a decorator.
+    before : str or number, optional
+        How long before the end: minutes, or a text with a unit (``"90s"``).
+
+    Raises
+    ------
+    RuntimeError
+        This is no kernel that this package has launched.
+    """
+    import sys
+
+    door = sys.modules.get("_hpcctr_guest.checkpoint.door")
+    if door is None:
+        raise RuntimeError("a checkpoint needs a kernel that jupyter_hpcctr has started: this one has no job")
+    return door.checkpoint(function, before=before)

@@ -31,6 +31,12 @@ def hub(policy: Policy) -> Hub:
         return _hubs[key]
 
 
+def hubs() -> tuple[Hub, ...]:
+    """Return the hubs that there are now."""
+    with _lock:
+        return tuple(_hubs.values())
+
+
 def close_all() -> None:
     """End every launch of this process; runs by itself when the process ends."""
     with _lock:

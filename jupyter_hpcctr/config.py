@@ -16,7 +16,7 @@ from traitlets import Bool, Dict, Enum, Float, Integer, List, TraitError, Unicod
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, PyFileConfigLoader
 
-from .core.facts import DROP_ENV, INFINIBAND, PASS_ENV, CatalogueImage, Policy
+from .core.facts import DROP_ENV, GPU_KINDS, INFINIBAND, PASS_ENV, CatalogueImage, Policy
 
 BASENAME = "jupyter_hpcctr_config"
 _DEFAULT = Policy()
@@ -68,11 +68,32 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
         _DEFAULT.node_tmp, help="Directory on each node for sockets; short, because socket paths end at 107 bytes."
     ).tag(config=True)
     orphan_minutes = Integer(
-        10, help="Minutes that a job lives on without hearing of its server; 0 is not allowed.", min=1
+        _DEFAULT.orphan_minutes,
+        help="Minutes that a job lives on without its server while the kernel computes.",
+        min=1,
+    ).tag(config=True)
+    orphan_idle_minutes = Integer(
+        _DEFAULT.orphan_idle_minutes, help="The same while it does not, counted from its last cell's end.", min=1
+    ).tag(config=True)
+    at_stop = Enum(
+        ("keep", "end"),
+        _DEFAULT.at_stop,
+        help="What becomes of kernels when a Jupyter server is stopped by a signal: the next server goes on with them "
+        "('keep'), or their jobs end. Shutting down from JupyterLab ends them.",
     ).tag(config=True)
     keep_mb = Integer(
         _DEFAULT.keep_mb,
         help="MB of messages that server and job each keep in files for a kernel while the connection is down.",
+        min=1,
+    ).tag(config=True)
+    journal_mb = Integer(
+        _DEFAULT.journal_mb,
+        help="MB of the newest output of a kernel's cells that are kept for pages that were away; 0 keeps none.",
+        min=0,
+    ).tag(config=True)
+    checkpoint_minutes = Integer(
+        _DEFAULT.checkpoint_minutes,
+        help="Minutes before a job's end at which a kernel's checkpoint runs, where its user does not say.",
         min=1,
     ).tag(config=True)
 
@@ -98,9 +119,25 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
     infiniband_features = List(
         Unicode(), list(INFINIBAND), help="Patterns of the node features that stand for a fast network."
     ).tag(config=True)
+    gpu_kinds = List(
+        Unicode(),
+        list(GPU_KINDS),
+        help="What GPUs are called in the nodes' descriptions of devices (CDI).",
+    ).tag(config=True)
+    cdi_dirs = List(
+        Unicode(),
+        [],
+        help="Directories with descriptions of devices (CDI) on the nodes, beside /etc/cdi, /var/run/cdi and the "
+        "user's ~/.config/cdi.",
+    ).tag(config=True)
     one_off_days = Integer(14, min=0, help="Days that a kernelspec is kept that was made for one start.").tag(
         config=True
     )
+    log_format = Enum(
+        ("text", "json"),
+        "text",
+        help="How the server's log has the lines of this package: 'text' like its others, or 'json'.",
+    ).tag(config=True)
 
     @validate("catalogue")  # type: ignore[untyped-decorator,unused-ignore]
     def _check_catalogue(self, proposal: Any) -> Any:

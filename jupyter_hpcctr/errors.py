@@ -6,16 +6,22 @@
     ├── RequestError            what was asked for cannot be understood      (stage "request")
     ├── PolicyError             the site does not allow it                   (stage "resolve")
     ├── ImageError              image not found, not fetched, not usable     (stage "image")
+    │   ├── ImageMissing        there is no such image
     │   └── PullCancelled       whoever asked for it wants it no more
     ├── EngineError             the container engine cannot do it            (stage "engine")
     ├── SchedulerError          the scheduler did not do what it was told    (stage "scheduler")
     │   ├── SubmitRefused       it answered, and said no
     │   └── SchedulerUnreachable  it did not answer                          (transient)
+    │       └── SchedulerAway   there was no connection: it was not asked
     ├── LaunchError             the job runs, the kernel does not            (stage "launch")
+    │   └── DiskFull            there is no room for the launch's files      (stage "disk")
     ├── CommandError            a command failed, is missing or took too long (stage "command")
     │   ├── CommandMissing
     │   └── CommandTimeout                                                   (transient)
     ├── ClusterError            the downscaled cluster cannot do it          (stage "cluster")
+    ├── RecordError             a kernel's record is not to be had           (stage "record")
+    │   ├── RecordUnreadable    damaged, not the user's alone, or of another version
+    │   └── KernelOwned         another process has the kernel
     └── UnsafePath              a path is not the user's alone               (stage "files")
 
 Each has a ``hint``: one sentence that says what to do about it, and a ``field``: the request's field that
@@ -24,6 +30,9 @@ request may succeed later without being changed.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NoReturn
 
 
 class HpcctrError(Exception):
@@ -71,6 +80,10 @@ class ImageError(HpcctrError):
     stage = "image"
 
 
+class ImageMissing(ImageError):  # noqa: N818
+    """There is no such image in the store."""
+
+
 class PullCancelled(ImageError):  # noqa: N818
     """An image is no longer fetched because whoever asked for it wants it no more."""
 
@@ -97,10 +110,20 @@ class SchedulerUnreachable(SchedulerError):  # noqa: N818
     transient = True
 
 
+class SchedulerAway(SchedulerUnreachable):
+    """There was no connection to the scheduler: it has not heard what it was to be asked."""
+
+
 class LaunchError(HpcctrError):
     """The job is there, the kernel is not."""
 
     stage = "launch"
+
+
+class DiskFull(LaunchError):  # noqa: N818
+    """A file system or a quota is full."""
+
+    stage = "disk"
 
 
 class CommandError(HpcctrError):
@@ -140,7 +163,56 @@ class ClusterError(HpcctrError):
     stage = "cluster"
 
 
+class RecordError(HpcctrError):
+    """What is kept of a kernel on disk is not to be had."""
+
+    stage = "record"
+
+
+class RecordUnreadable(RecordError):  # noqa: N818
+    """It is damaged, not the user's alone, or was written by another version."""
+
+
+class KernelOwned(RecordError):  # noqa: N818
+    """Another process has the kernel."""
+
+
 class UnsafePath(HpcctrError):  # noqa: N818
     """A path that should be ours alone belongs to, or is open to, somebody else."""
 
     stage = "files"
+
+
+def described(error: HpcctrError) -> dict[str, object]:
+    """Return an error as plain values: its class as "kind", and what it says; ``read`` reads them."""
+    return {
+        "kind": type(error).__name__,
+        "stage": error.stage,
+        "message": error.message,
+        "hint": error.hint,
+        "field": error.field,
+        "transient": error.transient,
+    }
+
+
+def read(about: Mapping[str, object]) -> HpcctrError:
+    """Return the error that ``described`` has written; where its class is not known, one of the same stage."""
+    kinds = tuple(_kinds(HpcctrError))
+    named = [each for each in kinds if each.__name__ == about.get("kind")]
+    staged = [each for each in kinds if each.stage == about.get("stage")]
+    kind: type[HpcctrError] = (*named, *staged, HpcctrError)[0]
+    error = kind(str(about.get("message", "")), hint=str(about.get("hint", "")))
+    error.field, error.transient = str(about.get("field", "")), bool(about.get("transient", error.transient))
+    error.stage = str(about.get("stage", error.stage))
+    return error
+
+
+def _kinds(kind: type[HpcctrError]) -> Iterator[type[HpcctrError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _kinds(each)
+
+
+def assert_never(value: NoReturn) -> NoReturn:
+    """Be where nothing comes that is not listed before, which the type checker sees to (``typing``'s is of 3.11)."""
+    raise AssertionError(f"nobody has thought of {value!r}")

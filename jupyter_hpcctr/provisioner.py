@@ -20,7 +20,10 @@ from . import compose
 from .config import load_policy
 from .core.request import parse
 from .edge.sockets import Curve
+from .errors import HpcctrError, RequestError
 from .launch import Hub, Launch
+from .launch.gather import said
+from .launch.record import Kernel
 
 
 class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-ignore]
@@ -64,19 +67,27 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
 
     async def kill(self, restart: bool = False) -> None:
         """End the kernel's process; its job goes on until ``cleanup`` says that nothing follows."""
-        await self._end(signal.SIGKILL)
+        self._end(signal.SIGKILL, restart=restart)
 
     async def terminate(self, restart: bool = False) -> None:
         """End the kernel's process, politely."""
-        await self._end(signal.SIGTERM)
+        self._end(signal.SIGTERM, restart=restart)
 
-    async def _end(self, signum: int) -> None:
+    def _end(self, signum: int, *, restart: bool) -> None:
         if self.launch is not None and self._hub is not None:
-            await self._hub.edge.call(self.launch.kill(signum))
+            launch = self.launch
+            self._hub.edge.post(lambda: launch.kill(signum, restart=restart))
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Parse the request before anything is started; raises ``RequestError``."""
-        parse(self.request)
+        if self.launch is None:
+            hub = self._hub = compose.hub(load_policy(getattr(self.parent, "config", None)))
+            hub.recorder.asked()
+            try:
+                parse(self.request)
+            except RequestError as error:
+                self._forget_failed_start(hub, error)
+                raise
         kwargs.setdefault("cmd", [])
         return await super().pre_launch(**kwargs)
 
@@ -89,25 +100,39 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
             The request was refused; the message says by whom and what to do.
         """
         if self.launch is not None and self._hub is not None:
-            await self._hub.edge.call(self.launch.start_again())
+            try:
+                with said():
+                    await self._hub.edge.call(self.launch.start_again())
+            except HpcctrError as error:
+                self._hub.recorder.refused(error, str(self.kernel_id or ""))
+                raise
             return self.launch.connection_info  # type: ignore[return-value]
-        hub = self._hub = compose.hub(load_policy(getattr(self.parent, "config", None)))
+        hub = self._hub = self._hub or compose.hub(load_policy(getattr(self.parent, "config", None)))
         cwd = str(kwargs.get("cwd") or os.getcwd())  # noqa: PTH109
-        curve = self._curve()
+        curve, kernel = self._curve(), self._kernel()
+        was = hub.claimed.pop(kernel.id, None)
 
         async def start() -> Launch:
-            launch = Launch(hub, parse(self.request), cwd=cwd, curve=curve)
-            launch.kernel_id = str(self.kernel_id or "")
+            if was is not None:
+                return await Launch.go_on(hub, *was, kernel=kernel, curve=curve)
+            launch = Launch(hub, parse(self.request), cwd=cwd, curve=curve, kernel=kernel)
             await launch.start()
             return launch
 
         try:
-            self.launch = await hub.edge.call(start())
-        except BaseException:
-            self._forget_failed_start()
+            with said():
+                self.launch = await hub.edge.call(start())
+        except BaseException as error:
+            self._forget_failed_start(hub, error)
             raise
         self.connection_info = self.launch.connection_info  # type: ignore[assignment]
         return self.connection_info
+
+    def _kernel(self) -> Kernel:
+        """Say what Jupyter knows the kernel by, and which server has it."""
+        servers = getattr(self.parent, "parent", None)
+        name = str(getattr(self.parent, "kernel_name", "") or "")
+        return Kernel.here(str(self.kernel_id or ""), name, str(getattr(servers, "root_dir", "") or ""))
 
     def _curve(self) -> Curve | None:
         """Make keys for the front where Jupyter's ``transport_encryption`` wants them, as ``LocalProvisioner`` does."""
@@ -115,7 +140,8 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
         declared = "curve" in self.kernel_spec.metadata.get("supported_encryption", ())
         return Curve(*zmq.curve_keypair()) if asked == "required" or (asked == "auto" and declared) else None
 
-    def _forget_failed_start(self) -> None:
+    def _forget_failed_start(self, hub: Hub, error: BaseException) -> None:
+        hub.recorder.refused(error, str(self.kernel_id or ""))
         # jupyter_client 8.10 keeps a start that failed in _pending_kernels; then shutdown_all() of a server
         # raises 404 for it before the healthy kernels are waited for, and the server never ends.
         pending = getattr(getattr(self.parent, "parent", None), "_pending_kernels", {})

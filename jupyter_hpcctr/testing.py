@@ -22,8 +22,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .core.facts import DROP_ENV
-from .core.job import Command, Output
-from .core.plan import Container, EngineCommand
+from .core.job import Command, EngineCommand, Output
+from .core.plan import Container
 from .core.ranks import HOLDER_PID
 from .core.seams import Engine
 from .edge import process

@@ -1,5 +1,6 @@
 """What every test gets: an environment of its own, and the fixtures of ``support``."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -8,17 +9,31 @@ import pytest
 
 pytest_plugins = (
     "support.slurm", "support.images", "support.kernels", "support.server", "support.rest", "support.front",
+    "support.launches", "support.phases",
 )  # fmt: skip
 
+FAILED = Path(__file__).resolve().parents[1] / "build" / "failed.log"
+_kept = []
 KEEP = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
 LONG_FIRST = ("integration", "ui", "contract", "cluster", "unit")
-"""Directories of tests, those with the longest files first: two processes share the files, and are to end together."""
+"""Directories of tests, those with the longest files first: the processes share the files, and are to end together."""
 
 
 def pytest_configure():
-    """Let tests be interrupted, and interrupt themselves, also where a shell has begun them behind an ``&``."""
+    """Let tests be interrupted, and interrupt themselves, also where a shell has begun them behind an ``&``.
+
+    Event loops are kept to the end: jupyter_core makes some that it does not close, and whichever test runs when one of
+    them is collected as garbage would fail for it.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    plain = asyncio.set_event_loop
+
+    def keep(loop):
+        _kept.append(loop)
+        plain(loop)
+
+    asyncio.set_event_loop = keep
 
 
 def pytest_collection_modifyitems(items):
@@ -30,6 +45,13 @@ def pytest_collection_modifyitems(items):
         return path.name != "test_bench.py", LONG_FIRST.index(room) if room in LONG_FIRST else len(LONG_FIRST)
 
     items.sort(key=place)
+
+
+def pytest_runtest_logreport(report):
+    """Write a failure down at once: a whole run takes long, and shows what failed at its end alone."""
+    if report.failed and FAILED.parent.is_dir() and "PYTEST_XDIST_WORKER" not in os.environ:
+        with FAILED.open("a", encoding="utf-8") as file:
+            file.write(f"{report.nodeid} ({report.when})\n{report.longreprtext}\n\n")
 
 
 @pytest.fixture(autouse=True)

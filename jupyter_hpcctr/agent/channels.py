@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..guest import wire
 PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
 _KINDS = {"shell": zmq.DEALER, "iopub": zmq.SUB, "stdin": zmq.DEALER, "control": zmq.DEALER}
 NUDGE = b"hpcctr-nudge"
+NUDGE_S = 0.2
 
 
 class Channels:
@@ -35,6 +37,7 @@ class Channels:
         self._context, self._directory, self._seen_as, self._key = context, directory, seen_as, key
         self.sockets: dict[str, zmq.Socket[bytes]] = {}
         self.heard = False
+        self._nudged = 0.0
 
     def prepare(self) -> None:
         """Remove what an earlier kernel left and write the connection file for the next."""
@@ -75,10 +78,17 @@ class Channels:
                 socket.subscribe(b"")
             socket.connect(f"ipc://{self._path(PORTS[name])}")
             self.sockets[name] = socket
+        self._nudged = 0.0
         return True
 
     def nudge(self) -> None:
-        """Ask the kernel for its info, in the agent's own name; its answer says that shell and iopub work."""
+        """Ask the kernel for its info, in the agent's own name; its answer says that shell and iopub work.
+
+        Nothing where that was done a moment ago.
+        """
+        if (now := time.monotonic()) - self._nudged < NUDGE_S:
+            return
+        self._nudged = now
         frames = wire.pack(self._key, "kernel_info_request", {}, session="hpcctr-agent", idents=[NUDGE])
         self.sockets["shell"].send_multipart(frames)
 

@@ -14,8 +14,8 @@ _running: list[Child] = []
 class Child:
     """A program that the agent, or the ranks' hub, started.
 
-    Its output goes where its parent's goes, into the job's log, unless ``log`` names a file for it. ``text``
-    is what it reads from its standard input; nothing without. It inherits the file descriptors ``fds``.
+    Its output goes where its parent's goes, unless ``output`` is a file descriptor for it or ``log`` names a file.
+    ``text`` is what it reads from its standard input; nothing without. It inherits the file descriptors ``fds``.
     """
 
     def __init__(
@@ -25,10 +25,12 @@ class Child:
         env: Mapping[str, str],
         cwd: str,
         log: str | None = None,
+        output: int | None = None,
         text: str | None = None,
         fds: Sequence[int] = (),
     ) -> None:
-        out = None if log is None else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        opened = None if log is None else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        out = output if opened is None else opened
         stdin = subprocess.DEVNULL if text is None else subprocess.PIPE
         try:
             self._process = subprocess.Popen(  # noqa: S603
@@ -42,8 +44,8 @@ class Child:
                 pass_fds=fds,
             )
         finally:
-            if out is not None:
-                os.close(out)
+            if opened is not None:
+                os.close(opened)
         _running[:] = [each for each in _running if each.code is None]
         _running.append(self)
         if self._process.stdin is not None and text is not None:
@@ -64,6 +66,12 @@ class Child:
         """Send a signal to the whole group; none left is no error."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signum)
+
+    def ended(self, *, patience_s: float) -> bool:
+        """Wait ``patience_s`` seconds at most for its end; return whether it has ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience_s)
+        return self.code is not None
 
     def end(self, *, patience_s: float) -> None:
         """End the whole group: SIGTERM, and SIGKILL for what is left after ``patience_s`` seconds."""

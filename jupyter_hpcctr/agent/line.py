@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import zmq
 
@@ -24,6 +24,13 @@ BEAT_S = 5.0
 SILENT_S = 11.0
 DIAL_S, REDIAL_S = 5.0, 0.2  # the second grows up to the first while nobody answers
 ACK_S = 0.5
+
+
+class Link(Protocol):
+    """Where to dial."""
+
+    def __call__(self, *, alone: bool) -> Mapping[str, Any]:
+        """Return it; ``alone``: nobody has been heard for a while."""
 
 
 class _Connection:
@@ -64,22 +71,37 @@ class Line:
     ----------
     poller : zmq.Poller
         Knows the sockets that are there now.
-    link : mapping
-        ``addresses`` of the server, ``server_key``, and our ``public_key`` and ``secret_key``.
+    link : Link
+        Returns ``addresses`` of the server, ``server_key``, and our ``public_key`` and ``secret_key``. It is called
+        often, and says something else where another server is to be dialled.
     kept : Kept
         For what cannot be sent yet.
     """
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], poller: zmq.Poller, link: Mapping[str, Any], kept: Kept
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        poller: zmq.Poller,
+        link: Link,
+        kept: Kept,
     ) -> None:
-        self._context, self._poller, self._link = context, poller, link
+        self._context, self._poller, self._look, self._link = context, poller, link, link(alone=False)
         self._session = delivery.Session(kept, self._send)
         self._current: _Connection | None = None
         self._next: _Connection | None = None
         self._dialled, self._last_dial, self._redial_s = 0, 0.0, REDIAL_S
         self._last_heard = self._last_beat = self._last_ack = self._last_turn = time.monotonic()
         self._dial()
+
+    @property
+    def name(self) -> str:
+        """What names this agent's life."""
+        return self._session.name
+
+    @property
+    def server(self) -> str:
+        """The name of the server's life that was heard last, "" before."""
+        return self._session.peer
 
     @property
     def silent_s(self) -> float:
@@ -141,6 +163,7 @@ class Line:
         if self._next is not None and (self._next.monitor in ready or now - self._next.since > DIAL_S):
             self._close(self._next)
             self._next = None
+        self._look_for_another()
         silent = self._current is None or now - self._last_heard > SILENT_S
         if silent and self._next is None and now - self._last_dial > self._redial_s:
             self._redial_s = min(2 * self._redial_s, DIAL_S)
@@ -153,6 +176,15 @@ class Line:
             self._session.acknowledge()
         self._look_at_kept()
 
+    def _look_for_another(self) -> None:
+        alone = self._current is None or self.silent_s > ACK_S + BEAT_S
+        link = self._look(alone=alone)
+        if link is not self._link and link != self._link:  # whoever answers is the line, perhaps still the one before
+            if self._next is not None:
+                self._close(self._next)
+            self._dial(link)
+        self._link = link
+
     def _look_at_kept(self) -> None:
         kept = self._session.kept
         if kept.lost:
@@ -162,9 +194,9 @@ class Line:
             kept.drained = False
             memory.give_back()
 
-    def _dial(self) -> None:
+    def _dial(self, link: Mapping[str, Any] | None = None) -> None:
         self._dialled, self._last_dial = self._dialled + 1, time.monotonic()
-        self._next = _Connection(self._context, self._link)
+        self._next = _Connection(self._context, link or self._link)
         self._register(self._next)
         self._session.greet(self._next.send, connection=self._dialled)
 

@@ -10,29 +10,30 @@ import logging
 import os
 import shutil
 import signal
-import socket
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import zmq
 
 from ..delivery.kept import Kept
-from ..guest import environment
-from . import room
+from . import room, signals
+from .asked import AGAIN, Asked
 from .channels import Channels, kernel_info
 from .children import Child
-from .image import ImageChanged, ImageFile
+from .container import NodeContainer
+from .devices import DevicesMissing
+from .doors import Doors
+from .image import ImageChanged
 from .line import Line
+from .logpipe import LogPipe
 from .output import Output
-from .ranks import Ranks
+from .vigil import Vigil
 
 log = logging.getLogger("hpcctr.agent")
 
-HOLDER_PID = "@HOLDER_PID@"
 START_TICK_MS, SLOW_TICK_MS, IDLE_TICK_MS = 5, 100, 1000
-HASTE_S, NUDGE_S = 10.0, 0.2
+HASTE_S = 10.0
 HOLD_PATIENCE_S, START_PATIENCE_S = 60.0, 300.0
 DOUBT_S, DOUBT_TICK_MS = 0.5, 50
 _ENDED_FROM_OUTSIDE = (-signal.SIGTERM, -signal.SIGKILL)
@@ -42,100 +43,106 @@ ORPHANED = 75  # sysexits.h: EX_TEMPFAIL
 class Agent:
     """Carries out one plan until the server, the scheduler or the kernel ends it."""
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, path: str, config: Mapping[str, Any]) -> None:
         self._plan: Mapping[str, Any] = config["plan"]
         self._key = str(config["kernel_key"]).encode()
-        self._orphan_s = float(config["orphan_seconds"])
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._poller = zmq.Poller()
         self._run_dir = str(self._plan["run_dir"])
         kept = Kept(f"{self._run_dir}/kept", files=int(config["keep_bytes"]))
-        self._line = Line(self._context, self._poller, config["link"], kept)
+        self._vigil = Vigil(path, config)
+        self._line = Line(self._context, self._poller, self._vigil.link, kept)
         self._output = Output(self._line, self._key)
         self._kernel_dir = f"{self._run_dir}/kernel"
         self._channels = Channels(self._context, self._kernel_dir, self._plan["kernel_dir"], self._key)
-        self._ranks = Ranks(self._context, self._plan)
-        self._poller.register(self._ranks.socket, zmq.POLLIN)
-        self._image = ImageFile(None)
+        self._asked = Asked()
+        self._log = LogPipe(self._plan["log_file"])
+        self._doors = Doors(self._context, config, self._log.output, self._line.say)
+        self._doors.register(self._poller)
+        plan, dir_ = self._plan, self._run_dir
+        self._container = NodeContainer(
+            plan, recorded=plan["image"], devices=plan.get("devices"), run_dir=dir_, workdir=plan["workdir"]
+        )
         self._holder: Child | None = None
         self._holder_pid = ""
-        self._held_since = 0.0
         self._kernel: Child | None = None
         self._ready = False
         self._informed: dict[str, Any] | None = None
+        self._exited: dict[str, Any] | None = None
         self._starts = 1
-        self._started = 0.0
         self._signalled = False
-        self._doubted_since = self._last_nudge = 0.0
+        self._held_since = self._started = self._doubted_since = 0.0
+        self._server = ""
         self._over: str | None = None
         self._status = 0
-        self._container_env: dict[str, str] = {}
 
     def run(self) -> int:
         """Work until it is over; return the exit status for the job."""
-        wakeup = self._catch_signals()
+        wakeup = signals.catch(self._finish, self._doors.checkpoint.signal)
+        self._poller.register(wakeup, zmq.POLLIN)
         try:
-            node = os.environ.get("SLURMD_NODENAME", "")
-            self._line.say("hello", host=socket.gethostname(), node=node, age_s=room.age_s())
-            try:
-                self._prepare()
-                self._begin()
-            except ImageChanged as changed:
-                self._fail(str(changed))
+            self._greet()
+            self._try(self._set_up)
             while self._over is None:
                 self._turn(wakeup)
         finally:
             self._leave()
         return self._status
 
+    def _greet(self) -> None:
+        """Tell a server that has not heard of this agent who it is, and what it is at."""
+        self._line.say("hello", **room.whereabouts(), run=self._line.name, start=self._starts, ready=self._ready)
+        if self._exited is not None:
+            self._line.say("exited", **self._exited)
+        self._doors.checkpoint.greet()
+
     # -- setting up
 
-    def _catch_signals(self) -> int:
-        reading, writing = os.pipe()
-        os.set_blocking(reading, False)
-        os.set_blocking(writing, False)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        for signum in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signum, lambda number, _: self._finish(f"signal {number}", 128 + number))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self._poller.register(reading, zmq.POLLIN)
-        return reading
+    def _try(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except (ImageChanged, DevicesMissing) as fault:
+            self._fail(str(fault))
+        except OSError as error:
+            self._fail(f"the kernel cannot be started on this node: {error}")
 
-    def _prepare(self) -> None:
+    def _set_up(self) -> None:
         plan = self._plan
         room.make(self._run_dir, plan["directories"])
-        self._ranks.open()
-        self._container_env = environment.compose(
-            plan["env"], os.environ, plan["pass_env"], plan["drop_env"], plan.get("image_env")
-        )
-        room.write(f"{self._run_dir}/env", environment.lines(self._container_env))
-        self._image = ImageFile(plan["image"])
-
-    def _begin(self) -> None:
-        if self._plan["hold"] is not None:
+        self._container.prepare()
+        self._doors.open(self._container.image_env)
+        if plan["hold"] is not None:
             self._held_since = time.monotonic()
-            self._holder = self._start(self._plan["hold"], opens=True)
+            self._holder = self._start(plan["hold"], opens=True)
         else:
             self._start_kernel()
 
     def _start(self, command: Mapping[str, Any], *, opens: bool) -> Child:
-        words = [word.replace(HOLDER_PID, self._holder_pid) for word in command["argv"]]
-        fds = self._image.fds if opens else ()  # what joins a container does not open the image
-        words = self._image.words(words) if opens else words
-        reads = bool(command["reads_env_file"])
-        env = environment.of_command(self._container_env, os.environ, self._plan["drop_env"], reads_env_file=reads)
-        return Child(words, env=env, cwd=self._run_dir if reads else self._plan["workdir"], fds=fds)
+        return self._container.start(command, opens=opens, holder_pid=self._holder_pid, output=self._log.output)
 
     def _start_kernel(self) -> None:
-        self._ready, self._informed = False, None
+        self._ready, self._informed, self._exited = False, None, None
+        self._output.forget()
         self._started = time.monotonic()
         self._signalled, self._doubted_since = False, 0.0
         for each in self._channels.sockets.values():
             self._poller.unregister(each)
-        self._ranks.end()
+        self._doors.end()
+        if not os.path.isdir(self._kernel_dir):
+            self._rebuild()
+            return
         self._channels.prepare()
         self._kernel = self._start(self._plan["kernel"], opens=self._holder is None)
+
+    def _rebuild(self) -> None:
+        """Make the run directory, which somebody has removed, and a container that has it."""
+        self._channels.close()
+        self._kernel = None
+        if self._holder is not None:
+            self._holder.end(patience_s=0.2)
+            self._holder, self._holder_pid = None, ""
+        shutil.rmtree(self._run_dir, ignore_errors=True)
+        self._set_up()
 
     # -- the loop
 
@@ -143,21 +150,29 @@ class Agent:
         events = dict(self._poller.poll(self._tick_ms()))
         if wakeup in events:
             os.read(wakeup, 4096)
+        self._log.turn(self._output.notice)
         self._from_server()
         for name, each in tuple(self._channels.sockets.items()):
             if each in events:
                 self._from_kernel(name)
         self._look_after_children()
-        self._ranks.turn(kernel=self._kernel, holder_pid=self._holder_pid)
+        self._doors.turn(kernel=self._kernel, holder_pid=self._holder_pid)
         if not self._ready:
             self._bring_up()
         self._line.turn(events)
-        if self._line.silent_s > self._orphan_s:
-            self._finish(f"no server for {self._orphan_s:g} s", ORPHANED)
+        if self._line.server != self._server:
+            if self._server:  # the first one hears what was said at the beginning
+                self._greet()
+                self._output.say_again()
+            self._server = self._line.server
+        self._vigil.heard(busy=self._output.busy or not self._ready)
+        why = self._vigil.over(self._line.silent_s, heard=bool(self._server))
+        if why and not self._doors.checkpoint.holds_up():
+            self._finish(why, ORPHANED)
 
     def _tick_ms(self) -> int:
         if self._ready:
-            return self._ranks.haste_ms or (DOUBT_TICK_MS if self._doubted_since else IDLE_TICK_MS)
+            return self._doors.haste_ms or (DOUBT_TICK_MS if self._doubted_since else IDLE_TICK_MS)
         return START_TICK_MS if time.monotonic() - self._started < HASTE_S else SLOW_TICK_MS
 
     def _bring_up(self) -> None:
@@ -166,7 +181,7 @@ class Agent:
         elif self._kernel is None:
             self._await_holder()
         elif self._channels.sockets or self._connect():
-            self._nudge()
+            self._channels.nudge()
 
     def _await_holder(self) -> None:
         if self._holder is None or self._holder_pid:
@@ -179,29 +194,26 @@ class Agent:
                 self._fail(f"the container did not start in {HOLD_PATIENCE_S:g} s")
             return
         self._line.say("image")
-        self._start_kernel()
+        if why := self._container.fault():
+            self._fail(why)
+        else:
+            self._try(self._start_kernel)
 
     def _connect(self) -> bool:
         if not self._channels.connect():
             return False
         for each in self._channels.sockets.values():
             self._poller.register(each, zmq.POLLIN)
-        self._last_nudge = 0.0
         return True
-
-    def _nudge(self) -> None:
-        now = time.monotonic()
-        if now - self._last_nudge > NUDGE_S:
-            self._last_nudge = now
-            self._channels.nudge()
 
     def _look_after_children(self) -> None:
         if self._kernel is not None and (code := self._kernel.code) is not None and not self._in_doubt(code):
             self._kernel = None
-            self._ranks.end()
+            self._doors.end()
             for name in tuple(self._channels.sockets):
                 self._from_kernel(name, most=1_000_000)
-            self._line.say("exited", code=code, ready=self._ready, start=self._starts)
+            self._exited = {"code": code, "ready": self._ready, "start": self._starts}
+            self._line.say("exited", **self._exited)
             if not self._ready:
                 self._finish(f"the kernel ended with status {code} before it was ready", 1)
         if self._holder is not None and (code := self._holder.code) is not None and self._over is None:
@@ -220,7 +232,12 @@ class Agent:
         for channel, frames in self._line.receive():
             if channel == b"command":
                 self._obey(json.loads(frames[0].bytes))
+            elif channel == AGAIN:
+                if not self._asked.note(frames):
+                    self._channels.send("shell", frames)
             else:
+                if channel == b"shell":
+                    self._asked.note(frames)
                 self._channels.send(channel.decode(), frames)
 
     def _obey(self, what: Mapping[str, Any]) -> None:
@@ -233,7 +250,9 @@ class Agent:
             if self._kernel is not None:
                 self._kernel.end(patience_s=0)
             if self._holder_pid or self._holder is None:  # else the first start is still to come
-                self._start_kernel()
+                self._try(self._start_kernel)
+        elif command == "ends":
+            self._doors.checkpoint.move(float(what["at"]))
         elif command == "end":
             self._finish("the server ended it", 0)
 
@@ -260,11 +279,12 @@ class Agent:
             self._over, self._status = why, status
 
     def _leave(self) -> None:
-        self._ranks.close()
+        self._doors.close()
         if self._kernel is not None:
             self._kernel.end(patience_s=0.5)
         if self._holder is not None:
             self._holder.end(patience_s=0.2)
+        self._log.close()
         self._line.say("bye", why=self._over or "the agent failed")
         self._channels.close()
         self._line.close()
@@ -272,14 +292,3 @@ class Agent:
         if self._status == ORPHANED:  # else the server tidies up, after it has read the log
             shutil.rmtree(self._plan["job_dir"], ignore_errors=True)
         self._context.term()
-
-
-def main(argv: Sequence[str]) -> int:
-    """Read the secret file that is named on the command line, and work."""
-    logging.basicConfig(level=logging.INFO, format="hpcctr agent: %(message)s", stream=sys.stderr)
-    try:
-        config = json.loads(room.read_private(argv[1]))
-    except (OSError, ValueError) as error:
-        log.error("the launch's file cannot be read: %s", error)
-        return 66
-    return Agent(config).run()

@@ -25,6 +25,10 @@ _MAY_BE_CUT = frozenset(
         "comm_close",
     }
 )
+_SEEN = frozenset({"execute_input", "stream", "display_data", "execute_result"})  # in a cell
+
+
+_OF_STATUS = 4  # from the end: header, parent, metadata, content; a status has no buffers
 
 
 class _Cut(NamedTuple):
@@ -49,9 +53,33 @@ class Output:
     def __init__(self, line: Line, key: bytes) -> None:
         self._line, self._key = line, key
         self._cuts: dict[str, _Cut] = {}
+        self._notice = ""
+        self._busy: Sequence[zmq.Frame] = ()
+
+    @property
+    def busy(self) -> bool:
+        """Whether the kernel has said last that it computes."""
+        return bool(self._busy)
+
+    def say_again(self) -> None:
+        """Tell a server that has not heard it that the kernel computes, and what."""
+        if self._busy:
+            self._line.send(b"iopub", self._busy, force=True)
+
+    def forget(self) -> None:
+        """The kernel has ended: it computes no more."""
+        self._busy = ()
+
+    def notice(self, text: str) -> None:
+        """Say something in the cell that runs, or in the next."""
+        self._notice = text
 
     def send(self, channel: bytes, frames: Sequence[zmq.Frame]) -> None:
         """Pass a message on, now or later."""
+        if channel == b"iopub" and len(frames) > _OF_STATUS and b'"status"' in frames[-_OF_STATUS].bytes:
+            self._busy = frames if b'"busy"' in frames[-1].bytes else ()
+        if self._notice and channel == b"iopub":
+            self._give_notice(frames)
         if self._cuts or not self._line.send(channel, frames):
             self._squeeze(channel, frames)
 
@@ -77,14 +105,19 @@ class Output:
                 f"\n[{cut.size / 1e6:.1f} MB of output (messages: {cut.messages}) are missing here: "
                 "the connection to the server was down, and there was no more room to keep them.]\n"
             )
-            content = {"name": "stderr", "text": text}
-            frames = wire.pack(
-                self._key, "stream", content, session="hpcctr-agent", parent=cut.parent, idents=[b"stream"]
-            )
-            if not self._line.send(b"iopub", frames, force=force):
+            if not self._line.send(b"iopub", self._stream(text, cut.parent), force=force):
                 return False
             del self._cuts[cell]
         return True
+
+    def _give_notice(self, frames: Sequence[zmq.Frame]) -> None:
+        header, parent = _heads(frames)
+        if header.get("msg_type") in _SEEN and self._line.send(b"iopub", self._stream(self._notice, parent)):
+            self._notice = ""
+
+    def _stream(self, text: str, parent: Mapping[str, Any]) -> list[bytes]:
+        content = {"name": "stderr", "text": text}
+        return wire.pack(self._key, "stream", content, session="hpcctr-agent", parent=parent, idents=[b"stream"])
 
 
 def _heads(frames: Sequence[zmq.Frame]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -32,11 +32,14 @@ class Ranks:
     ----------
     plan : Mapping
         The launch's plan.
+    output : int
+        File descriptor into which the hub prints, and what it starts.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], plan: Mapping[str, Any]) -> None:
-        self._plan = plan
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], plan: Mapping[str, Any], output: int) -> None:
+        self._plan, self._output = plan, output
         self._dir = f"{plan['run_dir']}/kernel"
+        self._image_env: dict[str, str] = {}
         self.socket = context.socket(zmq.ROUTER)
         self.socket.linger = 0
         self._waiting: list[list[bytes]] = []
@@ -50,8 +53,9 @@ class Ranks:
         """After how long to be called again, for as long as somebody waits or a hub is to end."""
         return TICK_MS if self._waiting or self._ending else None
 
-    def open(self) -> None:
-        """Open the door; the kernel's directory is there now."""
+    def open(self, image_env: Mapping[str, str]) -> None:
+        """Open the door; the kernel's directory is there now. Called again when that had to be made again."""
+        self._image_env = dict(image_env)
         self.socket.bind(f"ipc://{self._dir}/agent")
 
     def turn(self, *, kernel: Child | None, holder_pid: str) -> None:
@@ -106,7 +110,7 @@ class Ranks:
                     os.unlink(path)
             room.write(file, json.dumps(self._told(kernel_pid, holder_pid)))
             words = (sys.executable, "-m", "jupyter_hpcctr.ranks", file)
-            self._hub = Child(words, env=os.environ, cwd=self._plan["run_dir"])
+            self._hub = Child(words, env=os.environ, cwd=self._plan["run_dir"], output=self._output)
         except OSError as error:
             self._answer(f"the ranks' hub cannot be started: {error}")
             return
@@ -117,7 +121,7 @@ class Ranks:
         return {
             "plan": plan["ranks"],
             "env": plan["env"],
-            "image_env": plan.get("image_env", {}),
+            "image_env": self._image_env,
             "pass_env": plan["pass_env"],
             "drop_env": plan["drop_env"],
             "run_dir": plan["run_dir"],

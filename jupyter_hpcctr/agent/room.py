@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import time
 from collections.abc import Iterable
+from typing import Any
 
 
 def make(run_dir: str, directories: Iterable[str]) -> None:
@@ -55,6 +57,11 @@ def age_s() -> float:
     with open("/proc/self/stat", encoding="ascii", errors="replace") as file:
         ticks = int(file.read().rpartition(")")[2].split()[19])
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
+
+
+def whereabouts() -> dict[str, Any]:
+    """Return where and since when this process runs: ``host``, ``node`` (Slurm's name of it), ``age_s``."""
+    return {"host": socket.gethostname(), "node": os.environ.get("SLURMD_NODENAME", ""), "age_s": age_s()}
 
 
 def sweep(run_dir: str) -> None:

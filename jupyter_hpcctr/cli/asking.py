@@ -48,6 +48,13 @@ def add_options(to: argparse.ArgumentParser) -> None:
         help="directory to mount in the container; repeatable",
     )
     kernel.add_argument(
+        "--device",
+        action="append",
+        default=[],
+        metavar="VENDOR/CLASS=NAME",
+        help="device of the nodes (CDI), beside the GPUs that are asked for; repeatable",
+    )
+    kernel.add_argument(
         "--env", action="append", default=[], metavar="NAME=VALUE", help="environment variable to set; repeatable"
     )
     kernel.add_argument("--python", help="Python interpreter in the image (default: python3)")
@@ -69,4 +76,4 @@ def request(arguments: argparse.Namespace) -> KernelRequest:
         if not equals:
             raise RequestError(f"--env {text!r} is not of the form NAME=VALUE", field="env")
         env[name] = value
-    return parse({**raw, "mounts": list(arguments.mount), "env": env})
+    return parse({**raw, "mounts": list(arguments.mount), "devices": list(arguments.device), "env": env})

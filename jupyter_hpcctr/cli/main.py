@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import HpcctrError
-from . import cluster, completion, images, kernelspec, parts, plan
+from . import cluster, completion, devices, doctor, images, kernels, kernelspec, parts, plan
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"jupyter_hpcctr {__version__}")
     parts.prints_help(top)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    for each in (images, kernelspec, plan, cluster, completion):
+    for each in (images, kernelspec, kernels, doctor, plan, devices, cluster, completion):
         each.register(commands)
     return top
 

@@ -11,6 +11,7 @@ from .. import compose, plugins
 from ..config import load_policy
 from ..core import limits, quote
 from ..core.facts import Policy
+from ..core.job import MOUNTS
 from ..core.plan import LaunchPlan, to_json
 from ..errors import PolicyError, SchedulerUnreachable
 from ..launch import draw, gather
@@ -79,4 +80,7 @@ def readable(plan: LaunchPlan) -> str:
             quote.line(plan.hold.argv),
         ]
     lines += ["", "# the kernel", quote.line(plan.kernel.argv)]
+    if plan.devices is not None:
+        wanted = ", ".join((*plan.devices.kinds, *plan.devices.names))
+        lines += ["", f"# {MOUNTS} are the files that the node's descriptions of its devices name: {wanted}"]
     return "\n".join(lines)

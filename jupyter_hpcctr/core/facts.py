@@ -138,6 +138,10 @@ DROP_ENV: tuple[str, ...] = ("SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_JOBID_*", 
 INFINIBAND: tuple[str, ...] = ("ib*", "infiniband*", "hdr*", "ndr*", "edr*", "opa*", "slingshot*")
 
 
+# What GPUs are called in descriptions of devices (CDI 1.1.0, "kind").
+GPU_KINDS: tuple[str, ...] = ("nvidia.com/gpu", "amd.com/gpu", "intel.com/gpu")
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogueImage:
     """An image that the administrator recommends."""
@@ -174,12 +178,19 @@ class Policy:
     insecure_registries: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     link_address: str = ""
     node_tmp: str = "/tmp"  # noqa: S108  (the agent makes a 0700 directory in it, exclusively)
-    orphan_minutes: int = 10
+    orphan_minutes: int = 720
+    orphan_idle_minutes: int = 120
+    at_stop: str = "keep"
     keep_mb: int = 1000
+    journal_mb: int = 64
+    checkpoint_minutes: int = 5
     ranks_beyond_machine: str = "reduce"
     catalogue: tuple[CatalogueImage, ...] = ()
     registries: tuple[str, ...] = ()
     prices: tuple[tuple[str, float], ...] = ()
     currency: str = ""
     infiniband_features: tuple[str, ...] = INFINIBAND
+    gpu_kinds: tuple[str, ...] = GPU_KINDS
+    cdi_dirs: tuple[str, ...] = ()
     one_off_days: int = 14
+    log_format: str = "text"

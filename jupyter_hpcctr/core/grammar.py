@@ -51,6 +51,8 @@ _COMPONENT = r"(?:[^/:.\x00][^/:\x00]*|\.[^/:.\x00][^/:\x00]*|\.\.[^/:\x00]+|\.)
 PATH = rf"(?:/{_COMPONENT}?)+"
 """An absolute path without ``..`` and without colons."""
 MOUNT = rf"{PATH}(?::(?:{PATH})?(?::(?:ro|rw)?)?)?"
+DEVICE = "[A-Za-z][A-Za-z0-9_.-]{0,252}/[A-Za-z][A-Za-z0-9_.-]{0,62}=[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}"
+"""A device's qualified name (CDI 1.1.0, "kind" and "devices"): ``nvidia.com/gpu=0``, ``hpe.com/cxi=all``."""
 VARIABLE = "[A-Za-z_][A-Za-z0-9_]*"
 LINE = r"[^\x00\n]*"
 TEXT = r"[^\x00]*"
@@ -84,6 +86,7 @@ def properties() -> dict[str, dict[str, Any]]:
         **dict.fromkeys(("time", "time_minutes"), time),
         "gpus_per_node": _number(GPUS, 0, 10**6 - 1),
         "mounts": _list(MOUNT, MOST_MOUNTS),
+        "devices": _list(DEVICE, MOST_MOUNTS),
         "env": {
             "type": ["object", "null"],
             "maxProperties": MOST_VARIABLES,

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from ..errors import RequestError
+from ..errors import EngineError, RequestError
+from .devices import Devices
 from .facts import GUEST_ROOT, HOST_ROOTS, Facts, ImageInfo, ImageKind, Policy
-from .job import Command
+from .job import Command, EngineCommand
 from .ranks import HOLDER_PID, NODE, Place, RankPlan, rank_plan
 from .request import Mount, Resources
 from .resolve import Resolved, shown
@@ -29,7 +30,8 @@ class Container:
 
     ``workdir`` is seen from inside. ``env_file`` is where the agent writes the environment
     (``NAME=value`` lines) before any command runs. ``mount_point`` is an empty private directory
-    for the engine's use.
+    for the engine's use. With ``devices`` the node adds mounts of its own, whose places are in a directory that is
+    mounted already (``EngineCommand.mount``).
     """
 
     image: str
@@ -38,32 +40,23 @@ class Container:
     workdir: str
     env_file: str
     mount_point: str
-
-
-@dataclass(frozen=True, slots=True)
-class EngineCommand:
-    """The words that put a program into a container.
-
-    Where ``reads_env_file`` is false, the program gets its environment as the command's own process
-    environment. ``step_options`` are for the srun that starts it, for engines that are Slurm plug-ins
-    (pyxis); ``preserve_fds`` is how many descriptors above 2 must stay open.
-    """
-
-    argv: tuple[str, ...]
-    reads_env_file: bool = False
-    step_options: tuple[str, ...] = ()
-    preserve_fds: int = 0
+    devices: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """What a scheduler needs to know of a job."""
+    """What a scheduler needs to know of a job.
+
+    ``token`` is a word of letters, digits, "-" and "_" that no other job has, by which it can be found when its id
+    is not known; "" for none.
+    """
 
     name: str
     argv: tuple[str, ...]
     resources: Resources
     workdir: str
     log_file: str
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +90,8 @@ class LaunchPlan:
     secret_file: str
     ranks: RankPlan
     """How ``%%mpirun`` starts its ranks in the job."""
+    devices: Devices | None = None
+    """What the node adds to the container by its descriptions of devices."""
     reasons: tuple[str, ...] = field(default=())
 
 
@@ -115,6 +110,8 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
     words = _kernel_words(resolved, place)
     hold = None if resolved.image is None else engine.hold(place.container, place.holder)
     joined = None if hold is None else engine.join(place.container, HOLDER_PID, words)
+    kernel = joined or engine.command(place.container, words)
+    _check_devices(resolved, hold if hold is not None and joined is not None else kernel)
     name = "jupyter" if resolved.image is None else f"jupyter {resolved.image.reference}"[:64]
     spec = _job_spec(name, resolved.resources, facts)
     return LaunchPlan(
@@ -125,7 +122,7 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
         resources=resolved.resources,
         submit=scheduler.submit(spec),
         hold=hold if joined is not None else None,
-        kernel=joined or engine.command(place.container, words),
+        kernel=kernel,
         env={**resolved.env, **_startup_cache(resolved, policy)},
         image_env=resolved.image_env,
         pass_env=policy.pass_env,
@@ -138,8 +135,18 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
         log_file=spec.log_file,
         secret_file=spec.argv[-1],
         ranks=rank_plan(resolved, facts, policy, anywhere, engine=engine, scheduler=scheduler),
+        devices=resolved.devices,
         reasons=resolved.reasons,
     )
+
+
+def _check_devices(resolved: Resolved, command: EngineCommand) -> None:
+    if resolved.devices is not None and not command.mount:
+        raise EngineError(
+            f"the engine {resolved.engine!r} cannot give a container the libraries of its node's devices",
+            hint="choose another engine",
+            field="engine",
+        )
 
 
 def job_spec(plan_: LaunchPlan, facts: Facts) -> JobSpec:
@@ -150,7 +157,8 @@ def job_spec(plan_: LaunchPlan, facts: Facts) -> JobSpec:
 def _job_spec(name: str, resources: Resources, facts: Facts) -> JobSpec:
     host = facts.host
     agent = (host.python, "-m", "jupyter_hpcctr.agent", f"{host.job_dir}/agent.json")
-    return JobSpec(name, agent, resources, workdir=host.job_dir, log_file=f"{host.job_dir}/job.log")
+    token = PurePosixPath(host.job_dir).name
+    return JobSpec(name, agent, resources, host.job_dir, f"{host.job_dir}/job.log", token)
 
 
 def _place(resolved: Resolved, facts: Facts, run_dir: str) -> Place:
@@ -200,6 +208,7 @@ def _container(resolved: Resolved, facts: Facts, run_dir: str) -> tuple[Containe
         workdir=resolved.workdir,
         env_file=f"{run_dir}/env",
         mount_point=f"{run_dir}/mnt",
+        devices=resolved.devices is not None,
     )
     return container, stages
 

@@ -22,10 +22,13 @@ def line(argv: Sequence[str]) -> str:
     return " ".join(shlex.quote(word) for word in argv)
 
 
-def job_script(argv: Sequence[str]) -> str:
+def job_script(argv: Sequence[str], *, ignored: Sequence[str] = ()) -> str:
     """Return the script of a job that becomes the given program.
+
+    ``ignored`` are signals, as trap(1) names them, that do not end the program before it has a handler for them.
 
     It holds no ``#SBATCH`` line: a newline in an option's value would end the comment and the rest
     would run. Options go to the scheduler as words.
     """
-    return f"#!/bin/sh\nexec {line(argv)}\n"
+    trap = f"trap '' {' '.join(ignored)}\n" if ignored else ""
+    return f"#!/bin/sh\n{trap}exec {line(argv)}\n"

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from .devices import Devices
 from .facts import Facts, ImageInfo, ImageKind, Policy
+from .job import EngineCommand
 from .resolve import Resolved
 
 if TYPE_CHECKING:
-    from .plan import Container, EngineCommand
+    from .plan import Container
     from .seams import Engine, Scheduler
 
 HOLDER_PID = "@HOLDER_PID@"
@@ -105,6 +107,8 @@ class RankPlan:
         What the image says of its MPI; what to do with more ranks than slots.
     ``image``
         The file that ``hold`` mounts, as it was when this was planned; None without an image.
+    ``devices``
+        What a node adds to ``hold``.
     """
 
     step: tuple[str, ...] | None
@@ -126,6 +130,7 @@ class RankPlan:
     kernel_dir_host: str
     kernel_dir: str
     image: ImageFile | None = None
+    devices: Devices | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +183,7 @@ def rank_plan(
         kernel_dir_host=f"{place.run_dir}/kernel",
         kernel_dir=place.kernel_dir,
         image=_image_file(resolved.image),
+        devices=resolved.devices,
     )
 
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 
 from ..errors import RequestError
 from . import grammar
-
-_UNITS_KB = {"K": 1, "": 1024, "M": 1024, "G": 1024**2, "T": 1024**3}
+from .amounts import megabytes, minutes, short, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,8 @@ class KernelRequest:
     scheduler: str | None = None
     resources: Resources = Resources()
     mounts: tuple[Mount, ...] = ()
+    devices: tuple[str, ...] = ()
+    """Names by the Container Device Interface, beside the GPUs that ``resources`` ask for."""
     env: Mapping[str, str] = field(default_factory=dict)
     argv: tuple[str, ...] = ()
     """The kernel's own command with ``{connection_file}`` in it; empty for ipykernel of the image's Python."""
@@ -100,7 +101,7 @@ def parse(raw: Mapping[str, object]) -> KernelRequest:
         An unknown key, a value of the wrong type or out of range; the message names it.
     """
     names = {f.name for f in dataclasses.fields(Resources)} | {"time", "mem"}
-    known = {"image", "engine", "scheduler", "mounts", "env", "argv", "python"}
+    known = {"image", "engine", "scheduler", "mounts", "devices", "env", "argv", "python"}
     plain = {str(k).replace("-", "_"): v for k, v in raw.items()}
     unknown = sorted(set(plain) - names - known)
     if unknown:
@@ -113,6 +114,7 @@ def parse(raw: Mapping[str, object]) -> KernelRequest:
         scheduler=_optional_word(plain, "scheduler"),
         resources=_resources(plain),
         mounts=tuple(parse_mount(m) for m in _sequence(plain, "mounts", grammar.MOST_MOUNTS)),
+        devices=_sequence(plain, "devices", grammar.MOST_MOUNTS, grammar.DEVICE, "of devices like nvidia.com/gpu=0"),
         env=_environment(plain.get("env")),
         argv=tuple(_sequence(plain, "argv", grammar.MOST_WORDS)),
         python=_optional_text(plain, "python", grammar.LONGEST_PATH) or "python3",
@@ -126,6 +128,7 @@ def to_dict(request: KernelRequest) -> dict[str, object]:
         "engine": request.engine,
         "scheduler": request.scheduler,
         "mounts": [f"{m.source}:{m.target}{':ro' if m.read_only else ''}" for m in request.mounts],
+        "devices": list(request.devices),
         "env": dict(request.env),
         "argv": list(request.argv),
         "python": request.python if request.python != "python3" else None,
@@ -152,43 +155,6 @@ def parse_mount(text: str) -> Mount:
             field="mounts",
         )
     return Mount(source, target or source, mode == "ro")
-
-
-def minutes(value: object) -> int:
-    """Read a time limit as sbatch(1) ``--time`` writes it, in whole minutes, rounded up.
-
-    Raises
-    ------
-    RequestError
-        It is none of Slurm's forms, not above zero, or longer than anybody means.
-    """
-    text = _written(value)
-    if text is None or not grammar.fits(grammar.TIME, text):
-        hint = f"write minutes, HH:MM:SS or D-HH:MM:SS, above zero and at most {grammar.MOST_DAYS} days"
-        raise RequestError(f"time {_shown(value)} is not a time limit", hint=hint, field="time")
-    days, dash, rest = text.strip().rpartition("-")
-    parts = [int(part) for part in rest.split(":")]
-    if dash:
-        seconds = int(days) * 86400 + sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
-    else:
-        seconds = parts[0] * 60 if len(parts) == 1 else sum(p * 60**i for i, p in enumerate(reversed(parts)))
-    return -(-seconds // 60)
-
-
-def megabytes(value: object) -> int:
-    """Read an amount of memory as sbatch(1) ``--mem`` writes it, in MiB, rounded up.
-
-    Raises
-    ------
-    RequestError
-        It is not a number above zero with K, M, G or T, or more than any node has.
-    """
-    text = _written(value)
-    if text is None or not grammar.fits(grammar.MEMORY, text):
-        raise RequestError(f"memory {_shown(value)} is not an amount", hint="write 4G, 4000M or 4000", field="mem")
-    amount = text.strip().upper().removesuffix("B")
-    number = amount.rstrip("KMGT")
-    return -(-int(number) * _UNITS_KB[amount[len(number) :]] // 1024)
 
 
 def _resources(plain: Mapping[str, object]) -> Resources:
@@ -224,10 +190,10 @@ def _not_both(plain: Mapping[str, object], name: str, other: str) -> None:
 
 
 def _gpus(value: object) -> tuple[int, str | None]:
-    text = "0" if value is None else _written(value)
+    text = "0" if value is None else written(value)
     if text is None or not grammar.fits(grammar.GPUS, text):
         hint = "write 2, or a type and a count: a100:2"
-        raise RequestError(f"gpus_per_node {_shown(value)} is not a count", hint=hint, field="gpus_per_node")
+        raise RequestError(f"gpus_per_node {short(value)} is not a count", hint=hint, field="gpus_per_node")
     kind, _, count = text.rpartition(":")
     return int(count), kind or None
 
@@ -236,28 +202,11 @@ def _count(plain: Mapping[str, object], name: str) -> int | None:
     value = plain.get(name)
     if value is None:
         return None
-    text = _written(value)
+    text = written(value)
     if text is None or not grammar.fits(grammar.COUNT, text):
         hint = f"write a whole number from 1 to {grammar.MOST_COUNT}"
-        raise RequestError(f"{name} must be a whole number above zero, not {_shown(value)}", hint=hint, field=name)
+        raise RequestError(f"{name} must be a whole number above zero, not {short(value)}", hint=hint, field=name)
     return int(text)
-
-
-def _written(value: object) -> str | None:
-    """Return a text or a whole number as text, None for anything else. JSON has one kind of numbers: 2.0 is 2."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value) if abs(value) < 10**18 else None
-    return value if isinstance(value, str) else None
-
-
-def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # an integer of thousands of digits
-        return "a number of many digits"
-    return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def _optional_text(plain: Mapping[str, object], name: str, most: int) -> str | None:
@@ -265,7 +214,7 @@ def _optional_text(plain: Mapping[str, object], name: str, most: int) -> str | N
     if value is None:
         return None
     if not isinstance(value, str) or not value or len(value) > most or not grammar.fits(grammar.LINE, value):
-        raise RequestError(f"{name} must be a line of text, not {_shown(value)}", field=name)
+        raise RequestError(f"{name} must be a line of text, not {short(value)}", field=name)
     return value
 
 
@@ -273,15 +222,17 @@ def _optional_word(plain: Mapping[str, object], name: str) -> str | None:
     value = plain.get(name)
     if value is not None and not (isinstance(value, str) and grammar.fits(grammar.WORD, value)):
         hint = "at most 200 characters without spaces, and no '-' at the beginning"
-        raise RequestError(f"{name} {_shown(value)} is not a name", hint=hint, field=name)
+        raise RequestError(f"{name} {short(value)} is not a name", hint=hint, field=name)
     return value if isinstance(value, str) else None
 
 
-def _sequence(plain: Mapping[str, object], name: str, most: int) -> tuple[str, ...]:
+def _sequence(
+    plain: Mapping[str, object], name: str, most: int, pattern: str = grammar.TEXT, what: str = "of texts"
+) -> tuple[str, ...]:
     value = () if (given := plain.get(name)) is None else given
     texts = value if isinstance(value, (list, tuple)) else (None,)
-    if len(texts) > most or not all(isinstance(v, str) and grammar.fits(grammar.TEXT, v) for v in texts):
-        raise RequestError(f"{name} must be a list of texts, not {_shown(value)}", hint=f"at most {most}", field=name)
+    if len(texts) > most or not all(isinstance(v, str) and grammar.fits(pattern, v) for v in texts):
+        raise RequestError(f"{name} must be a list {what}, not {short(value)}", hint=f"at most {most}", field=name)
     return tuple(texts)
 
 
@@ -290,10 +241,10 @@ def _environment(value: object) -> dict[str, str]:
         return {}
     most = grammar.MOST_VARIABLES
     if not isinstance(value, Mapping) or len(value) > most:
-        raise RequestError(f"env must be a mapping of texts, not {_shown(value)}", hint=f"at most {most}", field="env")
+        raise RequestError(f"env must be a mapping of texts, not {short(value)}", hint=f"at most {most}", field="env")
     for name, text in value.items():
         if not isinstance(name, str) or not grammar.fits(grammar.VARIABLE, name):
-            raise RequestError(f"{_shown(name)} is not the name of an environment variable", field="env")
+            raise RequestError(f"{short(name)} is not the name of an environment variable", field="env")
         if not isinstance(text, str) or not grammar.fits(grammar.LINE, text):
             raise RequestError(f"environment variable {name} must be one line of text", field="env")
     return dict(value)

@@ -6,7 +6,8 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ..errors import ImageError, PolicyError
+from ..errors import ImageError, ImageMissing, PolicyError
+from .devices import Devices, search_paths, wanted
 from .facts import HOST_ROOTS, Facts, Host, ImageInfo, Policy
 from .request import KernelRequest, Mount, Resources
 from .wording import minutes_text
@@ -31,6 +32,7 @@ class Resolved:
     env: Mapping[str, str]
     image_env: Mapping[str, str]
     """Variables of the image to which those of the job are preferred; ``env`` is preferred to both."""
+    devices: Devices | None
     reasons: tuple[str, ...]
 
 
@@ -77,13 +79,16 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
     if engine != "bare" and facts.image is None and request.image is not None:
         name = request.image.text
         hint = f"jupyter hpcctr images pull {name}"
-        raise ImageError(f"the image {name} is not in the store", hint=hint, field="image")
+        raise ImageMissing(f"the image {name} is not in the store", hint=hint, field="image")
     if engine != "bare" and facts.image is not None:
         _check_room(facts.image)
     resources, reasons = _within_limits(request.resources, policy)
     mounted, workdir, mount_reasons = _mounts(request, facts, policy, engine)
     of_image = {} if facts.image is None or engine == "bare" else facts.image.env
     image_env, yielding, env_reasons = _image_env(of_image, policy)
+    devices = None if engine == "bare" else wanted(request, policy)
+    host = facts.host
+    env = {**image_env, "HOME": host.home, "USER": host.user, "LOGNAME": host.user, **request.env}
     return Resolved(
         request=request,
         engine=engine,
@@ -92,8 +97,9 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
         resources=resources,
         mounts=mounted,
         workdir=workdir,
-        env={**image_env, "HOME": facts.host.home, "USER": facts.host.user, "LOGNAME": facts.host.user, **request.env},
+        env=env if devices is None else {**env, **search_paths(env)},
         image_env=yielding,
+        devices=devices,
         reasons=reasons + mount_reasons + env_reasons,
     )
 
@@ -157,6 +163,12 @@ def _check_mounts(request: KernelRequest, engine: str) -> None:
             f"the engine 'bare' cannot mount {request.mounts[0].source}",
             hint="leave the mounts out, which are for images: a bare kernel sees the node's own directories",
             field="mounts",
+        )
+    if engine == "bare" and request.devices:
+        raise PolicyError(
+            f"the engine 'bare' cannot add {request.devices[0]}",
+            hint="leave the devices out, which are for images: a bare kernel has what its node has",
+            field="devices",
         )
     seen: set[str] = set()
     for target in (_plain(mount.target) for mount in request.mounts):

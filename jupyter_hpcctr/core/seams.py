@@ -12,8 +12,8 @@ from typing import Protocol
 
 from ..errors import ImageError
 from .facts import ImageInfo, ImageKind, Site
-from .job import Command, Estimate, JobId, JobStatus, Output
-from .plan import Container, EngineCommand, JobSpec
+from .job import Command, EngineCommand, Estimate, JobId, JobStatus, Output
+from .plan import Container, JobSpec
 from .ranks import Steps
 from .request import ImageRef
 
@@ -72,6 +72,20 @@ class Scheduler(Protocol):
         """Read the new job's id. Raises ``SubmitRefused`` or ``SchedulerUnreachable``."""
         ...
 
+    def find(self, tokens: Collection[str]) -> Command:
+        """Words that ask for this user's jobs that carry one of these tokens (``JobSpec.token``), ended ones as well.
+
+        Called when the outcome of a submission is not known.
+        """
+        ...
+
+    def found(self, output: Output) -> Mapping[str, JobId]:
+        """Read the answer: the newest job of each token; jobs with other tokens may be in it.
+
+        Raises ``SchedulerUnreachable``.
+        """
+        ...
+
     def steps(self) -> Steps | None:
         """Words that start processes within a running job, with the placeholders of ``core.ranks``.
 
@@ -104,6 +118,10 @@ class Scheduler(Protocol):
 
         ``settled`` reads its answer as well.
         """
+        ...
+
+    def last_words(self, status: JobStatus, log: str) -> JobStatus:
+        """Complete what is known of a job that failed by what the scheduler has written to the end of its log."""
         ...
 
     def signal(self, job: JobId, signum: int) -> Command:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 
-from .job import Ending, JobState, JobStatus
+from .job import Ending, JobId, JobState, JobStatus
+from .life.words import Failure, Words
 from .wording import minutes_text
 
 RESTART = "Kernel → Restart submits a new job; nothing is resubmitted automatically."
@@ -91,3 +92,55 @@ def signal_name(number: int) -> str:
 
 def _job(scheduler: str, status: JobStatus) -> str:
     return f"{scheduler.capitalize()} job {status.job_id}"
+
+
+_PLAIN = {
+    "clearing": "The last job is still to be ended; then another one is submitted …",
+    "detached": "The server stops; the kernel is kept for the next one.",
+    "interrupted": "interrupted while waiting for the kernel",
+    "not submitted": f"The scheduler did not answer, and has no job for this kernel. {RESTART}",
+    "restarted": "the kernel was restarted",
+    "restarting": "The kernel is restarting in the same job …",
+    "silent": "The kernel's node has not been heard for a while; what it sends meanwhile is kept and will follow.",
+    "stopped": "the kernel was shut down",
+    "submitting": "The job is being submitted …",
+    "unknown outcome": "The scheduler did not answer in time; it is being asked whether it has the job …",
+}
+
+
+def told(
+    what: Words, *, scheduler: str, nodes: str = "", image: str = "", time_limit_minutes: int | None = None
+) -> str:
+    """Return the sentence for what a launch's life has to say (``core.life``)."""
+    values = dict(what.values)
+    status, failure = values.get("status"), values.get("failure")
+    job = str(values.get("job") or "")
+    name = f"{scheduler.capitalize()} job {job}" if job else "The job"
+    if isinstance(status, JobStatus):
+        if what.key == "ended":
+            cause = "" if what.cause is None else told(what.cause, scheduler=scheduler)
+            return ended(scheduler, status, time_limit_minutes=time_limit_minutes, cause=cause)
+        return _requeued(_job(scheduler, status)) if what.key == "requeued" else waiting(scheduler, status)
+    if isinstance(failure, Failure):
+        hint = f" ({failure.hint})" if failure.hint else ""
+        return f"{failure.message}{hint} {RESTART}"
+    code = values.get("code")
+    sentences = {
+        "adopted": f"{name} is still in the queue. Cells run when the kernel is there.",
+        "cancelled": cancelled(scheduler, JobId(job) if job else None),
+        "died": died(code) if isinstance(code, int) else "",
+        "early exit": f"the kernel ended with status {code} before it was ready",
+        "fetching": f"Fetching the image {image}: {values.get('step')} …".replace(" :", ":"),
+        "node up": f"The job runs on {values.get('node') or 'its node'}; the kernel is starting …",
+        "quoted": str(values.get("text")),
+        "reattaching": f"{name} has the kernel of before; waiting to hear from its node …",
+        "requeued": _requeued(name),
+        "running": running(scheduler, job, nodes) if job else f"{name} runs on {nodes or 'its node'}.",
+        "submitted": f"{name} is submitted.",
+        "taken over": f"The kernel was taken over by {values.get('by')}; it goes on there.",
+    }
+    return sentences.get(what.key) or _PLAIN[what.key]
+
+
+def _requeued(name: str) -> str:
+    return f"{name} was put back into the queue by the scheduler: variables are lost. Cells run when it starts again."

@@ -62,11 +62,23 @@ class Session:
         self._unacknowledged_bytes = 0
         self._connection = 0
         self.missed = 0
+        self.resent = 0
+        self.taken = 0
+
+    @property
+    def sent(self) -> int:
+        """How many messages have been sent, each counted once."""
+        return self._last_sent
 
     @property
     def owes(self) -> bool:
         """Whether something has been received that is not acknowledged yet."""
         return self._received != self._acknowledged
+
+    @property
+    def peer(self) -> str:
+        """The name of the other end that was heard last, "" before."""
+        return self._peer
 
     @property
     def clear(self) -> bool:
@@ -130,6 +142,16 @@ class Session:
         """Whether a ``sync`` is of a connection that has been replaced by a newer one."""
         return sync.name == self._peer and sync.connection < self._connection
 
+    def is_another(self, sync: Sync) -> bool:
+        """Whether a ``sync`` is another peer's than the one that was known before."""
+        return self._peer not in ("", sync.name)
+
+    def forget(self) -> None:
+        """Drop all that is still to arrive."""
+        self._flying.clear()
+        self._flying_bytes = 0
+        self.kept.close()
+
     def _synced(self, sync: Sync) -> None:
         self._connection = sync.connection
         if sync.name != self._peer:
@@ -142,6 +164,7 @@ class Session:
             self._landed(sync.received)
         if sync.asks:
             self.greet(asks=False)
+        self.resent += len(self._flying)
         for number, frames, _ in tuple(self._flying):
             self._transmit(number, frames)
         self._refill()
@@ -177,6 +200,7 @@ class Session:
                 self.greet()
             return None
         self._received = number
+        self.taken += 1
         self._unacknowledged_bytes += size_of(frames)
         return frames
 

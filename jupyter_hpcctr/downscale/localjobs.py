@@ -4,6 +4,7 @@
 word       gets                            prints
 =========  ==============================  =====================================================
 submit     a job as JSON on stdin          ``{"id": …}``, or ``{"refused": …, "hint": …}`` and exits 2
+find       tokens                          ``{"token": …, "id": …}``, a line for each job that is known
 query      ids                             a JSON line for each job that is known
 cancel     ids                             nothing; ends jobs with all of their processes
 signal     an id and a number              nothing; signals the job's first process
@@ -25,7 +26,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..edge import files
+from ..edge import locks
 from ..errors import SubmitRefused, UnsafePath
 from . import processes, records
 from .records import Record
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     word, *rest = sys.argv[1:] if argv is None else argv
     words: dict[str, Callable[[Path, Sequence[str]], None]] = {
         "submit": _submit,
+        "find": _find,
         "query": _query,
         "cancel": _cancel,
         "signal": _signal,
@@ -67,12 +69,13 @@ def machine() -> dict[str, int]:
 def _submit(where: Path, rest: Sequence[str]) -> None:
     wanted = json.load(sys.stdin)
     _check(wanted, machine())
-    with files.locked(where / "lock"):
+    with locks.locked(where / "lock"):
         records.prune(where)
         record = Record(
             id=records.next_id(where),
             argv=tuple(wanted["argv"]),
             name=wanted["name"],
+            token=wanted.get("token", ""),
             workdir=wanted["workdir"],
             log_file=wanted["log_file"],
             time_limit_s=wanted["time_limit_s"],
@@ -143,6 +146,12 @@ def _detach(where: Path, record: Record, writer: int) -> None:
 
     supervise(where, record, ready)
     sys.exit(0)
+
+
+def _find(where: Path, rest: Sequence[str]) -> None:
+    for record in sorted(records.everything(where), key=lambda record: int(record.id)):
+        if record.token and record.token in rest:
+            print(json.dumps({"token": record.token, "id": record.id}))
 
 
 def _query(where: Path, rest: Sequence[str]) -> None:

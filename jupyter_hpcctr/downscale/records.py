@@ -20,7 +20,7 @@ KEEP_S = 24 * 3600.0
 class Record:
     """One job. Times are seconds since the epoch; ``pid`` and ``pid_start`` are its supervisor's, ``main``
     and ``main_start`` its first process's (see ``processes.Process.start``). ``ending`` and ``signal`` are as
-    in ``core.job.JobStatus``; ``ending`` is "" until the job has ended.
+    in ``core.job.JobStatus``; ``ending`` is "" until the job has ended. ``token`` is what the job can be found by.
     """
 
     id: str
@@ -40,6 +40,7 @@ class Record:
     ending: str = ""
     exit_code: int | None = None
     signal: int | None = None
+    token: str = ""
 
 
 def directory() -> Path:

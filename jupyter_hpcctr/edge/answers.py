@@ -10,6 +10,11 @@ import zmq
 
 from ..guest.wire import DELIMITER, PROTOCOL
 
+UNREACHABLE = (
+    "the connection to the kernel is down, and no more requests can be kept until it is back: "
+    "what was sent before will run; send this again then"
+)
+
 
 def kernel_info(ipykernel: str | None) -> dict[str, Any]:
     """Content of a ``kernel_info_reply`` for a Python kernel that is yet to start.

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import grp
 import os
 import pwd
 import stat
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UnsafePath
 
 _MAX_LINKS = 40
-_WAIT_S = 1.0
 _NOBODY = 65534  # the kernel's word for a user that a user namespace does not know (user_namespaces(7))
 
 
@@ -185,6 +182,22 @@ def _group(gid: int) -> str:
         return str(gid)
 
 
+def read_private(path: Path) -> str:
+    """Read a file that must be this user's own (0600) and no link.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or it is not: what stands in it would be done in this user's name.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(fd, encoding="utf-8") as file:
+        found = os.fstat(fd)
+        if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+            raise PermissionError(f"{path} is not a file of this user's own with mode 0600")
+        return file.read()
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read (0600), whole or not at all."""
     _write(path, text, 0o600)
@@ -207,31 +220,6 @@ def _write(path: Path, text: str, mode: int) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-@contextlib.contextmanager
-def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold an exclusive lock on a file for the length of a ``with`` block (flock(2)).
-
-    ``waiting`` is called each second while somebody else holds it; what it raises is raised.
-    """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        while waiting is not None and not _lock_at_once(fd):
-            waiting()
-            time.sleep(_WAIT_S)
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _lock_at_once(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def tail(path: Path, *, lines: int = 20, limit: int = 16_384) -> str:

@@ -15,14 +15,14 @@ import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import zmq
 
 from ..guest import wire
 from . import answers
+from .behind import Owner, Phase
 from .cells import Cell, Cells
 from .sockets import CHANNELS, Curve, Sockets
 
@@ -32,35 +32,8 @@ DEATH_S = 5.0
 """How long a dead kernel's cells have no reply, so that whoever manages it sees that it is dead before a cell fails."""
 
 
-UNREACHABLE = (
-    "the connection to the kernel is down, and no more requests can be kept until it is back: "
-    "what was sent before will run; send this again then"
-)
-
-
-class Phase(Enum):
-    """What stands behind the front."""
-
-    WAITING = "waiting"
-    READY = "ready"
-    ENDED = "ended"
-
-
-class Owner(Protocol):
-    """Whom the front serves: the launch."""
-
-    def to_kernel(self, channel: str, frames: Sequence[bytes]) -> bool:
-        """Pass a client's message to the kernel, in phase READY only; False where there is no room to keep it."""
-
-    def interrupt(self) -> None:
-        """A client asked by message to interrupt."""
-
-    def shutdown(self, *, restart: bool) -> None:
-        """A client asked by message to shut down; called in every phase, before it is passed on."""
-
-
 class Front:
-    """What clients find in a kernel's place, on sockets in a private directory. In the edge loop."""
+    """What clients find in a kernel's place, on ``sockets`` in a private directory. In the edge loop."""
 
     def __init__(
         self,
@@ -76,8 +49,9 @@ class Front:
         self.ipykernel: str | None = None
         self._owner = owner
         self._session = uuid.uuid4().hex
-        self._sockets = Sockets(context, directory, self._receive, curve)
+        self.sockets = Sockets(context, directory, self._receive, curve)
         self._staying: asyncio.Task[None] | None = None
+        self._closed = False
         self._cells = Cells()
         self._dead: list[Cell] = []
         self._burying: asyncio.TimerHandle | None = None
@@ -92,22 +66,35 @@ class Front:
         if self._curve is not None:
             ports["curve_publickey"] = self._curve.public.decode()
             ports["curve_secretkey"] = self._curve.secret.decode()
-        return ports | {"transport": "ipc", "ip": self._sockets.ip, "key": self.key, "signature_scheme": "hmac-sha256"}
+        return ports | {"transport": "ipc", "ip": self.sockets.ip, "key": self.key, "signature_scheme": "hmac-sha256"}
 
     def open(self) -> None:
         """Listen. Called again for a restart, as ``Sockets.open``."""
         self._opened = datetime.now(timezone.utc)
-        self._sockets.open()
+        self.sockets.open()
         if self._staying is None:
             self._staying = asyncio.create_task(self._stay())
 
     async def close(self) -> None:
-        """Stop listening; what is still said here gets out."""
+        """Stop listening, at once: a server that leaves its kernel asks it to shut down. What is said here gets out."""
+        self._closed = True
         self._answer_dead()
         if self._staying is not None:
             self._staying.cancel()
             await asyncio.gather(self._staying, return_exceptions=True)
-        self._sockets.close()
+        self.sockets.close()
+
+    def restore(self, *, shown: bool) -> None:
+        """Take over the cells of another process: its clients wait for their replies.
+
+        ``shown``: the kernel was never there, and the first cell shows why it waits.
+        """
+        for frames in () if self.sockets.requests is None else self.sockets.requests.open():
+            message = wire.unpack(self.key, frames)
+            if message is None or self._cells.hold("again", frames, message) is None:
+                continue
+            if shown and self._shown is None and not message.content.get("silent"):
+                self._shown = message.header
 
     # -- what the launch tells
 
@@ -128,11 +115,15 @@ class Front:
         for channel, frames in self._cells.take_messages():
             self._forward(channel, frames)
 
-    def wait(self) -> None:
-        """There is no kernel (any more) but there will be one: a restart, or a new job."""
+    def hold(self) -> None:
+        """Keep what clients send; the cells that run are still open."""
+        self.phase = Phase.WAITING
+
+    def wait(self, name: str, why: str) -> None:
+        """There is no kernel (any more) but there will be one: end the running cells with the reason."""
         self.phase = Phase.WAITING
         self._answer_dead()
-        self._end_cells(self._cells.take_running(), answers.failure("KeyboardInterrupt", "the kernel was restarted"))
+        self._end_cells(self._cells.take_running(), answers.failure(name, why))
 
     def died(self, failure: Mapping[str, Any]) -> None:
         """The kernel's process has ended by itself: show it at once in the cell that ran.
@@ -161,17 +152,19 @@ class Front:
 
     def from_kernel(self, channel: str, frames: list[bytes | zmq.Frame]) -> None:
         """Pass a kernel's message to its client, or on iopub to all."""
-        if channel == "iopub" and self.phase is Phase.WAITING and answers.are_given_here(frames):
-            return  # between kernel and agent
+        if self._closed or (channel == "iopub" and self.phase is Phase.WAITING and answers.are_given_here(frames)):
+            return  # the latter are between kernel and agent
         if channel == "shell":
             self._cells.answered([f.bytes if isinstance(f, zmq.Frame) else f for f in frames[:5]])
-        self._sockets.send(channel, frames)
+        self.sockets.send(channel, frames)
 
     # -- what clients send
 
     def _receive(self, name: str, frames: list[bytes]) -> None:
+        if self._closed:
+            return
         if name == "hb":
-            self._sockets.send(name, frames)
+            self.sockets.send(name, frames)
         elif name == "iopub":
             self._welcome(frames[0])
         else:
@@ -226,10 +219,10 @@ class Front:
             self._publish("display_data", self._display(), message.header)
 
     def _forward(self, channel: str, frames: list[bytes]) -> None:
-        cell = self._cells.passed_on(frames) if channel == "shell" else None
+        cell = self._cells.passed_on(frames) if channel in ("shell", "again") else None
         if not self._owner.to_kernel(channel, frames) and cell is not None:
             self._cells.refuse(cell)
-            self._finish(cell, answers.failure("KernelUnreachable", UNREACHABLE))
+            self._finish(cell, answers.failure("KernelUnreachable", answers.UNREACHABLE))
 
     # -- what the front itself sends
 
@@ -297,4 +290,4 @@ class Front:
         self, channel: str, kind: str, content: Mapping[str, Any], parent: Mapping[str, Any], idents: Sequence[bytes]
     ) -> None:
         frames = wire.pack(self.key, kind, content, session=self._session, parent=parent, idents=idents)
-        self._sockets.send(channel, frames)
+        self.sockets.send(channel, frames)

@@ -15,10 +15,11 @@ import functools
 import json
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import zmq
 import zmq.asyncio
@@ -51,6 +52,16 @@ class KeyPair:
         """Make a new pair."""
         public, secret = zmq.curve_keypair()
         return KeyPair(public.decode(), secret.decode())
+
+
+class Totals(NamedTuple):
+    """What has gone over a link, in messages, and what waits now; over all agents, those that are gone among them."""
+
+    sent: int = 0
+    received: int = 0
+    resent: int = 0
+    lost: int = 0
+    kept_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -91,7 +102,7 @@ class Link:
 
     Messages are ``[channel, *frames]``; ``channel`` is a Jupyter channel's name, ``event`` (from the
     agent) or ``command`` (to it), the last two one JSON frame. A receiver is told ``silence`` by the link
-    itself when an agent has not been heard for ``SILENCE_SECONDS``.
+    itself when an agent has not been heard for ``SILENCE_SECONDS``, and ``heard`` when it is heard again after that.
     """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
@@ -114,6 +125,7 @@ class Link:
         socket.linger = 500
         self._port = Port(socket, self._receive)
         self._looking = asyncio.create_task(self._look_after())
+        self._gone, self._counting = Totals(), threading.Lock()
 
     @property
     def public_key(self) -> str:
@@ -136,11 +148,23 @@ class Link:
 
     def dismiss(self, public_key: str) -> None:
         """Let in this key no more, and forget what was still to be sent."""
-        peer = self._allowed.peers.pop(public_key, None)
+        if (peer := self._allowed.peers.get(public_key)) is not None:
+            self._acknowledge(peer)  # else the agent would send it again to another process
+        with self._counting:
+            peer = self._allowed.peers.pop(public_key, None)
+            if peer is not None:
+                self._gone = _sum(self._gone, _counted(peer.session))
         if peer is not None:
             peer.session.kept.close()
             if peer.ack is not None:
                 peer.ack.cancel()
+
+    def totals(self) -> Totals:
+        """Return what has been counted; for any thread."""
+        with self._counting:
+            sessions = [peer.session for peer in tuple(self._allowed.peers.values())]
+            waiting = Totals(kept_bytes=sum(each.kept.bytes for each in sessions))
+            return _sum(self._gone, waiting, *map(_counted, sessions))
 
     def hears(self, public_key: str) -> bool:
         """Whether an agent was heard within ``SILENCE_SECONDS``."""
@@ -189,7 +213,10 @@ class Link:
         except ValueError as error:
             log.warning("an agent's message could not be read: %s", error)
             return
+        again = peer.told and peer.heard > -math.inf
         peer.heard, peer.told = time.monotonic(), False
+        if again:
+            self._deliver(peer.receiver, b"heard", [])
         if delivered:
             self._deliver(peer.receiver, delivered[0].bytes, delivered[1:])
         if self._allowed.peers.get(key) is peer:
@@ -201,8 +228,11 @@ class Link:
     def _taken(peer: _Peer, route: bytes, head: bytes, frames: list[zmq.Frame]) -> list[zmq.Frame]:
         """Return a message's frames where it is the next one, else none."""
         if delivery.is_sync(head):
-            if peer.session.is_old(delivery.read_sync(frames)):
+            sync = delivery.read_sync(frames)
+            if peer.session.is_old(sync):
                 return []
+            if peer.session.is_another(sync):
+                peer.session.forget()  # what waits is for an agent whose job was requeued since
             peer.route = route
         return frames if peer.session.receive(head, frames) is not None else []
 
@@ -226,3 +256,12 @@ class Link:
                 if not peer.told and time.monotonic() - peer.heard > SILENCE_SECONDS:
                     peer.told = True
                     self._deliver(peer.receiver, b"silence", [])
+
+
+def _counted(session: delivery.Session) -> Totals:
+    lost = session.missed + session.kept.lost
+    return Totals(sent=session.sent, received=session.taken, resent=session.resent, lost=lost)
+
+
+def _sum(*parts: Totals) -> Totals:
+    return Totals(*map(sum, zip(*parts, strict=True)))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..core.job import Command, Output
 from ..errors import CommandError, CommandMissing, CommandTimeout
+from .figures import Times
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 LOOK_S = 1.0
+SECONDS = Times(0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+"""How long commands have taken in this process, by program and outcome: ok, failed, missing, timeout, other."""
 _PASSING = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
@@ -62,6 +65,36 @@ def run(
     CommandTimeout, CommandError
         It did not end in time; it cannot be started: it is not executable, say.
     """
+    began, outcome = time.monotonic(), "other"
+    try:
+        out = _run(command, env, cwd, timeout_s, mortal, look)
+        outcome = "ok" if out.returncode == 0 else "failed"
+        return out
+    except CommandMissing:
+        outcome = "missing"
+        raise
+    except CommandTimeout:
+        outcome = "timeout"
+        raise
+    finally:
+        SECONDS.add(time.monotonic() - began, _program(command.argv), outcome)
+
+
+def _program(argv: Sequence[str]) -> str:
+    """Return the name of a program, or of the module of ours that Python runs."""
+    if argv[0] == sys.executable and argv[1:2] == ("-m",):
+        return argv[2].rpartition(".")[2]
+    return Path(argv[0]).name
+
+
+def _run(
+    command: Command,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    timeout_s: float,
+    mortal: bool,
+    look: Callable[[int], None] | None,
+) -> Output:
     name = command.argv[0]
     log.debug("run %s", command.argv)
     try:

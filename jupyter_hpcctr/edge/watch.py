@@ -3,6 +3,7 @@
 It asks at once when a job is new or something has happened, then after 1, 2, 4, 8 … 30 s while
 something is pending, and at last every 60 s when all jobs run, because agents report by themselves.
 A question that was not answered changes nothing: an unreachable controller is not a dead kernel.
+A job that has ended is asked about for a minute more, because it may have been put back into the queue.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..core.job import Command, Ending, JobId, JobState, JobStatus
 from ..core.seams import Scheduler
@@ -21,16 +24,24 @@ from .loop import in_thread
 
 log = logging.getLogger(__name__)
 
-Listener = Callable[[JobStatus], None]
 FIRST_S, PENDING_MAX_S, RUNNING_MAX_S = 1.0, 30.0, 60.0
+ENDED_S = 60.0
+
+
+class Listener(Protocol):
+    """Is told what is new of a job."""
+
+    def __call__(self, status: JobStatus, *, requeued: bool) -> None:
+        """Hear its status; ``requeued``: it had its nodes, and waits again."""
 
 
 @dataclass(slots=True)
 class _Watched:
     listener: Listener
-    alive: Callable[[], bool]
     last: JobStatus | None = None
     missing: int = 0
+    back: int = 0
+    ended: float = 0.0
 
 
 class Watch:
@@ -45,13 +56,19 @@ class Watch:
         self._task = asyncio.create_task(self._run())
         self._complained = False
 
-    def add(self, job: JobId, listener: Listener, *, alive: Callable[[], bool] = lambda: False) -> None:
+    def add(self, job: JobId, listener: Listener) -> None:
         """Watch a job, beginning with a question at once.
 
-        While ``alive`` says that the job itself is heard, it is never taken for lost.
+        Of one that the scheduler does not know its listener is told at each question that it is lost.
         """
-        self._jobs[job] = _Watched(listener, alive)
+        self._jobs[job] = _Watched(listener)
         self.poke()
+
+    def runs(self, job: JobId) -> None:
+        """The job itself was heard: an answer that says that it waits is about later, or is not worth anything."""
+        watched = self._jobs.get(job)
+        if watched is not None and (watched.last is None or watched.last.state is not JobState.RUNNING):
+            watched.last, watched.ended, watched.back = JobStatus(job, JobState.RUNNING), 0.0, 0
 
     def remove(self, job: JobId) -> None:
         """Watch a job no more."""
@@ -92,6 +109,8 @@ class Watch:
         pending = any(w.last is None or w.last.state <= JobState.PENDING for w in self._jobs.values())
         seconds = self._delay
         self._delay = min(self._delay * 2, PENDING_MAX_S if pending else RUNNING_MAX_S)
+        for job in [job for job, each in self._jobs.items() if each.ended and time.monotonic() > each.ended + ENDED_S]:
+            self.remove(job)
         timeout = seconds * random.uniform(0.9, 1.1) if self._jobs else None  # noqa: S311  (jitter)
         try:
             await asyncio.wait_for(self._wake.wait(), timeout)
@@ -100,7 +119,7 @@ class Watch:
         self._wake.clear()
 
     async def _ask(self) -> None:
-        asked = tuple(self._jobs)
+        asked = {job: each.last for job, each in self._jobs.items()}
         if not asked:
             return
         try:
@@ -112,13 +131,16 @@ class Watch:
             self._complained = True
             return
         self._complained = False
-        for job in asked:
-            await self._heard(job, found.get(job))
+        for job, last in asked.items():
+            watched = self._jobs.get(job)
+            if watched is None:
+                continue
+            if watched.last is last:
+                await self._heard(job, watched, found.get(job))
+            else:  # it was heard since the question
+                self.poke()
 
-    async def _heard(self, job: JobId, status: JobStatus | None) -> None:
-        watched = self._jobs.get(job)
-        if watched is None:
-            return
+    async def _heard(self, job: JobId, watched: _Watched, status: JobStatus | None) -> None:
         if status is not None and status.state is JobState.UNKNOWN:
             return  # a state that has no name here says nothing
         if status is None or status.state is JobState.ENDED:
@@ -126,23 +148,28 @@ class Watch:
         if status is None or status.state is JobState.UNKNOWN:
             # A job can be missing from one answer (a controller that has just restarted); not from three.
             watched.missing += 1
-            if watched.missing < 3 or watched.alive():
+            if watched.missing < 3:
                 await asyncio.sleep(0.5)
-                if watched.missing < 3:
-                    self._wake.set()
+                self._wake.set()
                 return
-            status = JobStatus(job, JobState.ENDED, ending=Ending.LOST)
+            watched.listener(JobStatus(job, JobState.ENDED, ending=Ending.LOST), requeued=False)
+            return
         watched.missing = 0
         self._tell(watched, status)
 
-    @staticmethod
-    def _tell(watched: _Watched, status: JobStatus) -> None:
+    def _tell(self, watched: _Watched, status: JobStatus) -> None:
         last = watched.last
-        stale = last is not None and status.state < last.state and not _requeued(status)
-        if stale or status == last:
+        if status == last:
             return
-        watched.last = status
-        watched.listener(status)
+        back = last is not None and status.state < last.state
+        if back and not _requeued(status):
+            watched.back += 1
+            if watched.back < 2:  # a controller that has just restarted may say what was before
+                self.poke()
+                return
+        watched.last, watched.back = status, 0
+        watched.ended = time.monotonic() if status.state is JobState.ENDED else 0.0
+        watched.listener(status, requeued=back and status.state is JobState.PENDING)
 
 
 def _requeued(status: JobStatus) -> bool:

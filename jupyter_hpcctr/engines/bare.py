@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.facts import ImageKind
-from ..core.plan import Container, EngineCommand
+from ..core.job import EngineCommand
+from ..core.plan import Container
 from ..errors import EngineError
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.facts import ImageKind
-from ..core.plan import Container, EngineCommand
+from ..core.job import MOUNTS, SOURCE, TARGET, EngineCommand
+from ..core.plan import Container
 from ..core.request import Mount
 from ..errors import EngineError
 
@@ -61,8 +62,11 @@ class Charliecloud:
         """Run a program in a container of its own."""
         mount = (f"--mount={container.mount_point}",) if container.kind == "squashfs" else ()
         binds = tuple(f"--bind={m.source}:{m.target}" for m in container.mounts)
-        words = (*_program(container), *mount, *binds, container.image, "--", *argv)
-        return EngineCommand(words, reads_env_file=True)
+        words = (*_program(container), *mount, *binds)
+        if not container.devices:
+            return EngineCommand((*words, container.image, "--", *argv), reads_env_file=True)
+        with_devices = (*words, MOUNTS, container.image, "--", *argv)
+        return EngineCommand(with_devices, reads_env_file=True, mount=(f"--bind={SOURCE}:{TARGET}",))
 
 
 def _program(container: Container) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def run_ipykernel(connection_file: str) -> None:
     sys.argv = ["ipykernel_launcher", "-f", connection_file]
     app = kernelapp.IPKernelApp.instance()
     app.initialize(sys.argv[1:])
-    add_mpirun(guest, app.shell, os.path.dirname(connection_file))
+    add_magics(guest, app.shell, os.path.dirname(connection_file))
     if cache and not cached:
         threading = __import__("threading")
         options = {"delay_s": RECORD_AFTER_S}
@@ -99,12 +99,13 @@ def run_ipykernel(connection_file: str) -> None:
     app.start()
 
 
-def add_mpirun(guest: str, shell: Any, directory: str) -> None:
-    """Register ``%%mpirun``; a kernel without it is better than none."""
-    try:
-        __import__(f"{guest}.mpirun.door", fromlist=["open_in"]).open_in(shell, directory)
-    except Exception as error:
-        sys.stderr.write(f"this kernel has no %%mpirun: {error!r}\n")
+def add_magics(guest: str, shell: Any, directory: str) -> None:
+    """Register ``%%mpirun`` and ``%hpcctr``; a kernel without them is better than none."""
+    for magic, door in (("%%mpirun", "mpirun.door"), ("%hpcctr", "checkpoint.door")):
+        try:
+            __import__(f"{guest}.{door}", fromlist=["open_in"]).open_in(shell, directory)
+        except Exception as error:
+            sys.stderr.write(f"this kernel has no {magic}: {error!r}\n")
 
 
 def fail(status: int, message: str) -> NoReturn:

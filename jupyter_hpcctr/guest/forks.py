@@ -21,6 +21,9 @@ def keep_to_files(thread: Any, zmq: Any, stream: Any, directory: str) -> bool:
     """Change the class ``ipykernel.iostream.IOPubThread``; return whether it was one that we know."""
     if not all(hasattr(thread, part) for part in _PARTS):
         return False
+    for name in os.listdir(directory):
+        if name.startswith("forks-"):  # of a kernel that was killed, and was this one before
+            os.unlink(f"{directory}/{name}")
     address = f"ipc://{directory}/forks-{os.getpid()}"
 
     def setup_pipe_in(self: Any) -> None:

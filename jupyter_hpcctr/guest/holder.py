@@ -27,8 +27,26 @@ def main(argv: list[str]) -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody's zombies: waitpid(2), "SIGCHLD to SIG_IGN"
-    write_pid(argv[1] if len(argv) > 1 else PID_FILE)
+    pid_file = argv[1] if len(argv) > 1 else PID_FILE
+    write_libc(os.path.dirname(pid_file) + "/libc")
+    write_pid(pid_file)
     wait_for_end(parents)
+
+
+def write_libc(path: str) -> None:
+    """Write down the image's C library and its version, ``glibc 2.36``; nothing for one that does not say."""
+    try:
+        libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (ValueError, OSError):  # musl: confstr(3)
+        libc = ""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    except OSError:  # not to be known, then
+        return
+    try:
+        os.write(descriptor, libc.encode())
+    finally:
+        os.close(descriptor)
 
 
 def write_pid(path: str) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     """Modules by name, and the shared libraries that they brought in."""
 
 LIMIT_BYTES = 64 * 1024 * 1024
+LEFT_S = 3600.0
 
 
 class _Loader(external.SourceFileLoader):
@@ -154,13 +155,32 @@ def write(path: str, cache: Cache) -> bool:
     new = f"{path}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        _clear_up(path)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "wb") as file:
             file.write(marshal.dumps((stamp(), *cache)))
         os.replace(new, path)
     except OSError:  # a full disk is no reason to disturb the user: the next start tries again
+        _remove(new)
         return False
     return True
+
+
+def _clear_up(path: str) -> None:
+    """Remove what kernels left that were ended while they wrote; writing takes a moment, not an hour."""
+    directory, name = os.path.split(path)
+    for other in os.listdir(directory):
+        begun = os.path.join(directory, other)
+        if other.startswith(f"{name}."):
+            _remove(begun, before=time.time() - LEFT_S)
+
+
+def _remove(path: str, *, before: float = float("inf")) -> None:
+    try:
+        if os.lstat(path).st_mtime < before:
+            os.unlink(path)
+    except OSError:  # it is not there, or somebody else's
+        return
 
 
 def stamp() -> tuple[str, str, bytes, int]:

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from ..core.facts import ImageInfo
 from ..core.request import ImageRef
-from ..edge import files
+from ..edge import files, locks
 from ..errors import ImageError, UnsafePath
 
 _LOOK_S = 1.0
@@ -101,7 +101,7 @@ class Shelf:
             with contextlib.suppress(FileExistsError):
                 (self.place / name).mkdir(mode=0o755)
         self._look(self.place / "sha256", self.place / "refs")
-        with files.locked(self.place / "locks" / _hex(digest), waiting):
+        with locks.locked(self.place / "locks" / _hex(digest), waiting):
             yield
 
     def record(self, digest: str) -> Record | None:

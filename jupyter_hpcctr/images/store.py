@@ -13,7 +13,7 @@ from pathlib import Path
 from ..core.facts import ImageInfo, Policy
 from ..core.pulling import PullStep
 from ..core.request import ImageRef
-from ..errors import ImageError
+from ..errors import ImageError, ImageMissing
 from . import fetch, meter, places, rootfs, search
 from .fetch import Resolved, Source
 from .meter import Meter
@@ -133,7 +133,7 @@ class SquashStore:
         """
         known = self._shelf.name(canonical(ref))
         if known is None:
-            raise ImageError(f"the image store does not have {ref.text}", hint="see: jupyter hpcctr images list")
+            raise ImageMissing(f"the image store does not have {ref.text}", hint="see: jupyter hpcctr images list")
         with self._writing(), self._shelf.locked(known.digest):
             self._shelf.forget(known.name)
             left = [n for n in self._shelf.names() if n.digest == known.digest]

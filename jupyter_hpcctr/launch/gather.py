@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 import secrets
@@ -19,11 +20,13 @@ from ..core.plan import LaunchPlan
 from ..core.request import KernelRequest
 from ..core.resolve import mounts, resolve
 from ..core.seams import Engine, ImageStore, Scheduler
-from ..errors import LaunchError
+from ..errors import DiskFull, HpcctrError, LaunchError
 
 
-def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: str) -> Facts:
+def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: str, token: str = "") -> Facts:
     """Look up what the decision needs: the image in the store, the account, the directories.
+
+    ``token`` names the job's directory, and so the job; it is made up where none is given.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: st
     """
     account = pwd.getpwuid(os.getuid())
     # Two words: everybody can see the job's directory in the queue, nobody may foresee the node's.
-    job_token, run_token = secrets.token_hex(6), secrets.token_hex(6)
+    job_token, run_token = token or secrets.token_hex(6), secrets.token_hex(6)
     host = Host(
         user=account.pw_name,
         uid=account.pw_uid,
@@ -76,11 +79,34 @@ def translated() -> Iterator[None]:
 
     Raises
     ------
+    DiskFull
+        In place of an ``OSError`` that says that a file system or a quota is full.
     LaunchError
-        In place of ``OSError`` and ``zmq.ZMQError``: a full disk, a directory that cannot be made, an address
-        that is not this host's.
+        In place of any other, and of ``zmq.ZMQError``: a directory that cannot be made, an address that is not this
+        host's.
     """
     try:
         yield
     except (OSError, zmq.ZMQError) as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "free some room there, or have the quota raised"
+            raise DiskFull(f"the kernel cannot be launched: {error}", hint=hint) from error
         raise LaunchError(f"the kernel cannot be launched: {error}", hint="free or allow what it names") from error
+
+
+@contextlib.contextmanager
+def said() -> Iterator[None]:
+    """Turn whatever a launch raises into an error that can be shown to a user.
+
+    Raises
+    ------
+    HpcctrError
+        What was raised, or in its place: as ``translated``, and ``LaunchError`` for a fault of our own.
+    """
+    try:
+        with translated():
+            yield
+    except HpcctrError:
+        raise
+    except Exception as error:
+        raise LaunchError(f"the launch failed: {error!r}", hint="this is a bug: please report it") from error

@@ -9,7 +9,7 @@ import fnmatch
 import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from ..core.facts import Policy, Site
@@ -17,18 +17,22 @@ from ..core.job import Command, JobId, Output
 from ..core.request import KernelRequest
 from ..core.seams import Engine, ImageStore, Scheduler
 from ..edge import process
-from ..edge.link import Link
+from ..edge.link import Link, Totals
 from ..edge.loop import EdgeLoop, in_thread
 from ..edge.net import address_towards
 from ..edge.watch import Watch
 from ..errors import CommandError
+from . import calls
 from .observers import Observers
 from .preview import Preview, preview
+from .recorder import Recorder
 from .sites import Sites
 from .view import LaunchView
 
 if TYPE_CHECKING:
+    from .keeper import Claim
     from .kernel import Launch
+    from .record import Record
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +50,10 @@ _KEEP_ENV = (
 
 
 class Hub:
-    """One per process and policy; made by ``compose``."""
+    """One per process and policy; made by ``compose``.
+
+    ``claimed`` are kernels of processes that are gone, which their provisioners are about to go on with.
+    """
 
     def __init__(
         self,
@@ -62,12 +69,17 @@ class Hub:
         self.store = store
         self.edge = EdgeLoop()
         self.launches: set[Launch] = set()
+        self.unsettled: set[Launch] = set()
+        self.claimed: dict[str, tuple[Record, Claim]] = {}
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._listening: asyncio.Task[None] | None = None
         self.observers = Observers()
+        self.recorder = Recorder()
+        self.observe(self.recorder.hear)
         self._sites = Sites(self.scheduler, self.run)
         self._link: Link | None = None
         self._watches: dict[str, Watch] = {}
         self._controllers: dict[str, str] = {}
-        self._cancelling: set[asyncio.Task[None]] = set()
 
     def observe(self, listener: Callable[[LaunchView], None]) -> Callable[[], None]:
         """Tell a listener of each change of a launch, in the edge thread; call what is returned to end it."""
@@ -100,6 +112,10 @@ class Hub:
             self._link = Link(self.edge.context)
         return self._link
 
+    def totals(self) -> Totals:
+        """Return what has gone over the link; for any thread."""
+        return Totals() if self._link is None else self._link.totals()
+
     def watch(self, name: str) -> Watch:
         """The poller of a scheduler; made at first use, in the edge loop."""
         if name not in self._watches:
@@ -115,20 +131,19 @@ class Hub:
         """Run one of a scheduler's commands outside of the loop; raises ``CommandError`` as ``process.run``."""
         return await in_thread(process.run, command, env=self.env(name))
 
-    async def cancel(self, name: str, job: JobId) -> None:
-        """Cancel a job; where the scheduler cannot be told now, go on telling it until it has heard."""
-        if not await self._cancelled(name, job):
-            task = asyncio.create_task(self._cancel_later(name, job))
-            self._cancelling.add(task)
-            task.add_done_callback(self._cancelling.discard)
+    async def seek(self, name: str, token: str) -> JobId | None:
+        """Ask a scheduler once for the job with a token; None where it has none.
 
-    async def _cancel_later(self, name: str, job: JobId) -> None:
-        delay = 2.0
-        while not await self._cancelled(name, job):
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 60.0)
+        Raises
+        ------
+        SchedulerUnreachable, CommandError
+            It did not answer.
+        """
+        scheduler = self.scheduler(name)
+        return scheduler.found(await self.run(name, scheduler.find([token]))).get(token)
 
-    async def _cancelled(self, name: str, job: JobId) -> bool:
+    async def cancel(self, name: str, job: JobId) -> bool:
+        """Tell a scheduler once to cancel a job; return whether it has heard."""
         try:
             output = await self.run(name, self.scheduler(name).cancel([job]))
         except CommandError as error:
@@ -147,6 +162,41 @@ class Hub:
             address = await in_thread(address_towards, self._controllers[name])
         return self.link.listen(address)
 
+    def leave(self) -> None:
+        """Leave all kernels to the next process that goes on with their records; from any thread, or a signal handler.
+
+        ``close`` waits until everything is written.
+        """
+        self.edge.post(self._leave)
+
+    def _leave(self) -> None:
+        for launch in tuple(self.launches):
+            self._begin(launch.handover.leave())
+
+    def _begin(self, work: Coroutine[object, object, object]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def enter(self, launch: Launch) -> None:
+        """Know a launch, and hear from now on what other processes of this user ask of kernels. In the edge loop."""
+        self.launches.add(launch)
+        self.unsettled.add(launch)
+        if self._listening is None:
+            self._listening = asyncio.ensure_future(calls.listen(self.policy.state_dir, self._ours, self._called))
+
+    def forget(self, launch: Launch) -> None:
+        """Know a launch no more: nothing of it is left to do. In the edge loop."""
+        self.launches.discard(launch)
+        self.unsettled.discard(launch)
+
+    def _ours(self) -> list[str]:
+        return [launch.kernel_id for launch in self.launches if launch.kernel_id and launch.handover.is_ours]
+
+    def _called(self, kernel_id: str, what: calls.What, by: str) -> None:
+        for launch in [each for each in self.launches if each.kernel_id == kernel_id and each.handover.is_ours]:
+            self._begin(launch.handover.give_up(by) if what == "give" else launch.cancel())
+
     def close(self) -> None:
         """End every launch of this process and everything that runs for them."""
         if self.edge.loop.is_closed():
@@ -156,13 +206,14 @@ class Hub:
         self.edge.stop()
 
     async def _close(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         stops = (launch.stop() for launch in tuple(self.launches))
         try:
             for failed in await asyncio.gather(*stops, return_exceptions=True):
                 if failed is not None:
                     log.error("a launch could not be ended: %r", failed)
-            for task in self._cancelling:
-                task.cancel()
             for watch in self._watches.values():
                 await watch.close()
         finally:  # even where a scheduler lets us wait too long

@@ -1,72 +1,102 @@
-"""One kernel's launch, from the request to its last file; everything here runs in the edge loop."""
+"""One kernel's launch, as the provisioner, clients and pages know it; its life is driven behind this."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
 import signal
 import tempfile
-import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..core import story
-from ..core.job import Ending
+import zmq
+
+from ..core.life import Life
+from ..core.life import effects as do
+from ..core.life import events as on
+from ..core.life.state import At, Mode, Stage, kept
 from ..core.plan import LaunchPlan
-from ..core.pulling import figures
-from ..core.request import ImageRef, KernelRequest, Mount
-from ..core.resolve import precheck
+from ..core.request import KernelRequest, Mount
 from ..edge import files
-from ..edge.front import Front, Phase
-from ..edge.loop import in_own_thread, in_thread
+from ..edge.behind import Owner as FrontOwner
+from ..edge.front import Front
+from ..edge.loop import in_thread
+from ..edge.requests import Requests
 from ..edge.sockets import Curve
-from ..errors import HpcctrError, LaunchError, PullCancelled
 from .allocation import Allocation
-from .following import Following
-from .gather import draw, gather, translated
+from .driver import Driver, Step
+from .face import Face
+from .gather import translated
+from .handover import LEFT, Handover
 from .hub import Hub
-from .joblog import KEPT_BYTES, JobLog
+from .joblog import KEPT_BYTES
+from .jobs import Jobs
+from .jobs import Owner as JobsOwner
+from .keeper import Claim
 from .paths import resolve
+from .places import of_kernel
+from .progress import Progress, first_view
+from .record import Kernel, Record
+from .replay import begin
 from .view import LaunchView
 
+_NOT_SUBMITTED = (Stage.NEW, Stage.CLEARING, Stage.PREPARING, Stage.SUBMITTING)
 
-class Launch(Following):
-    """A request, the job it became, and the front before it; ``id`` names it within this process.
 
-    With ``curve`` clients talk to the front by CURVE.
+class Launch(FrontOwner, JobsOwner):
+    """A request, the jobs it becomes, and the front before them; ``id`` names it, and its jobs' tokens begin with it.
+
+    What happens is told to its life (``core.life``), and everything that is done follows from that. ``exit_code`` is
+    the kernel process's status while there is none, None while there is one or will be. With ``curve`` clients talk to
+    the front by CURVE. ``kernel`` is what Jupyter knows it by: with an id, a record of it is kept for another server.
+    ``journal`` has what passed between cells and kernel, None where the site wants none. All but ``resolve_path`` is
+    for the edge loop.
     """
 
-    def __init__(self, hub: Hub, request: KernelRequest, *, cwd: str, curve: Curve | None = None) -> None:
-        self.id = secrets.token_hex(6)
-        self._hub, self._request, self._cwd = hub, request, cwd
-        self._directory = files.private_dir(Path(tempfile.gettempdir()) / f"hpcctr-{secrets.token_hex(6)}")
-        self._key = secrets.token_hex(32)
-        front = Front(hub.edge.context, self._directory, self._key.encode(), self, curve)
-        super().__init__(hub.observers, front, self.id, request)
-        self._stopped = False
+    def __init__(
+        self,
+        hub: Hub,
+        request: KernelRequest,
+        *,
+        cwd: str,
+        curve: Curve | None = None,
+        kernel: Kernel | None = None,
+        was: Record | None = None,
+    ) -> None:
+        self.id = secrets.token_hex(6) if was is None else was.name
+        self.exit_code: int | None = None
+        self._hub, self._request, self._cwd, self._kernel = hub, request, cwd, kernel or Kernel()
+        directory = files.private_dir(Path(tempfile.gettempdir()) / f"hpcctr-{secrets.token_hex(6)}")
+        self._key = secrets.token_hex(32) if was is None else was.key
+        self._front = Front(hub.edge.context, directory, self._key.encode(), self, curve)
+        view = first_view(self.id, self._kernel.id, request) if was is None else was.view
+        self._progress = Progress(hub.observers, self._front, view)
+        self._jobs = Jobs(hub, request, cwd, self.id, self._key, self)
+        self._face = Face(self._front, directory, self._progress.text, self._jobs.log_tail)
+        self._driver = Driver(self._do)
+        self.journal = self._front.sockets.journal = begin(hub.policy, self._kernel.id)
+        requests = Requests(of_kernel(hub.policy.state_dir, self._kernel.id)) if self._kernel.id else None
+        self._front.sockets.requests = requests
+        self.handover = Handover(self._driver, self._jobs, self._record, was, (self.journal, requests))
         self._stopping: asyncio.Future[None] | None = None
-        self._changing = asyncio.Lock()
-        self._told_to_end: set[asyncio.Task[None]] = set()
-        self._log = JobLog()
-        hub.launches.add(self)
+        hub.enter(self)
 
     @property
     def kernel_id(self) -> str:
-        """Jupyter's id of the kernel; set by the provisioner, in the edge loop."""
-        return self._progress.view.kernel_id
-
-    @kernel_id.setter
-    def kernel_id(self, kernel_id: str) -> None:
-        self._progress.tell(kernel_id=kernel_id)
+        """Jupyter's id of the kernel, "" where it has none."""
+        return self._kernel.id
 
     @property
     def view(self) -> LaunchView:
         """What is known of it now."""
         return self._progress.view
+
+    @property
+    def phases(self) -> Mapping[str, float]:
+        """Seconds from the start of the launch to each stage that it has reached."""
+        return self._progress.phases
 
     @property
     def connection_info(self) -> dict[str, Any]:
@@ -76,12 +106,17 @@ class Launch(Following):
     @property
     def plan(self) -> LaunchPlan | None:
         """The plan that was submitted last, None before."""
-        return None if self.allocation is None else self.allocation.plan
+        return None if (allocation := self._allocation) is None else allocation.plan
 
     @property
     def job(self) -> str | None:
         """The scheduler's id of the job, None before there is one."""
-        return None if self.allocation is None else self.allocation.job
+        return None if (allocation := self._allocation) is None else allocation.job
+
+    @property
+    def _allocation(self) -> Allocation | None:
+        own = self._driver.life.job
+        return self._jobs.get(None if own is None else own.number)
 
     def resolve_path(self, path: str) -> str | None:
         """Return the absolute path by which the kernel knows a file, None where it is not found; for any thread."""
@@ -92,7 +127,28 @@ class Launch(Following):
         shown = (Mount(home, home),) if self._hub.policy.mount_home else ()
         return resolve(path, plan, (*self._request.mounts, *shown))
 
-    # -- starting
+    @classmethod
+    async def go_on(
+        cls, hub: Hub, was: Record, claim: Claim, *, kernel: Kernel, curve: Curve | None = None
+    ) -> Launch:
+        """Go on with a launch whose process is gone, by its record; ``kernel`` says whose it is now.
+
+        Raises
+        ------
+        HpcctrError
+            Its agents cannot be told where to dial; the record is as before.
+        """
+        launch = cls(hub, was.request, cwd=was.cwd, curve=curve, kernel=kernel, was=was)
+        try:
+            await launch.handover.go_on(was, claim)
+        except BaseException:
+            await launch.stop()
+            raise
+        never_there = was.life.job is not None and was.life.job.at in (At.WAITING, At.STARTING)
+        launch._front.restore(shown=never_there)
+        return launch
+
+    # -- what the provisioner and pages ask for
 
     async def start(self) -> None:
         """Listen for clients and submit; a missing image is fetched first, while clients wait at the front.
@@ -103,9 +159,13 @@ class Launch(Following):
             The request was refused, by us, the site or the scheduler; nothing is left behind.
         """
         try:
-            async with self._changing:
+            with translated():
                 self._front.open()
-                await self._set_out()
+                await self.handover.keep(self._hub.policy.state_dir, self._kernel.id)
+            self.tell(on.Start())
+            await self._driver.until(self._is_submitted)
+            if self._driver.life.mode is Mode.ENDED and self._jobs.refusal is not None:
+                raise self._jobs.refusal
         except BaseException:
             await self.stop()
             raise
@@ -115,185 +175,126 @@ class Launch(Following):
 
         A refusal is shown in the notebook, which stays as it is: the next restart asks again.
         """
-        async with self._changing:
-            if self._stopped:
-                return
-            if self._expected and not self._died:  # what waits after a death is for the next kernel
-                self._front.abort("the kernel was restarted while this cell waited for it")
-            self.exit_code, self._expected, self._died = None, False, False
-            self._front.open()
-            allocation = self.allocation
-            if self._front.phase is Phase.ENDED or (allocation is not None and allocation.over):
-                await self._replace()
-            elif allocation is not None and allocation.connected:
-                self._front.wait()
-                self._progress.begin()
-                self._progress.say("The kernel is starting again in the same job …", state="starting")
-                self._starts += 1
-                allocation.command(command="restart", start=self._starts)
+        self.tell(on.Restart())
+        await self._driver.until(self._is_submitted)
 
-    async def _replace(self) -> None:
-        await self._drop()
-        self._front.wait()
-        try:
-            await self._set_out()
-        except HpcctrError as error:
-            await self._give_up(error)
-
-    async def _set_out(self) -> None:
-        self._starts = 1
-        with translated():
-            engine, scheduler = precheck(self._request, self._hub.policy)
-            self._progress.anew(engine=engine, scheduler=scheduler)
-            image = self._request.image
-            if image is None or await in_thread(self._hub.store.find, image) is not None:
-                await self._submit()
-                return
-        self._progress.tell(state="fetching", digest="")
-        self._spawn(self._fetch_and_submit(image))
-
-    async def _fetch_and_submit(self, image: ImageRef) -> None:
-        loop, over = asyncio.get_running_loop(), threading.Event()
-
-        def say(step: str) -> None:
-            if self._progress.view.state == "fetching":
-                self._progress.say(f"Fetching the image {image.text}: {step} …", fetch=figures(step))
-
-        def report(step: str) -> None:
-            if over.is_set():
-                raise PullCancelled(f"{image.text} is no longer fetched: its kernel was cancelled")
-            loop.call_soon_threadsafe(say, step)
-
-        try:
-            with translated():
-                say("asking its registry")
-                await in_own_thread(self._hub.store.pull, image, report)
-                self._progress.mark("fetched")
-                async with self._changing:
-                    if not self._stopped:
-                        await self._submit()
-        except HpcctrError as error:
-            await self._give_up(error)
-        except Exception as error:
-            await self._give_up(LaunchError(f"the launch failed: {error!r}", hint="this is a bug: please report it"))
-            raise
-        finally:
-            over.set()
-
-    async def _submit(self) -> None:
-        hub = self._hub
-        facts = await in_thread(gather, self._request, hub.policy, hub.store, cwd=self._cwd)
-        plan = draw(self._request, facts, hub.policy, engine=hub.engine, scheduler=hub.scheduler)
-        self._front.ipykernel = version("ipykernel") if plan.image is None else plan.image.ipykernel
-        self._cause = ""
-        self._progress.planned(plan)
-        self.allocation = Allocation(hub, plan, self)
-        await self.allocation.submit(self._key)
-        self._log.begin(Path(plan.log_file))
-        self._progress.mark("submitted")
-        self._progress.tell(job=self.job, submitted=time.time())
-        if self._front.phase is Phase.READY:
-            self._tell_running()  # with the job, which its agent could not know: it was quicker
-        elif self._progress.view.state == "submitting":
-            text = f"{plan.scheduler.capitalize()} job {self.job} is submitted."
-            self._progress.say(text, state="pending")
-
-    async def _give_up(self, error: HpcctrError) -> None:
-        await self._drop()
-        text = f"{error} {story.RESTART}"
-        self._front.end(type(error).__name__, text)
-        self._progress.failed(error, text)
-
-    # -- what clients and the provisioner ask for
-
-    def to_kernel(self, channel: str, frames: Sequence[bytes]) -> bool:
-        """Pass a client's message on; False where there is no room to keep it."""
-        return self.allocation is None or self.allocation.send(channel.encode(), frames)
-
-    def interrupt(self) -> None:
-        """Interrupt the running cell, or abort the waiting ones."""
-        self.signal(signal.SIGINT)
+    def _is_submitted(self, life: Life) -> bool:
+        """Whether a job is submitted, will be when its image is here, or will not be."""
+        return life.stage not in _NOT_SUBMITTED or self.view.state == "fetching"
 
     def signal(self, signum: int, *, ending: bool = False) -> None:
         """Send the kernel's process group a signal; without a kernel, SIGINT aborts what waits.
 
         ``ending`` says that the kernel is about to be shut down or restarted: then that aborts what waits.
         """
-        if self._front.phase is Phase.READY and self.allocation is not None:
-            self.allocation.command(command="signal", signum=int(signum))
-        elif signum == signal.SIGINT and not ending:
-            self._front.abort("interrupted while waiting for the kernel")
+        if signum != signal.SIGINT or not ending or self._driver.life.stage is Stage.RUNNING:
+            self.tell(on.Signal(int(signum)))
 
-    def shutdown(self, *, restart: bool) -> None:
-        """A shutdown was asked for; without a kernel it is done at once."""
-        self._expected = True
-        if self._front.phase is not Phase.READY:
-            self.exit_code = 0
-
-    async def kill(self, signum: int) -> None:
-        """End the kernel's process, not its job."""
-        self.shutdown(restart=False)
-        self.signal(signum)
+    def kill(self, signum: int, *, restart: bool) -> None:
+        """End the kernel's process, not its job; ``restart``: another one follows."""
+        self.tell(on.Kill(int(signum), restart=restart))
 
     async def cancel(self) -> None:
         """End the job, or the way to it, in any state; the notebook stays, is told, and can be restarted."""
-        if self._is_over():
-            return
-        await self._end_tasks()
-        async with self._changing:
-            if self._is_over():
-                return
-            scheduler = "" if self.allocation is None else self.allocation.plan.scheduler
-            text = story.cancelled(scheduler, self.job)
-            self.exit_code = 0 if self._expected else None
-            self._front.end("JobCancelled", text)
-            self._progress.ended(text, Ending.CANCELLED)
-            await self._drop()
-
-    def _is_over(self) -> bool:
-        return self._stopped or self._front.phase is Phase.ENDED
+        self.tell(on.Cancel())
+        await self._driver.until(lambda life: all(job.tried for job in life.leaving))
 
     async def log(self, offset: int, limit: int = KEPT_BYTES) -> tuple[str, int]:
         """Return the job's log from a byte offset, and the offset to go on from.
 
         Offsets go on when a restart makes a new job. Of a log whose file is removed the last 64 KiB are kept.
         """
-        return await in_thread(self._log.read, offset, limit)
+        return await in_thread(self._jobs.log.read, offset, limit)
 
     async def stop(self) -> None:
         """End the job and remove every file; a pending job is cancelled at once.
 
-        It goes on when who waits for it is cancelled, and all who ask wait for the same end.
+        It goes on when who waits for it is cancelled, and all who ask wait for the same end. A scheduler that cannot
+        be told now is told later, for as long as this process lives.
         """
         if self._stopping is None:
-            self._stopped = True
             self._stopping = asyncio.ensure_future(self._stop())
         await asyncio.shield(self._stopping)
 
     async def _stop(self) -> None:
-        await self._end_tasks()
-        async with self._changing:
-            self.exit_code = self.exit_code if self.exit_code is not None else 0
-            self._front.abort("the kernel was shut down while this cell waited for it")
-            await self._drop()
-            await self._front.close()
-            await in_thread(shutil.rmtree, self._directory, ignore_errors=True)
+        self.tell(on.Stop())
+        await self._driver.until(lambda life: life.mode in LEFT)
         self._hub.launches.discard(self)
-        self._progress.tell(state="gone", end_time=None)
 
-    async def _end_tasks(self) -> None:
-        # Each is told once, whoever else ends them: one that still has to cancel what it has submitted must get to it.
-        tasks = tuple(self._tasks)
-        for task in self._tasks - self._told_to_end:
-            self._told_to_end.add(task)
-            task.add_done_callback(self._told_to_end.discard)
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+    # -- what clients ask for
 
-    async def _drop(self) -> None:
-        allocation, self.allocation = self.allocation, None
-        if allocation is not None:
-            await allocation.end()
-            await in_thread(self._log.keep)
-            await allocation.forget()
+    def to_kernel(self, channel: str, frames: Sequence[bytes]) -> bool:
+        """Pass a client's message on; False where there is no room to keep it."""
+        allocation = self._allocation
+        return allocation is None or allocation.send(channel.encode(), frames)
+
+    def interrupt(self) -> None:
+        """Interrupt the running cell, or abort the waiting ones."""
+        self.tell(on.Interrupt())
+
+    def shutdown(self, *, restart: bool) -> None:
+        """A shutdown was asked for; without a kernel it is done at once."""
+        self.tell(on.Shutdown(restart=restart))
+
+    # -- its life
+
+    def tell(self, event: on.Event) -> None:
+        """Something has happened."""
+        self._driver.tell(event)
+
+    def from_kernel(self, job: int, channel: str, frames: list[zmq.Frame]) -> None:
+        """Pass a kernel's message to its clients."""
+        own = self._driver.life.job
+        if own is not None and own.number == job:
+            self._front.from_kernel(channel, list(frames))
+
+    def checkpoint(self, job: int, known: Mapping[str, object] | None) -> None:
+        """Tell observers what has become of the kernel's checkpoint."""
+        own = self._driver.life.job
+        if own is not None and own.number == job:
+            self._progress.tell(checkpoint=known)
+
+    def asked(self, engine: str, scheduler: str) -> None:
+        """It is known which engine and which scheduler a new job is to have."""
+        self._progress.asked(scheduler=scheduler, engine=engine)
+
+    def planned(self, plan: LaunchPlan) -> None:
+        """What will be submitted is known."""
+        self._front.ipykernel = version("ipykernel") if plan.image is None else plan.image.ipykernel
+        self._progress.planned(plan)
+
+    def submitted(self, allocation: Allocation) -> None:
+        """The job's id is known."""
+        own = self._driver.life.job
+        if own is not None and own.number == allocation.number and allocation.job is not None:
+            self._progress.submitted(allocation.job)
+
+    def _do(self, effect: Step) -> Awaitable[None] | None:
+        match effect:
+            case do.Say() | do.Facts() | do.Mark():
+                self._progress.carry_out(effect)
+            case do.SetExit():
+                self.exit_code = effect.code
+            case do.Remember():
+                return self.handover.remember(before_submission=self._driver.life.stage is Stage.SUBMITTING)
+            case do.Forget():
+                self._hub.forget(self)
+                return self.handover.forget()
+            case _ if isinstance(effect, do.OnJob):
+                return self._jobs.carry_out(effect)
+            case _:
+                return self._face.carry_out(effect)
+        return None
+
+    def _record(self) -> Record:
+        return Record(
+            kernel=self._kernel,
+            name=self.id,
+            cwd=self._cwd,
+            key=self._key,
+            request=self._request,
+            life=kept(self._driver.life),
+            jobs=self._jobs.submissions(),
+            view=self._progress.left or self.view,
+            session=self.handover.session,
+        )

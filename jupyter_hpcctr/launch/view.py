@@ -16,9 +16,10 @@ class LaunchView:
     ``message`` is the sentence that the waiting cell shows. ``resources`` and ``request`` are as
     ``core.request.to_dict`` writes them, ``resources`` with the number of nodes always. ``submitted`` is in seconds
     since 1970, ``expected_start`` and ``end_time`` are local times as schedulers print them, ``end_time`` that of the
-    time limit while the job runs. ``phases`` are seconds from the start of the launch. ``error`` has "stage",
-    "message", "hint". ``fetch`` says how far a pull is, as ``core.pulling.figures`` does. ``seq`` grows with every
-    change, over all launches of a process.
+    time limit while the job runs. ``phases`` are seconds from the start of the launch. ``error`` is as
+    ``errors.described`` writes it. ``fetch`` says how far a pull is, as ``core.pulling.figures`` does.
+    ``checkpoint`` is as ``news.of_checkpoint`` returns it. ``seq`` grows with every change, over all launches of a
+    process.
 
     A kernel whose process has died while its job goes on is "running", and ``message`` says it.
     """
@@ -43,6 +44,7 @@ class LaunchView:
     phases: Mapping[str, float] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     fetch: Mapping[str, object] | None = None
-    error: Mapping[str, str] | None = None
+    error: Mapping[str, object] | None = None
+    checkpoint: Mapping[str, object] | None = None
     ending: str | None = None
     seq: int = 0

@@ -30,7 +30,8 @@ def start_nodes(config: Config, names: Sequence[str], invitation: Mapping[str, A
     }
     words = [*filled(config.plan["node_step"], values), config.plan["python"], "-m", "jupyter_hpcctr.ranks", "--node"]
     told = {
-        "plan": {name: config.plan[name] for name in ("run_dir", "env_file", "directories", "hold", "image")},
+        "plan": {"devices": config.plan.get("devices")}
+        | {name: config.plan[name] for name in ("run_dir", "directories", "hold", "image")},
         "env": dict(config.env),
         "image_env": dict(config.image_env),
         "pass_env": list(config.pass_env),

@@ -19,8 +19,9 @@ import zmq
 
 from ..agent import room
 from ..agent.children import Child
-from ..agent.image import ImageChanged, ImageFile
-from ..guest import environment
+from ..agent.container import NodeContainer
+from ..agent.devices import DevicesMissing
+from ..agent.image import ImageChanged
 from .config import NODE
 from .relay import Relay
 from .segments import Copies, Shelf
@@ -55,20 +56,19 @@ class NodeProcess:
         suffix = f".{self._name}"
         self._run_dir = plan["run_dir"].replace(NODE, suffix)
         settle(self._run_dir, [each.replace(NODE, suffix) for each in plan["directories"]])
-        env = environment.compose(told["env"], os.environ, told["pass_env"], told["drop_env"], told.get("image_env"))
-        room.write(plan["env_file"].replace(NODE, suffix), environment.lines(env))
+        self._container = NodeContainer(
+            told, recorded=plan.get("image"), devices=plan.get("devices"), run_dir=self._run_dir, workdir=self._run_dir
+        )
         self._holder: Child | None = None
         self._over = False
+        try:
+            self._container.prepare()
+        except (ImageChanged, DevicesMissing) as fault:
+            shutil.rmtree(self._run_dir, ignore_errors=True)
+            raise SystemExit(f"{self._name}: {fault}") from fault
         if plan["hold"] is not None:
-            words = [word.replace(NODE, suffix) for word in plan["hold"]["argv"]]
-            reads = bool(plan["hold"]["reads_env_file"])
-            whole = environment.of_command(env, os.environ, told["drop_env"], reads_env_file=reads)
-            try:
-                self._image = ImageFile(plan["image"])
-            except ImageChanged as changed:
-                shutil.rmtree(self._run_dir, ignore_errors=True)
-                raise SystemExit(f"{self._name}: {changed}") from changed
-            self._holder = Child(self._image.words(words), env=whole, cwd=self._run_dir, fds=self._image.fds)
+            hold = {**plan["hold"], "argv": [word.replace(NODE, suffix) for word in plan["hold"]["argv"]]}
+            self._holder = self._container.start(hold, opens=True)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._poller = zmq.Poller()
         self._relay = Relay(self._context, self._poller, f"{self._run_dir}/kernel")
@@ -115,6 +115,8 @@ class NodeProcess:
             if self._holder.code is not None or time.monotonic() > until or self._over:
                 raise SystemExit(f"{self._name}: the container did not start (status {self._holder.code})")
             time.sleep(0.005)
+        if why := self._container.fault():
+            raise SystemExit(f"{self._name}: {why}")
 
     def _turn(self) -> None:
         pending = any(self._relay.bundles.values())

@@ -39,6 +39,7 @@ class Local:
         wanted = spec.resources
         plain = {
             "name": spec.name,
+            "token": spec.token,
             "argv": spec.argv,
             "workdir": spec.workdir,
             "log_file": spec.log_file,
@@ -57,6 +58,15 @@ class Local:
             said = json.loads(output.stdout)
             raise SubmitRefused(str(said["refused"]), hint=str(said["hint"]))
         return JobId(str(json.loads(_answer(output))["id"]))
+
+    def find(self, tokens: Collection[str]) -> Command:
+        """Return one command for all tokens."""
+        return _words("find", *tokens)
+
+    def found(self, output: Output) -> Mapping[str, JobId]:
+        """Read a JSON line for each job that is known."""
+        found = (json.loads(line) for line in _answer(output).splitlines())
+        return {each["token"]: JobId(each["id"]) for each in found}
 
     def steps(self) -> Steps | None:
         """Return None: a job is one machine's, and mpiexec(1) starts ranks on it."""
@@ -82,6 +92,10 @@ class Local:
     def settled(self, output: Output, job: JobId) -> JobStatus:
         """Read how it ended; records are kept for a day."""
         return self.statuses(output).get(job, JobStatus(job, JobState.UNKNOWN))
+
+    def last_words(self, status: JobStatus, log: str) -> JobStatus:
+        """Return the status as it is: nothing is written to a job's log."""
+        return status
 
     def signal(self, job: JobId, signum: int) -> Command:
         """Return the words that signal the job's first process."""

@@ -1,4 +1,4 @@
-"""The list of jobs that people see: the launches of this process, and those that have ended before."""
+"""The list of jobs that people see: this process's launches, those that have ended before, and other processes'."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from ..launch import Launch, LaunchView
 from ..offers.words import form_words, moment
+from .elsewhere import Other
 
 KEEP_ENDED = 50
 
@@ -25,6 +26,8 @@ class Row:
     """Its kernel has been shut down; only what is remembered of it is left."""
     notebook: str | None = None
     kernel_name: str = ""
+    other: Other | None = None
+    """What is known of it where another process has its kernel, or nobody."""
 
     @property
     def ended(self) -> bool:
@@ -54,10 +57,10 @@ class Board:
         row = self.rows.get(view.launch)
         if view.state == "gone":
             self._hidden.discard(view.launch)
-            if row is not None:
+            if row is not None and row.other is None:
                 self._gone(row)
             return
-        if row is not None and view.seq <= row.view.seq:
+        if row is not None and row.other is None and view.seq <= row.view.seq:
             return
         if view.launch in self._hidden:
             if view.state == "ended":
@@ -65,11 +68,25 @@ class Board:
             self._hidden.discard(view.launch)
         if row is None:
             row = self.rows[view.launch] = Row(view, None)
-        row.view, row.gone = view, False
+        row.view, row.gone, row.other = view, False, None
         row.launch = self._launch(view.launch) or row.launch
         self.touch(row)
         if row.ended:
             self._trim()
+
+    def compare(self, others: Mapping[str, Other]) -> None:
+        """Note which kernels other processes have, or nobody; one of this process is its own until that has ended."""
+        for name, other in others.items():
+            row = self.rows.get(name)
+            if row is None and not (name in self._hidden and other.view.state == "ended"):
+                row = self.rows[name] = Row(other.view, None)
+            if row is not None and row.other != other and (row.other is not None or row.ended or row.seq == 0):
+                self._hidden.discard(name)
+                row.view, row.launch, row.gone, row.other = other.view, None, False, other
+                row.notebook, row.kernel_name = other.notebook, other.kernel_name
+                self.touch(row)
+        for row in [row for name, row in self.rows.items() if row.other is not None and name not in others]:
+            self._leave(row)
 
     def _gone(self, row: Row) -> None:
         # A job that ended by itself stays to be looked at; one that was ended with its kernel does not.
@@ -104,7 +121,7 @@ class Board:
         """Note in which notebook each kernel runs, and by which name it was started."""
         for row in self.rows.values():
             kernel = row.view.kernel_id
-            if row.gone or not kernel:
+            if row.gone or row.other is not None or not kernel:
                 continue
             found = (notebooks.get(kernel, row.notebook), kernel_name(kernel) or row.kernel_name)
             if found != (row.notebook, row.kernel_name):
@@ -119,6 +136,7 @@ def described(row: Row) -> dict[str, Any]:
         "id": view.launch,
         "kernel_id": view.kernel_id,
         "kernel_name": row.kernel_name,
+        "owner": None if row.other is None else row.other.owner,
         "notebook": row.notebook,
         "state": view.state,
         "message": view.message,
@@ -140,8 +158,13 @@ def described(row: Row) -> dict[str, Any]:
         "fetch": None if view.fetch is None else dict(view.fetch),
         "error": None if view.error is None else dict(view.error),
         "ending": view.ending,
+        "checkpoint": _checkpoint(view.checkpoint),
         "seq": row.seq,
     }
+
+
+def _checkpoint(known: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if known is None else {**known, "runs": moment(known["runs"]), "at": moment(known["at"])}
 
 
 def departed(launch: str, seq: int) -> dict[str, Any]:

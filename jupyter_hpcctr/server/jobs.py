@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..launch import Hub, LaunchView
+from ..launch.joblog import JobLog
 from ..offers.words import now
 from .board import Board, Row, departed, described
+from .elsewhere import Others
 from .errors import NotHere
 from .pace import Pace
 
@@ -37,6 +41,8 @@ class Jobs:
         Awaited for the path of each kernel's notebook.
     kernel_name : callable
         Gives the name by which a kernel was started, "" for one that is not there.
+    others : Others or None
+        Finds the kernels of other processes; they are looked for whenever somebody asks for the list.
     """
 
     def __init__(
@@ -47,15 +53,17 @@ class Jobs:
         tell: Callable[[dict[str, Any]], None],
         notebooks: Notebooks,
         kernel_name: Callable[[str], str],
+        others: Others | None = None,
     ) -> None:
         self._hub, self._loop, self._tell = hub, loop, tell
-        self._notebooks, self._kernel_name = notebooks, kernel_name
+        self._notebooks, self._kernel_name, self._others = notebooks, kernel_name, others
         self._pace = Pace(self._announce, PACE_S)
         self.board = Board(hub.launch, self._pace.touch)
         self._lock = threading.Lock()
         self._heard: dict[tuple[str, bool], LaunchView] = {}
         self._looking: asyncio.TimerHandle | None = None
         self._looks: dict[str, int] = {}
+        self._taking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.close = hub.observe(self._hear)
 
@@ -111,8 +119,9 @@ class Jobs:
 
     async def listing(self) -> dict[str, Any]:
         """Return every job, those that have ended before among them."""
-        for view in self._hub.views():
-            self.board.take(view)
+        self._look_at_own()
+        if self._others is not None:
+            self.board.compare(await self._others.look())
         await self._place()
         return {"jobs": [described(row) for row in self.board.rows.values()], "seq": self.board.seq, "now": now()}
 
@@ -124,6 +133,9 @@ class Jobs:
     async def log(self, launch: str, offset: int) -> dict[str, Any]:
         """Return a piece of a job's log from a byte on; ``ended`` when nothing more will come. Raises ``NotHere``."""
         row = self._row(launch)
+        if row.other is not None:
+            text, following = await asyncio.to_thread(_log, row.other.logs, offset)
+            return {"text": text, "next_offset": following, "ended": row.ended and following - offset < LOG_BYTES}
         if row.launch is None:
             return {"text": "", "next_offset": offset, "ended": row.ended}
         ended = row.ended
@@ -142,17 +154,55 @@ class Jobs:
         ------
         NotHere
             There is no such job.
+        HpcctrError
+            As ``Others.end`` does.
         """
         row = self._row(launch)
+        if row.other is not None and self._others is not None and not row.ended:
+            left = await self._others.end(row.view.kernel_id)
+            if left is not None:
+                self._spawn(self._hub.edge.call(left.stop()))
+            self._spawn(self._follow(launch))
+            return True
         if row.ended or row.launch is None:
             self.board.hide(row)
             return False
         self._spawn(self._hub.edge.call(row.launch.cancel()))
         return True
 
-    def _row(self, launch: str) -> Row:
+    async def _follow(self, launch: str) -> None:
+        # Nobody tells what another process does.
+        for _ in range(2 * LOOKS):
+            await asyncio.sleep(LOOK_AGAIN_S)
+            await self.listing()
+            if launch not in self.board.rows or self.board.rows[launch].ended:
+                return
+
+    async def take(self, launch: str, *, by_force: bool) -> dict[str, Any]:
+        """Go on here with the kernel of a job that is another process's, or nobody's; return the job.
+
+        Raises
+        ------
+        NotHere
+            There is no such job, or it has ended.
+        HpcctrError
+            As ``Others.take`` does.
+        """
+        async with self._taking[launch]:  # a second click finds it here
+            await self.listing()
+            row = self._row(launch)
+            if row.other is not None and self._others is not None:
+                await self._others.take(row.view.kernel_id, by_force=by_force)
+            return await self.one(launch)
+
+    def _look_at_own(self) -> None:
         for view in self._hub.views():
-            self.board.take(view)
+            launch = self._hub.launch(view.launch)
+            if launch is None or launch.handover.is_ours:
+                self.board.take(view)
+
+    def _row(self, launch: str) -> Row:
+        self._look_at_own()
         if launch not in self.board.rows:
             raise NotHere("there is no such job", hint="it may have been removed from the list")
         return self.board.rows[launch]
@@ -161,3 +211,11 @@ class Jobs:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _log(logs: Sequence[str], offset: int) -> tuple[str, int]:
+    """Read the logs of another process's jobs, one behind the other."""
+    found = JobLog()
+    for each in logs:
+        found.begin(Path(each))
+    return found.read(offset, LOG_BYTES)

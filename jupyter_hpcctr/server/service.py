@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import compose
 from ..config import load_policy
+from ..launch.reaper import reap
+from .adoption import Sessions, adopt
+from .elsewhere import Others
 from .jobs import Jobs
 from .offers import Offers
 from .pulls import Pulls
@@ -21,7 +24,7 @@ log = logging.getLogger(__name__)
 
 SCHEMAS = "https://jupyter-hpcctr.github.io/schemas"
 JOB, PULL = f"{SCHEMAS}/job/v1", f"{SCHEMAS}/pull/v1"
-DAY_S = 86_400
+DAY_S, NOTE_S = 86_400, 1.0
 _EVENTS = Path(__file__).with_name("events")
 
 
@@ -45,8 +48,37 @@ class Service:
             tell=lambda data: self._emit(JOB, data),
             notebooks=self._notebooks,
             kernel_name=self._kernel_name,
+            others=Others(app, self.hub),
         )
         self._collecting: asyncio.Task[Any] | None = None
+        self._noting: asyncio.Task[None] | None = None
+        self._reaping: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Go on with the kernels of a server that is gone, before anybody asks for sessions."""
+        await adopt(self._app, self.hub)
+        self._noting = self._loop.create_task(self._note())
+        self._reaping = self._loop.create_task(self._reap())
+
+    def leave(self) -> None:
+        """Leave the kernels to the next server: this one is being stopped, by a signal."""
+        if self.hub.policy.at_stop == "keep":
+            self.hub.leave()
+
+    async def _reap(self) -> None:
+        try:
+            await self.hub.edge.call(reap(self.hub))
+        except Exception:
+            log.exception("what earlier servers have left could not be looked through")
+
+    async def _note(self) -> None:
+        sessions = Sessions(self._app, self.hub)
+        while True:
+            await asyncio.sleep(NOTE_S)
+            try:
+                await sessions.note()
+            except Exception:
+                log.exception("the sessions of kernels could not be looked at")
 
     def collect_daily(self) -> None:
         """Remove old kernelspecs that were made for one start: now, and again each day."""

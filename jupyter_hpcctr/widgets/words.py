@@ -10,7 +10,7 @@ from typing import Any
 from ..core.cost import Cost, amount
 from ..core.limits import Problem
 from ..core.wording import ending_text, minutes_text
-from ..errors import HpcctrError
+from ..errors import HpcctrError, read
 from ..launch.preview import Preview
 from ..launch.view import LaunchView
 
@@ -114,7 +114,7 @@ def job(view: LaunchView, *, now: datetime.datetime | None = None) -> str:
         ("Nodes", view.nodes),
         ("Expected start", moment(view.expected_start) if view.state == "pending" else ""),
         ("What happens", view.message),
-        ("Error", sentence(view.error.get("message", ""), view.error.get("hint", "")) if view.error else ""),
+        ("Error", str(read(view.error)) if view.error else ""),
     ]
     body = "".join(f"<dt><b>{name}</b></dt><dd>{_lines(value)}</dd>" for name, value in rows if value)
     return f'<div role="status" aria-label="State of the job"><dl style="margin:0">{body}</dl></div>'

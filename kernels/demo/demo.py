@@ -71,6 +71,7 @@ class Demo:
             "c = get_config()  # noqa: F821\n"
             f"c.HpcctrSite.store = {str(place / 'store')!r}\n"
             f"c.HpcctrSite.state_dir = {str(place / 'state')!r}\n"
+            "c.HpcctrSite.at_stop = 'end'  # the small cluster ends too\n"
         )
         (place / "config" / "jupyter_hpcctr_config.py").write_text(config, encoding="utf-8")
         os.environ.update(self.env, JUPYTER_RUNTIME_DIR=str(place / "runtime"), JUPYTER_PLATFORM_DIRS="1")

@@ -1,16 +1,19 @@
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { KernelAPI } from '@jupyterlab/services';
+import * as React from 'react';
+import { restore } from './checkpoint';
 import { IContext } from './context';
 import { sentence } from './failure';
-import { fullName, jobName, shortPath } from './format';
+import { capital, fullName, jobName, shortPath } from './format';
 import { isFinal } from './model';
 import { INotebook } from './notebooks';
+import { KEY, restoreCode } from './notes';
 import { start } from './starting';
 import { IJob } from './types';
 
 interface IQuestion {
   title: string;
-  body: string;
+  body: string | React.ReactElement;
   yes: string;
   no: string;
 }
@@ -35,9 +38,10 @@ async function tell(work: Promise<unknown>): Promise<void> {
 export async function cancel(context: IContext, job: IJob): Promise<void> {
   const { trans } = context;
   const lost = trans.__('All variables of its kernel are lost.');
+  const what = job.state === 'running' ? lost : trans.__('Its kernel does not start.');
   const question = {
     title: trans.__('Cancel %1?', fullName(job, trans)),
-    body: job.state === 'running' ? lost : trans.__('Its kernel does not start.'),
+    body: job.owner ? trans.__('%1 has this kernel. %2', capital(job.owner), what) : what,
     yes: trans.__('Cancel job'),
     no: trans.__('Keep it')
   };
@@ -47,9 +51,34 @@ export async function cancel(context: IContext, job: IJob): Promise<void> {
   }
 }
 
-/** Cancel all jobs, after a question that somebody else has asked; those that have ended leave the list. */
+/** Go on in this server with the kernel of a job elsewhere; asked first where another process has it. */
+export async function take(context: IContext, job: IJob): Promise<void> {
+  const { trans, api, app, jobs } = context;
+  const question = {
+    title: trans.__('Take over %1?', fullName(job, trans)),
+    body: trans.__(
+      '%1 has this kernel and will lose it; its notebook is told. Variables are kept, and running cells go on here.',
+      capital(job.owner ?? '')
+    ),
+    yes: trans.__('Take over'),
+    no: trans.__('Leave it there')
+  };
+  if (!job.owner || (await sure(question))) {
+    await tell(
+      (async () => {
+        const taken = await api.take(job.id, !!job.owner);
+        await Promise.all([jobs.refresh(), app.serviceManager.sessions.refreshRunning()]);
+        if (taken.notebook) {
+          await show(context, taken);
+        }
+      })()
+    );
+  }
+}
+
+/** Cancel all jobs of this server, after a question that somebody else has asked; ended ones leave the list. */
 export async function cancelAll(context: IContext): Promise<void> {
-  await tell(Promise.all(context.jobs.all.map(job => context.api.remove(job.id))));
+  await tell(Promise.all(context.jobs.own.map(job => context.api.remove(job.id))));
 }
 
 /** Take a job that has ended out of the list. */
@@ -85,14 +114,12 @@ export async function restart(context: IContext, job: IJob): Promise<void> {
 /** Start the same request anew for a job's notebook. */
 export async function continueAnew(context: IContext, job: IJob): Promise<void> {
   const { trans } = context;
+  const code = restoreCode(job, openNotebook(context, job)?.model.getMetadata(KEY));
   const question = {
     title: job.notebook
       ? trans.__('Continue %1 in a new job?', shortPath(job.notebook))
       : trans.__('Continue in a new job?'),
-    body: trans.__(
-      'This submits a job like %1. The notebook’s present kernel ends, and its variables are lost.',
-      jobName(job, trans)
-    ),
+    body: continuing(context, job, code),
     yes: trans.__('Continue in a new job'),
     no: trans.__('Back')
   };
@@ -106,9 +133,28 @@ export async function continueAnew(context: IContext, job: IJob): Promise<void> 
       if (!notebook) {
         throw new Error(trans.__('The job has no notebook that is open.'));
       }
-      await start(context, { mode: 'current', notebook }, { name });
+      await start(context, { mode: 'current', notebook }, { name }, () => {
+        if (code) {
+          void restore(context, notebook, code);
+        }
+      });
     })()
   );
+}
+
+// All of the code is shown: it may have come with somebody else's notebook.
+function continuing({ trans }: IContext, job: IJob, code: string): string | React.ReactElement {
+  const body = trans.__(
+    'This submits a job like %1. The notebook’s present kernel ends, and its variables are lost.',
+    jobName(job, trans)
+  );
+  if (!code) {
+    return body;
+  }
+  const first = trans.__('In the new job this code of the notebook runs first:');
+  const pre = React.createElement('pre', { className: 'jp-Hpcctr-restore' }, code);
+  const lines = [body, first].map(line => React.createElement('p', { key: line }, line));
+  return React.createElement('div', null, ...lines, pre);
 }
 
 // The one that it was started by, which has the environment variables too; the list of jobs tells nobody of those.
@@ -122,13 +168,17 @@ async function kernelspecFor(context: IContext, job: IJob): Promise<string> {
 
 // The job's own, opened if it is not; never another one, whose kernel would end.
 async function notebookOf(context: IContext, job: IJob): Promise<INotebook | undefined> {
-  const find = () =>
-    context.notebooks.ofKernel(job.kernel_id) ??
-    context.notebooks.all.find(each => job.notebook !== null && each.path === job.notebook);
-  if (!find()) {
+  if (!openNotebook(context, job)) {
     await show(context, job);
   }
-  return find();
+  return openNotebook(context, job);
+}
+
+function openNotebook({ notebooks }: IContext, job: IJob): INotebook | undefined {
+  return (
+    notebooks.ofKernel(job.kernel_id) ??
+    notebooks.all.find(each => job.notebook !== null && each.path === job.notebook)
+  );
 }
 
 /** Open a job's notebook. */

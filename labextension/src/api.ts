@@ -1,7 +1,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { failureFrom } from './failure';
-import { ICheck, IImages, IJobs, IKept, ILog, IOptions, IPlan, IRequest } from './types';
+import { ICell, ICellOutputs, ICheck, IImages, IJob, IJobs, IKept, ILog, IOptions, IPlan, IRequest } from './types';
 
 /** The server's part of this extension. Every method throws a Failure when the server refuses. */
 export class Api {
@@ -52,6 +52,21 @@ export class Api {
   /** Cancel a job, or take one that has ended out of the list. */
   remove(id: string): Promise<void> {
     return this.ask('DELETE', `jobs/${encodeURIComponent(id)}`);
+  }
+
+  /** Have this server go on with the kernel of a job elsewhere; `force`: also where another process has it. */
+  take(id: string, force: boolean): Promise<IJob> {
+    return this.ask('POST', `jobs/${encodeURIComponent(id)}/take`, { force });
+  }
+
+  /** The last execution of each cell of a kernel's notebook. */
+  cells(kernel: string): Promise<{ cells: ICell[] }> {
+    return this.ask('GET', `kernels/${encodeURIComponent(kernel)}/cells`);
+  }
+
+  /** The last execution of a cell with its outputs. */
+  cell(kernel: string, cell: string): Promise<ICellOutputs> {
+    return this.ask('GET', `kernels/${encodeURIComponent(kernel)}/cells/${encodeURIComponent(cell)}`);
   }
 
   private async ask<T>(method: string, path: string, body?: unknown): Promise<T> {

@@ -4,6 +4,7 @@ import * as actions from './actions';
 import { CANCEL, CHANGE, CONTINUE, IContext, JOBS, LOG, NEW, OPEN, REMOVE, RESTART } from './context';
 import { harmless } from './fields';
 import { containerIcon } from './icons';
+import { isHere } from './model';
 import { showLog } from './sidepanel';
 import { pick, Place } from './starting';
 import { IJob } from './types';
@@ -53,6 +54,10 @@ function addForm(context: IContext): void {
   });
 }
 
+function isPossible(command: string, job: IJob | undefined): boolean {
+  return job !== undefined && (command !== RESTART || isHere(job));
+}
+
 function addJobs(context: IContext): void {
   const { trans, app } = context;
   app.commands.addCommand(JOBS, {
@@ -75,7 +80,7 @@ function addJobs(context: IContext): void {
   for (const [command, label, run] of each) {
     app.commands.addCommand(command, {
       label,
-      isEnabled: args => of(args) !== undefined,
+      isEnabled: args => isPossible(command, of(args)),
       describedBy: described({ id: { type: 'string', description: 'The job; without, the current notebook’s.' } }),
       execute: async args => {
         const job = of(args);

@@ -101,6 +101,21 @@ export function fullName(job: IJob, trans: ITrans): string {
   return job.job ? trans.__('job %1 of %2', job.job, notebook) : trans.__('the job of %1', notebook);
 }
 
+/** A text with its first letter as a capital, to begin a sentence. */
+export function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/** Who has a job's kernel, in a sentence; "" if this server has it. */
+export function ownerText(job: IJob, trans: ITrans): string {
+  if (job.owner === null) {
+    return '';
+  }
+  return job.owner
+    ? trans.__('Kernel of %1', job.owner)
+    : trans.__('Nobody has this kernel: its server or program is gone. Take it over to continue.');
+}
+
 /** How a job ended, in words; "" for one that ended as it was meant to. */
 export function endingName(ending: string | null, trans: ITrans): string {
   const names: { [ending: string]: string } = {

@@ -15,6 +15,7 @@ import { help } from './help';
 import { followJobs } from './indicator';
 import { Jobs } from './jobs';
 import { keepNotes, offerNotes } from './keeping';
+import { catchUp } from './missed';
 import { newMenu } from './newmenu';
 import { Notebooks } from './notebooks';
 import { Notifier } from './notify';
@@ -59,9 +60,7 @@ const main: JupyterFrontEndPlugin<IContext> = {
     };
     addCommands(context);
     hideOneOffs();
-    keepNotes(context);
-    offerNotes(context);
-    followJobs(context);
+    [keepNotes, offerNotes, catchUp, followJobs].forEach(begin => begin(context));
     new Notifier(context);
     const configure = (settings: ISettingRegistry.ISettings) => {
       const take = () => {

@@ -1,7 +1,7 @@
 import { ISessionContext } from '@jupyterlab/apputils';
 import { ISignal, Signal } from '@lumino/signaling';
 import { IContext } from './context';
-import { isFinal } from './model';
+import { isFinal, isHere } from './model';
 import { INotebook } from './notebooks';
 import { IJob } from './types';
 
@@ -12,13 +12,14 @@ const ANSWERS: readonly Status[] = ['idle', 'busy', 'starting', 'unknown'];
 /**
  * What JupyterLab's kernel indicator shows for a kernel's own status and its job.
  *
- * While a job waits, and after it has ended, the server answers for the kernel: "idle" and "busy" would be untrue then.
+ * While a job waits, after it has ended, and when another process has taken the kernel, the server answers for it:
+ * "idle" and "busy" would be untrue then.
  */
 export function displayed(own: Status, job: IJob | undefined): Status {
-  if (!job || job.state === 'running' || !ANSWERS.includes(own)) {
+  if (!job || (job.state === 'running' && isHere(job)) || !ANSWERS.includes(own)) {
     return own;
   }
-  return isFinal(job) ? 'disconnected' : 'starting';
+  return isFinal(job) || !isHere(job) ? 'disconnected' : 'starting';
 }
 
 /** Have the kernel indicator of each notebook follow the notebook's job. */

@@ -4,7 +4,7 @@ import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 import { Api } from './api';
 import { Failure, sentence } from './failure';
-import { EMPTY, IJobList, isFinal, ofKernel, sorted, withEvent, withSnapshot } from './model';
+import { EMPTY, IJobList, isFinal, isHere, ofKernel, sorted, withEvent, withSnapshot } from './model';
 import { IJob, IPull } from './types';
 
 const SCHEMAS = 'https://jupyter-hpcctr.github.io/schemas/';
@@ -45,8 +45,14 @@ export class Jobs implements IDisposable {
   /** Whether the list has been read once. */
   loaded = false;
 
+  /** Of every server and program of this user, as far as is known. */
   get all(): IJob[] {
     return sorted(this.list);
+  }
+
+  /** Those whose kernels this server has. */
+  get own(): IJob[] {
+    return this.all.filter(isHere);
   }
 
   /** Whether anything may still change. */

@@ -11,8 +11,9 @@ export function keepNotes(context: IContext): void {
   const keep = () => {
     for (const { model, session } of notebooks.all) {
       const job = jobs.ofKernel(session.session?.kernel?.id);
-      const note = job ? noteOf(job) : null;
-      if (note?.image.digest && !model.readOnly && !isNoted(note, model.getMetadata(KEY))) {
+      const present = model.getMetadata(KEY);
+      const note = job ? noteOf(job, present) : null;
+      if (note?.image.digest && !model.readOnly && !isNoted(note, present)) {
         model.setMetadata(KEY, note);
       }
     }

@@ -20,6 +20,11 @@ export function isFinal(job: IJob): boolean {
   return job.state === 'ended' || job.state === 'gone';
 }
 
+/** Whether this server has the job's kernel. */
+export function isHere(job: IJob): boolean {
+  return job.owner === null;
+}
+
 /** What was heard after another state of the list, which counts from one again. */
 function since(list: IJobList, before: IJobList): IJobList {
   const jobs = new Map([...list.jobs].filter(([id, job]) => before.jobs.get(id) !== job));

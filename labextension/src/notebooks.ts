@@ -4,11 +4,27 @@ import { DocumentRegistry } from '@jupyterlab/docregistry';
 import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
+import { IFuture } from './orphan';
 
 /** What is used of a notebook's model; the notebook's own package is not needed for it. */
 export interface INotebookModel extends DocumentRegistry.IModel {
   getMetadata(key: string): unknown;
   setMetadata(key: string, value: unknown): void;
+}
+
+/** What is used of a code cell on a page. */
+export interface ICodeCell {
+  isDisposed: boolean;
+  model: {
+    id: string;
+    type: string;
+    trusted: boolean;
+    executionCount: number | null;
+    executionState: 'idle' | 'running';
+    sharedModel: { getSource(): string };
+    outputs: { toJSON(): { [key: string]: unknown }[]; fromJSON(outputs: { [key: string]: unknown }[]): void };
+  };
+  outputArea: { future?: IFuture | null };
 }
 
 /** An open notebook. */
@@ -18,6 +34,9 @@ export interface INotebook {
   session: ISessionContext;
   path: string;
   ready: Promise<void>;
+  /** When its file was last written, by the server's clock. */
+  saved: string | undefined;
+  cells: ICodeCell[];
 }
 
 /** The open notebooks, and which of them one looks at. */
@@ -67,7 +86,14 @@ export class Notebooks {
       get path() {
         return context.path;
       },
-      ready: context.ready
+      ready: context.ready,
+      get saved() {
+        return context.contentsModel?.last_modified;
+      },
+      get cells() {
+        const { content } = widget as unknown as { content?: { widgets?: readonly ICodeCell[] } };
+        return (content?.widgets ?? []).filter(each => each.model.type === 'code');
+      }
     };
     this.open.set(widget, notebook);
     const changed = () => this._changed.emit();

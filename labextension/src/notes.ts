@@ -11,14 +11,28 @@ export interface INote {
   version: 1;
   image: { reference: string; digest: string };
   request: IRequest;
+  /** Code that is to run first in a new job; nothing but a question that shows it leads to that. */
+  restore?: string;
 }
 
-/** What is written into a notebook: the image and the resources, no environment, no mounts. */
-export function noteOf(job: IJob): INote | null {
+/**
+ * What is written into a notebook: the image and the resources, no environment, no mounts.
+ *
+ * The code that restores stays as it is in the notebook's present note, `raw`, until the kernel says something of it.
+ */
+export function noteOf(job: IJob, raw?: unknown): INote | null {
   if (!job.image || !job.request.image) {
     return null;
   }
-  return { version: 1, image: { reference: job.image, digest: job.digest }, request: harmless(job.request) };
+  const image = { reference: job.image, digest: job.digest };
+  const restore = restoreCode(job, raw);
+  return { version: 1, image, request: harmless(job.request), ...(restore ? { restore } : {}) };
+}
+
+/** The code that is to run first in a new job: as the kernel says, else as the notebook keeps it; "" for none. */
+export function restoreCode(job: IJob, raw?: unknown): string {
+  const kept = (raw as Partial<INote> | null | undefined)?.restore;
+  return job.checkpoint?.restore ?? (typeof kept === 'string' ? kept : '');
 }
 
 /** Whether a notebook has a note already; what was saved has its keys in another order. */

@@ -1,6 +1,7 @@
 import { Notification } from '@jupyterlab/apputils';
+import { CheckpointNews, checkpointText } from './checkpoint';
 import { CONTINUE, IContext, JOBS } from './context';
-import { duration, fullName, moment, shortName, shortPath, statusText } from './format';
+import { duration, fullName, minutesLeft, moment, shortName, shortPath, statusText } from './format';
 import { isFinal } from './model';
 import { Limits } from './notes';
 import { IJob } from './types';
@@ -9,9 +10,21 @@ function waits(job: IJob): boolean {
   return !isFinal(job) && job.state !== 'running';
 }
 
+interface IShown {
+  id: string;
+  job: string | null;
+  checkpoint: string;
+}
+
+/** What a warning has told of a checkpoint. */
+function told({ checkpoint }: IJob): string {
+  return `${checkpoint?.state} ${checkpoint?.runs}`;
+}
+
 /** Tells of long waits, with their progress, and of ends that come near. */
 export class Notifier {
   constructor(private context: IContext) {
+    this.checkpoints = new CheckpointNews(context);
     context.jobs.changed.connect(this.look, this);
     context.notebooks.changed.connect(this.look, this);
   }
@@ -21,12 +34,14 @@ export class Notifier {
     const { jobs, settings } = this.context;
     window.clearTimeout(this.timer);
     const now = jobs.now();
-    let next = this.limits.next(jobs.all, settings.warnMinutes, now) ?? Infinity;
-    for (const job of jobs.all) {
+    let next = this.limits.next(jobs.own, settings.warnMinutes, now) ?? Infinity;
+    for (const job of jobs.own) {
       next = Math.min(next, this.waiting(job, now));
     }
     this.takeBack();
-    this.limits.due(jobs.all, settings.warnMinutes, now).forEach(each => this.warn(each.job, each.minutes));
+    this.keepTrue(now);
+    this.checkpoints.look();
+    this.limits.due(jobs.own, settings.warnMinutes, now).forEach(each => this.warn(each.job, each.minutes));
     if (next < Infinity) {
       this.timer = window.setTimeout(() => this.look(), Math.min(Math.max(next, 0) + 100, 0x7fffffff));
     }
@@ -91,12 +106,30 @@ export class Notifier {
     const { trans, app } = this.context;
     const label = trans.__('Continue in a new job');
     const callback = () => void app.commands.execute(CONTINUE, { id: job.id });
-    const id = Notification.warning(trans.__('%1 ends in %2', this.named(job), this.left(minutes)), {
+    const id = Notification.warning(this.ends(job, minutes), {
       autoClose: false,
       actions: [{ label, callback, caption: trans.__('Variables are lost. You are asked first.') }]
     });
     this.forget(job.id);
-    this.warned.set(job.id, { id, job: job.job });
+    this.warned.set(job.id, { id, job: job.job, checkpoint: told(job) });
+  }
+
+  private ends(job: IJob, minutes: number): string {
+    const { trans, jobs } = this.context;
+    const warning = trans.__('%1 ends in %2', this.named(job), this.left(minutes));
+    return `${warning}. ${checkpointText(job, jobs.now(), trans)}`;
+  }
+
+  // A warning that is shown says what has become of the checkpoint since.
+  private keepTrue(now: number): void {
+    for (const [launch, warning] of this.warned) {
+      const job = this.context.jobs.get(launch);
+      const left = job ? minutesLeft(job, now) : null;
+      if (job && left !== null && told(job) !== warning.checkpoint) {
+        warning.checkpoint = told(job);
+        Notification.update({ id: warning.id, message: this.ends(job, Math.ceil(left)) });
+      }
+    }
   }
 
   // A warning of a job that has ended, or begun anew, helps nobody.
@@ -134,7 +167,8 @@ export class Notifier {
 
   private limits = new Limits();
   private shown = new Map<string, string>();
-  private warned = new Map<string, { id: string; job: string | null }>();
+  private warned = new Map<string, IShown>();
+  private checkpoints: CheckpointNews;
   // When a job that had run before began to wait; null while it does not.
   private since = new Map<string, number | null>();
   private timer = 0;

@@ -20,7 +20,7 @@ export function addToRunning(context: IContext, managers: IRunningSessionManager
   });
   managers.add({
     name: trans.__('Cluster jobs'),
-    running: () => jobs.all.map(item),
+    running: () => jobs.own.map(item),
     refreshRunning: () => void jobs.refresh(),
     runningChanged: jobs.changed,
     // The panel has asked before it calls this.

@@ -39,11 +39,20 @@ async function startIn(context: IContext, place: Place, name: string): Promise<v
   }
 }
 
-/** Start a kernel by the name of its kernelspec. The launch answers at once; what follows is seen in the jobs. */
-export async function start(context: IContext, place: Place, kept: Pick<IKept, 'name'>): Promise<void> {
+/**
+ * Start a kernel by the name of its kernelspec. The launch answers at once; what follows is seen in the jobs.
+ *
+ * `then` is called when there is a kernel to talk to, which may be long before it runs.
+ */
+export async function start(
+  context: IContext,
+  place: Place,
+  kept: Pick<IKept, 'name'>,
+  then: () => void = () => undefined
+): Promise<void> {
   await context.app.serviceManager.kernelspecs.refreshSpecs();
   // A kernel that cannot be started is reported by JupyterLab itself; nobody waits for one that can.
-  startIn(context, place, kept.name).catch(error => Notification.error(sentence(error)));
+  startIn(context, place, kept.name).then(then).catch(error => Notification.error(sentence(error)));
 }
 
 /** Remember what the form begins with next time: no image of which nobody knows whether it exists. */

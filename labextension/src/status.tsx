@@ -3,7 +3,8 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 import { IContext, JOBS } from './context';
-import { fullName, statusText } from './format';
+import { fullName, ownerText, statusText } from './format';
+import { isHere } from './model';
 import { IJob } from './types';
 
 const TICK_MS = 30_000;
@@ -52,12 +53,13 @@ class StatusItem extends ReactWidget {
     if (!job) {
       return null;
     }
-    const text = statusText(job, jobs.now(), trans);
+    const text = isHere(job) ? statusText(job, jobs.now(), trans) : trans.__('Kernel taken over');
+    const about = isHere(job) ? job.message : ownerText(job, trans);
     return (
       <button
         type="button"
         data-state={job.state}
-        title={[fullName(job, trans), job.image, job.message, trans.__('Show the jobs')].filter(Boolean).join('\n')}
+        title={[fullName(job, trans), job.image, about, trans.__('Show the jobs')].filter(Boolean).join('\n')}
         onClick={() => void app.commands.execute(JOBS)}
       >
         {text}

@@ -152,10 +152,23 @@ export interface IKept {
 
 export type State = 'fetching' | 'submitting' | 'pending' | 'starting' | 'running' | 'ended' | 'gone';
 
+/** What a kernel has registered by `%hpcctr`; in the state "none" only `restore` counts. */
+export interface ICheckpoint {
+  state: 'none' | 'registered' | 'due' | 'running' | 'done' | 'failed';
+  runs: string | null;
+  before_s: number | null;
+  at: string | null;
+  error: string;
+  /** Null where nothing was said, empty where it was taken back. */
+  restore: string | null;
+}
+
 export interface IJob {
   id: string;
   kernel_id: string;
   kernel_name: string;
+  /** null where this server has the kernel; else what the process that has it is called, '' where none has. */
+  owner: string | null;
   notebook: string | null;
   state: State;
   message: string;
@@ -177,6 +190,7 @@ export interface IJob {
   fetch: IFetch | null;
   error: { stage: string; message: string; hint: string } | null;
   ending: string | null;
+  checkpoint: ICheckpoint | null;
   seq: number;
 }
 
@@ -204,4 +218,25 @@ export interface IPull extends IFetch {
   reference: string;
   state: 'running' | 'done' | 'failed' | 'cancelled';
   message: string;
+}
+
+/** The last execution of a cell. */
+export interface ICell {
+  cell: string;
+  msg_id: string;
+  state: 'running' | 'ended';
+  status: string;
+  started: string | null;
+  ended: string | null;
+  changed: string;
+  execution_count: number | null;
+  bytes: number;
+  missing_bytes: number;
+}
+
+export interface ICellOutputs extends ICell {
+  outputs: { [key: string]: unknown }[];
+  displays: (string | null)[];
+  recent: string[];
+  reply: { [key: string]: unknown } | null;
 }

@@ -42,11 +42,16 @@ class Probe:
         self.context.destroy(linger=0)
 
     def wait_until_heard(self, alive=lambda: True):
-        """Wait until the kernel, or the front, has this client's subscription (JEP 65's iopub_welcome)."""
+        """Wait until the kernel, or the front, has this client's subscription (JEP 65's iopub_welcome).
+
+        ipykernel's XPUB does not tell of a subscription that another client still has, one that has just left too.
+        """
         until = time.monotonic() + TIMEOUT_S
-        while not self.iopub.poll(200):
+        while not self.iopub.poll(1000):
             if not alive() or time.monotonic() > until:
                 raise AssertionError("the kernel does not start")
+            self.iopub.unsubscribe(b"")
+            self.iopub.subscribe(b"")
         while _header(self.iopub.recv_multipart())["msg_type"] != "iopub_welcome":
             self._poll(until)
 

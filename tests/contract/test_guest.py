@@ -158,6 +158,29 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
     assert startup.write(str(tmp_path / "file" / "startup"), ({}, [])) is False
 
 
+def test_a_cache_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path):
+    code = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import startup
+assert startup.write("startup", ({"a": ("/a.py", False, bytes(1_000_000))}, [])) is False
+print(os.listdir("."))
+"""
+    script = 'mount -t tmpfs -o size=128k none /mnt && cd /mnt && mkdir here && cd here && exec "$0" -c "$1" "$2"'
+    words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, sys.executable, code]
+    guest = str(Path(startup.__file__).parent)
+    done = subprocess.run([*words, guest], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_what_killed_kernels_left_of_a_cache_is_removed_by_the_next(tmp_path):
+    for name, age_s in (("startup.1", 7200), ("startup.2", 60), ("other.1", 7200)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - age_s,) * 2)
+    assert startup.write(str(tmp_path / "startup"), ({}, []))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.1", "startup", "startup.2"]
+
+
 @pytest.mark.parametrize(("root", "known"), [("fuse", True), ("fuse.squashfuse_ll", True), ("ext4", False)])
 def test_only_an_image_that_nobody_can_change_has_a_cache(tmp_path, root, known):
     lines = ["30 1 254:0 / / rw - ext4 /dev/vda rw", f"89 30 0:40 / / ro shared:1 - {root} x ro"]

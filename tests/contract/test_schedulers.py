@@ -95,6 +95,17 @@ def test_an_unknown_job_is_unknown_and_no_error(jobs, tmp_path):
         assert jobs.scheduler.settled(jobs.run(recall), job).state is JobState.UNKNOWN
 
 
+def test_a_job_is_found_by_its_token_running_or_ended(jobs, tmp_path):
+    running = jobs.submit(["sleep", "600"], tmp_path, token="abc-1", cpus_per_task=1)
+    ended = jobs.submit(["true"], tmp_path, token="abc-2", cpus_per_task=1)
+    jobs.submit(["true"], tmp_path, cpus_per_task=1)
+    jobs.wait(ended, JobState.ENDED)
+    found = jobs.scheduler.found(jobs.run(jobs.scheduler.find(["abc-1", "abc-2", "abc-3"])))
+    assert (found["abc-1"], found["abc-2"]) == (running, ended)
+    assert "abc-3" not in found and "" not in found
+    jobs.scheduler.found(jobs.run(jobs.scheduler.find(["abc-3"])))
+
+
 def test_words_arrive_as_they_are(jobs, tmp_path):
     words = [*AWKWARD, "", "a\\b", "*", "~", "a;b", "#SBATCH --nodes=9", "last"]
     program = "import json, pathlib, sys; pathlib.Path('words').write_text(json.dumps(sys.argv[1:]))"
@@ -227,6 +238,7 @@ def test_no_answer_is_not_an_answer(jobs, tmp_path):
     job = JobId("1")
     questions = [
         (scheduler.submit(spec), scheduler.submitted),
+        (scheduler.find(["a"]), scheduler.found),
         (scheduler.query([job]), scheduler.statuses),
         (scheduler.settle(job), lambda output: scheduler.settled(output, job)),
         (scheduler.site()[0], lambda output: scheduler.read_site([output, *[output] * (len(scheduler.site()) - 1)])),

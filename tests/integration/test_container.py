@@ -60,7 +60,7 @@ def test_nothing_of_the_servers_environment_is_there(secret, kernel, kernel_imag
     assert sorted(set(secret) & set(inside)) == []
     text = json.dumps(inside)
     assert [name for name, value in secret.items() if value in text] == []
-    assert inside["PATH"] == dict(kernel_image.env)["PATH"]
+    assert inside["PATH"] == dict(kernel_image.env)["PATH"] + ":/hpcctr/run/devices/bin"
 
 
 def test_the_users_files_are_there(kernel, site):
@@ -200,6 +200,31 @@ def test_an_image_that_was_swapped_while_the_job_waited_is_not_run(
     content, _ = kernel.run("1")
     assert content["ename"] == "JobEnded"
     assert "is not what it was when this was submitted: it has" in content["evalue"]
+
+
+def test_a_kernel_whose_server_was_killed_while_its_image_was_fetched_is_the_next_servers(
+    scene, kernel_image, image_policy
+):
+    scene.site.configure(store=str(scene.site.directory / "empty"))
+    scene.begin(path=scene.gate.before("skopeo"), image=kernel_image.reference, scheduler="slurm")
+    scene.opened()
+    scene.gate.await_arrival()
+    scene.crash()
+    assert scene.site.queue() == []
+    scene.site.configure(store=image_policy.store)  # there by now, and so that the test need not wait for it
+    scene.begin_again()
+    scene.goes_on()
+
+
+def test_a_container_that_starts_while_its_server_is_killed_is_the_next_servers(scene, kernel_image, image_policy):
+    scene.site.configure(store=image_policy.store)
+    scene.begin(path=scene.gate.before("ch-run", "--cd="), image=kernel_image.reference, scheduler="slurm")
+    scene.opened()
+    scene.gate.await_arrival()
+    scene.crash()
+    scene.begin_again()
+    scene.gate.open()
+    scene.goes_on()
 
 
 def hpcctr(*words):

@@ -1,6 +1,7 @@
 """How kernels and jobs come to their end, and what the notebook says of it; real in every part."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,14 +129,15 @@ print(manager.provisioner.launch.job)
 """
 
 
+SAVE = "n = 41\n%hpcctr checkpoint open({!r}, 'w').write(str(n))"
 SHORT_MINUTES = """
 import dataclasses
 from jupyter_hpcctr.config import HpcctrSite
 freeze = HpcctrSite.freeze
 def shortened(site):
     policy = freeze(site)
-    assert policy.orphan_minutes == 1
-    return dataclasses.replace(policy, orphan_minutes=0.2)
+    assert policy.orphan_idle_minutes == 1
+    return dataclasses.replace(policy, orphan_idle_minutes=0.2)
 HpcctrSite.freeze = shortened
 """
 
@@ -149,17 +151,21 @@ def test_a_program_that_ends_without_a_shutdown_leaves_no_job(site):
 
 
 def test_a_server_that_was_killed_leaves_its_job_only_for_the_time_allowed(site):
-    site.configure(orphan_minutes=1)
+    site.configure(orphan_idle_minutes=1)
     name = site.kernelspec("orphan", **BARE)
     script = SHORT_MINUTES + FORGETFUL.format(name=name) + "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    saved = site.cwd / "saved"
+    script = script.replace('interactive("1"', f"interactive({SAVE.format(str(saved))!r}")
     subprocess.run([sys.executable, "-u", "-c", script], capture_output=True, text=True, timeout=100)
     assert len(site.queue()) == 1
     until = time.monotonic() + 100
     while site.queue():
         assert time.monotonic() < until
         time.sleep(0.5)
-    left = [path for path in site.left_behind() if "/tmp/hpcctr-" not in path]
-    assert left == []
+    assert saved.read_text() == "41", "its checkpoint ran before"
+    (left,) = [path for path in site.left_behind() if "/tmp/hpcctr-" not in path]
+    assert left.startswith(f"{site.state}/kernels/"), "for the next server, to say what became of it"
+    shutil.rmtree(left)
     for each in (site.directory / "tmp").glob("hpcctr-*"):
         assert not list(each.glob("kernel")), "the agent tidied up its own"
         each.chmod(0o700)

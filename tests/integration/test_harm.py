@@ -11,6 +11,8 @@ import time
 
 import pytest
 from jupyter_client.manager import AsyncKernelManager
+from support.notebooks import by_rank
+from support.waiting import wait_until
 from support.wire import Wire
 
 from jupyter_hpcctr import compose
@@ -90,6 +92,24 @@ def test_an_interrupt_while_the_connection_is_down_arrives_when_it_is_back(wire,
     assert kernel.client.get_shell_msg(timeout=60)["content"]["ename"] == "KeyboardInterrupt"
 
 
+def test_a_cell_on_ranks_is_complete_though_the_connection_was_down_meanwhile(wire, start):
+    kernel = start(**BARE, ntasks=2)
+    kernel.run("%%mpirun -n 2\n1")
+    printed = []
+
+    def follow(message):
+        if message["msg_type"] == "stream":
+            printed.append(message["content"]["text"])
+        if len(printed) == 5:
+            wire.cut()
+            threading.Timer(2.0, wire.mend).start()
+
+    code = f"%%mpirun -n 2\n{SLOW_PRINTS}"
+    reply = kernel.client.execute_interactive(code, output_hook=follow, timeout=120)
+    assert reply["content"]["status"] == "ok", reply["content"]
+    assert by_rank("".join(printed)) == dict.fromkeys((0, 1), [str(number) for number in range(100)])
+
+
 def test_two_restarts_at_once_after_a_jobs_end_start_one_job(site, start):
     kernel = start(**BARE)
     kernel.value("1")
@@ -158,6 +178,7 @@ def test_a_job_whose_scheduler_was_away_at_shutdown_is_cancelled_when_it_is_back
     while any(line.startswith(f"{job} ") for line in site.queue()):
         assert time.monotonic() < until
         time.sleep(0.2)
+    wait_until(lambda: not list(site.state.glob("kernels/*")), "its record goes when the job is known to be gone")
 
 
 def test_what_cannot_be_written_is_an_error_and_leaves_nothing(site):

@@ -59,7 +59,7 @@ def test_a_possible_job_has_words_a_start_and_a_cost(site, hub):
     found = preview(hub, site, engine="bare", scheduler="slurm", nodes=1, cpus_per_task=2, mem="1G", time=30)
     assert found.problems == () and found.image_here
     assert found.command.startswith("sbatch --parsable ") and "--cpus-per-task=2" in found.command
-    assert found.script.startswith("#!/bin/sh\nexec ")
+    assert found.script.startswith("#!/bin/sh\ntrap '' USR1\nexec ")
     assert (found.engine, found.scheduler) == ("bare", "slurm")
     assert found.resources == {"nodes": 1, "cpus_per_task": 2, "mem_mb": 1024, "time_minutes": 30}
     assert time.strptime(found.expected_start, "%Y-%m-%dT%H:%M:%S")

@@ -157,7 +157,7 @@ def test_restart_of_a_pending_kernel_keeps_its_job(full, site, server, bare):
 def test_a_refused_submission_is_told_and_the_server_is_none_the_worse(site, server, bare):
     with pytest.raises(RefusedError, match="nowhere") as refused:
         server.open_notebook("a.ipynb", "nowhere")
-    assert refused.value.status == 500
+    assert refused.value.status == 409
     assert "partition" in refused.value.message
     first = server.connect(begin(server, bare, "b.ipynb"))
     assert first.run("print(1)")[1] == "1\n"

@@ -9,8 +9,9 @@ BARE = {"engine": "bare", "scheduler": "slurm"}
 @pytest.mark.parametrize("how", ["SIGTERM", "POST"])
 def test_the_end_of_the_server_ends_every_job(site, serve, how):
     server = serve()
-    with pytest.raises(RefusedError, match="nowhere"):  # what was refused is no obstacle either
-        server.open_notebook("c.ipynb", site.kernelspec("nowhere", **BARE, partition="nowhere"))
+    for name, refused in {"nowhere": {"partition": "nowhere"}, "unreadable": {"nodes": "many"}}.items():
+        with pytest.raises(RefusedError):  # what was refused is no obstacle either
+            server.open_notebook("c.ipynb", site.kernelspec(name, **BARE, **refused))
     one = site.kernelspec("one", **BARE, cpus_per_task=4)
     running = server.connect(server.open_notebook("a.ipynb", one)[1]["kernel"]["id"])
     assert running.run("print(1)")[1] == "1\n"

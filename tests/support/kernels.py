@@ -29,7 +29,7 @@ class Site:
         self.cwd = directory / "work"
         for each in (self.data, self.config, self.state, self.cwd, directory / "tmp", directory / "ipython"):
             each.mkdir(mode=0o700)
-        self.settings = {"state_dir": str(self.state), "node_tmp": str(directory / "tmp")}
+        self.settings = {"state_dir": str(self.state), "node_tmp": str(directory / "tmp"), "at_stop": "end"}
         self.env = {
             "JUPYTER_DATA_DIR": str(self.data),
             "JUPYTER_CONFIG_DIR": str(self.config),
@@ -94,6 +94,7 @@ class Site:
                 *self.queue(),
                 *map(str, self.directory.glob("tmp/hpcctr-*")),
                 *map(str, self.state.glob("jobs/*")),
+                *map(str, self.state.glob("kernels/*")),
                 *processes_with(str(self.directory)),
             ]
             if not found or time.monotonic() > until:
@@ -140,8 +141,12 @@ class Running:
         return reply["content"], published
 
     def begun(self, code):
-        """Execute a cell that goes on, and return its request's id once it runs: before, no interrupt reaches it."""
-        asked = self.client.execute(f"print('begun', flush=True)\n{code}")
+        """Execute a cell that goes on, and return its request's id once it runs: before, no interrupt reaches it.
+
+        Another thread says so, a moment later: in the midst of a print, an interrupt can be lost in Python's callbacks.
+        """
+        says = "__import__('threading').Timer(0.2, print, ['begun'], {'flush': True}).start()"
+        asked = self.client.execute(f"{says}\n{code}")
         while (message := self.client.get_iopub_msg(timeout=READY_S))["msg_type"] != "stream":
             assert message["msg_type"] != "error", message
         return asked

@@ -18,8 +18,9 @@ class Agent(threading.Thread):
 
     def __init__(self, link, directory):
         super().__init__(daemon=True)
+        self.link = link
         self.context, self.poller = zmq.Context(), zmq.Poller()
-        self.line = Line(self.context, self.poller, link, Kept(str(directory / "agent")))
+        self.line = Line(self.context, self.poller, lambda alone: self.link, Kept(str(directory / "agent")))
         self.to_say, self.heard, self.going = [], [], True
 
     def run(self):
@@ -41,21 +42,19 @@ class Both:
     """Both ends; without ``wired`` there is nothing between them but the system's loopback."""
 
     def __init__(self, directory, *, wired=True):
-        self.edge, self.heard, self.silences = EdgeLoop(), [], 0
+        self.edge, self.heard, self.silences, self.returns = EdgeLoop(), [], 0, 0
         self.keys = KeyPair.new()
         self.link = self.edge.wait(self._make(directory))
         address = self.edge.wait(self._call(self.link.listen, "127.0.0.1"))
         host, _, port = address.removeprefix("tcp://").rpartition(":")
         self.wire = Wire((host, int(port))) if wired else None
-        self.agent = Agent(
-            {
-                "addresses": [self.wire.address if wired else address],
-                "server_key": self.link.public_key,
-                "public_key": self.keys.public,
-                "secret_key": self.keys.secret,
-            },
-            directory,
-        )
+        self.about = {
+            "addresses": [self.wire.address if wired else address],
+            "server_key": self.link.public_key,
+            "public_key": self.keys.public,
+            "secret_key": self.keys.secret,
+        }
+        self.agent = Agent(self.about, directory)
         self.agent.start()
 
     async def _make(self, directory):
@@ -70,11 +69,16 @@ class Both:
     def _receive(self, channel, frames):
         if channel == b"silence":
             self.silences += 1
+        elif channel == b"heard":
+            self.returns += 1
         else:
             self.heard.append(frames[0].bytes)
 
     def command(self, text):
         self.edge.wait(self._call(self.link.send, self.keys.public, b"shell", [text]))
+
+    def dismiss(self):
+        self.edge.wait(self._call(self.link.dismiss, self.keys.public))
 
     def close(self):
         self.agent.end()

@@ -42,7 +42,8 @@ class Server:
         self.log_file = site.directory / f"server-{secrets.token_hex(4)}.log"
         self._runtime = site.directory / "runtime"
         self._sockets = []
-        words = [sys.executable, "-m", self.MODULE, "--no-browser", "--ip=127.0.0.1", "--port=0", *self.OPTIONS]
+        words = [*self.before(site), sys.executable, "-m", self.MODULE]
+        words += ["--no-browser", "--ip=127.0.0.1", "--port=0", *self.OPTIONS]
         words += ["--allow-root"] if os.getuid() == 0 else []
         extensions = dict.fromkeys(self.LEFT_OUT, False) | {"jupyter_hpcctr": True}  # without them half of the time
         words += [f"--ServerApp.jpserver_extensions={extensions}"]
@@ -60,6 +61,10 @@ class Server:
         except BaseException:
             self.kill()
             raise
+
+    def before(self, site):
+        """The words of a program that becomes the server."""
+        return ()
 
     @property
     def log(self):
@@ -146,6 +151,12 @@ class Server:
                 if left <= AGAIN_S:
                     raise
 
+    def crash(self):
+        """End it as a login node's crash does."""
+        self.process.kill()
+        self.process.wait()
+        self._hang_up()
+
     def _await_silence(self):
         # jupyter_server's signal handler logs; in the midst of another log line Python refuses that, and the
         # signal is lost ("reentrant call inside BufferedWriter").
@@ -173,7 +184,7 @@ class Socket:
     """A kernel's WebSocket, in the protocol v1 (binary) or, with ``protocol=""``, the older JSON."""
 
     def __init__(self, server, kernel_id, *, session, protocol):
-        self.kernel_id, self.session = kernel_id, session
+        self.kernel_id, self.session, self._binary = kernel_id, session, bool(protocol)
         query = urllib.parse.urlencode({"session_id": session})
         self._socket = websocket.create_connection(
             f"{server.url.replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels?{query}",
@@ -181,27 +192,27 @@ class Socket:
             subprotocols=[protocol] if protocol else None,
             timeout=PATIENCE_S,
         )
-        self._binary = bool(protocol)
         assert self._socket.getsubprotocol() == (protocol or None)
 
-    def send(self, kind, content, *, channel="shell"):
+    def send(self, kind, content, *, channel="shell", metadata=None):
         """Send a request; return its id."""
         date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         header = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "session": self.session, "username": ""}
         header |= {"date": date, "version": "5.4"}
-        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+        message = {"header": header, "parent_header": {}, "metadata": metadata or {}, "content": content}
         if self._binary:
             self._socket.send_binary(serialize_msg_to_ws_v1(message, channel, lambda part: json.dumps(part).encode()))
         else:
             self._socket.send(json.dumps({**message, "channel": channel, "buffers": []}))
         return header["msg_id"]
 
-    def execute(self, code, *, stop_on_error=True):
-        """Ask for a cell's execution; return the request's id."""
+    def execute(self, code, *, stop_on_error=True, cell=None):
+        """Ask for a cell's execution, with its id as JupyterLab names it; return the request's id."""
         return self.send(
             "execute_request",
             {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False,
              "stop_on_error": stop_on_error},
+            metadata=None if cell is None else {"cellId": cell},
         )  # fmt: skip
 
     def receive(self, *, timeout=PATIENCE_S):

@@ -68,9 +68,10 @@ class Jobs:
     def run(self, command, **more):
         return process.run(command, env=self.env | more)
 
-    def submit(self, argv, directory, *, name="a test", hasten=False, log_file=None, **resources):
+    def submit(self, argv, directory, *, name="a test", token="", hasten=False, log_file=None, **resources):
         """Submit a real job; ``hasten`` brings the end of a time limit of one minute near."""
-        spec = JobSpec(name, tuple(argv), Resources(**resources), str(directory), log_file or f"{directory}/job.log")
+        log_file = log_file or f"{directory}/job.log"
+        spec = JobSpec(name, tuple(argv), Resources(**resources), str(directory), log_file, token)
         command = self.scheduler.submit(spec)
         if hasten and self.cluster is None:
             command = Command(command.argv, json.dumps(json.loads(command.stdin) | {"time_limit_s": 1}))

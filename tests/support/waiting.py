@@ -10,7 +10,7 @@ def text(path):
 
 
 def wait_until(condition, what):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.05)
@@ -44,7 +44,7 @@ def state_of(pid):
     """The letter of a process's state (proc(5), stat), or "gone"."""
     try:
         return text(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return "gone"
 
 

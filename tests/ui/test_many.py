@@ -42,6 +42,7 @@ def job(number):
         "fetch": None,
         "error": None,
         "ending": None,
+        "checkpoint": None,
         "seq": number,
     }
 

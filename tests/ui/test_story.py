@@ -120,14 +120,20 @@ def among_what_runs(desk, job):
 def continued(desk, lab, job):
     """One click on the warning, and a confirmation: the notebook goes on in another job. Return its number."""
     warning = desk.page.locator(".Toastify__toast", has_text=re.compile(rf"Job {job} of \S+ ends in"))
+    warning.get_by_text(re.compile("It has no checkpoint")).wait_for()
+    desk.cell("%hpcctr restore restored = 6 * 7").get_by_text("this runs first").wait_for()
+    desk.cell("%hpcctr checkpoint --before 20s pass").get_by_text("20 s before the end").wait_for()
+    warning.get_by_text(re.compile("Its checkpoint runs at")).wait_for()
     warning.get_by_role("button", name="Continue in a new job").click()
+    desk.page.get_by_role("dialog").get_by_text("restored = 6 * 7").wait_for()
     desk.page.get_by_role("dialog").get_by_role("button", name="Continue in a new job").click()
     desk.page.get_by_role("dialog").wait_for(state="detached")
     wait_until(lambda: numbers(lab) not in ([], [job]), "another job")
     (another,) = numbers(lab)
     desk.row("Running").get_by_text(re.compile(f"job {another}")).first.wait_for()
-    said = desk.cell("import os; print('goes on in job', os.environ['SLURM_JOB_ID'])")
-    said.get_by_text(f"goes on in job {another}").wait_for()
+    desk.page.locator(".Toastify__toast").get_by_text(re.compile("the restore code has run")).wait_for()
+    said = desk.cell("import os; print('goes on in job', os.environ['SLURM_JOB_ID'], 'with', restored)")
+    said.get_by_text(f"goes on in job {another} with 42").wait_for()
     return another
 
 

@@ -47,9 +47,10 @@ def test_a_start_that_fails_says_why_and_shows_its_log(desks, saved, lab):
     row.wait_for(state="detached")
     desk.command("launcher:create")
     card(desk, "Asks for what is not there").click()
-    desk.expected += [r"status of 500 .*/api/sessions", WIDGETS]
+    desk.expected += [r"status of 409 .*/api/sessions", WIDGETS]
     refused = desk.page.get_by_role("dialog").filter(has_text="Error Starting Kernel")
     refused.get_by_text("Slurm refused the job: Invalid feature specification").wait_for()
+    refused.get_by_text("choose features that nodes have").wait_for()
     refused.get_by_role("button", name="Ok", exact=True).click()
 
 

@@ -34,7 +34,7 @@ def line(context, tmp_path):
         "public_key": own.public,
         "secret_key": own.secret,
     }
-    made = lines.Line(context, zmq.Poller(), link, Kept(str(tmp_path / "kept")))
+    made = lines.Line(context, zmq.Poller(), lambda alone: link, Kept(str(tmp_path / "kept")))
     yield made
     made.close(patience_s=0)
 

@@ -30,9 +30,12 @@ def line():
 
 
 @pytest.fixture
-def say(line):
-    output = Output(line, KEY)
+def output(line):
+    return Output(line, KEY)
 
+
+@pytest.fixture
+def say(output):
     def run(kind, cell, channel=b"iopub", **content):
         frames = wire.pack(KEY, kind, content, session="s", parent={"msg_id": cell}, idents=[b"topic"])
         output.send(channel, [zmq.Frame(frame) for frame in frames])
@@ -81,3 +84,25 @@ def test_what_a_cell_can_repeat_without_end_takes_no_memory_without_end(line, sa
     for _ in range(100):
         say(kind, "a")
     assert line.sent == []
+
+
+def test_a_notice_is_given_once_in_the_cell_that_runs(line, say, output):
+    line.room = 10
+    output.notice("The disk is full.")
+    say("status", "a", execution_state="busy")
+    say("execute_reply", "a", b"shell", status="ok")
+    say("stream", "b", name="stdout", text="1")
+    say("stream", "b", name="stdout", text="2")
+    told = ("stream", "b", {"name": "stderr", "text": "The disk is full."})
+    assert [kind for kind, _, _ in line.sent] == ["status", "execute_reply", "stream", "stream", "stream"]
+    assert line.sent.index(told) == 2
+    assert line.sent.count(told) == 1
+
+
+def test_a_notice_for_which_there_is_no_room_waits(line, say, output):
+    output.notice("The disk is full.")
+    say("stream", "a", name="stdout", text="1")
+    assert line.sent == []
+    line.room = 10
+    say("stream", "a", name="stdout", text="2")
+    assert "The disk is full." in [content["text"] for _, _, content in line.sent]

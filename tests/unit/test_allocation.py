@@ -1,93 +1,178 @@
-"""A submitted job and its agent, where both say other things: the scheduler and the agent are not real here."""
+"""A submission, its job and its agent: the scheduler and the agent are not real here."""
 
 import asyncio
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from jupyter_hpcctr.errors import SchedulerUnreachable
+from jupyter_hpcctr.core.job import Ending, JobId, JobState, JobStatus, Output
+from jupyter_hpcctr.core.life import events as on
+from jupyter_hpcctr.errors import SchedulerUnreachable, SubmitRefused
 from jupyter_hpcctr.launch import allocation as allocations
 from jupyter_hpcctr.launch.allocation import Allocation
 
-HELLO = [SimpleNamespace(bytes=json.dumps({"event": "hello"}).encode())]
+PENDING = JobStatus(JobId("7"), JobState.PENDING)
+
+
+def said(**event):
+    return [SimpleNamespace(bytes=json.dumps(event).encode())]
 
 
 class Hub:
-    """Stands for the hub: a link on which all can be heard or none, and a scheduler whose answer is the test's."""
+    """Stands for the hub, its scheduler, its link and its watch, and notes what is asked of them."""
 
-    def __init__(self, answer):
-        self.answer, self.sent, self.dismissed, self.heard, self.alive = answer, [], [], True, None
+    def __init__(self):
+        self.asked, self.output, self.settled = [], Output(0, "7", ""), []
         self.link = self
 
     def scheduler(self, name):
-        return SimpleNamespace(submitted=lambda output: output)
-
-    async def run(self, name, command):
-        await asyncio.sleep(0)  # the agent is quicker
-        self.hello(b"event", HELLO)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        return self
 
     def watch(self, name):
         return self
 
-    def poke(self):
-        pass
+    async def run(self, name, command):
+        return self.output
 
-    def add(self, job, listener, *, alive):
-        self.alive = alive
+    def submitted(self, output):
+        if output.stdout.isdecimal():
+            return JobId(output.stdout)
+        raise SubmitRefused(output.stdout, hint="look")
 
-    def remove(self, job):
-        pass
+    async def seek(self, name, token):
+        self.asked.append(("seek", token))
+        return JobId("8")
+
+    async def settle(self, job):
+        return self.settled.pop(0)
 
     def command(self, key, **what):
-        self.sent.append(what)
-        return key not in self.dismissed
+        self.asked.append(("command", what))
 
-    def hears(self, key):
-        return self.heard
-
-    def dismiss(self, key):
-        self.dismissed.append(key)
+    def __getattr__(self, name):
+        return lambda *args: self.asked.append((name, *args))
 
 
 @pytest.fixture
-def submit(monkeypatch, tmp_path):
-    """Submit a job whose agent says hello before the scheduler's command returns."""
-    plan = SimpleNamespace(
-        scheduler="slurm",
-        submit=None,
-        job_dir=str(tmp_path / "job"),
-        resources=SimpleNamespace(time_minutes=1, nodes=1),
+def made(tmp_path, monkeypatch):
+    hub, told = Hub(), []
+
+    async def entrust(hub, plan, keys, kernel_key, receiver):
+        hub.asked.append(("admit", keys.public))
+
+    monkeypatch.setattr(allocations, "entrust", entrust)
+    monkeypatch.setattr(allocations, "ASK_S", 0.0)
+    resources = SimpleNamespace(time_minutes=1, nodes=1)
+    plan = SimpleNamespace(scheduler="slurm", submit=None, job_dir=str(tmp_path / "abc-1"), resources=resources)
+    listener = SimpleNamespace(tell=told.append, from_kernel=lambda *what: told.append(what))
+    return SimpleNamespace(hub=hub, told=told, it=Allocation(hub, plan, 1, listener), directory=tmp_path / "abc-1")
+
+
+def test_a_number_is_the_job_and_anything_else_is_no_refusal_where_the_command_succeeded(made):
+    asyncio.run(made.it.submit())
+    assert made.it.job == "7"
+    made.hub.output = Output(0, "submitted: see the portal", "")
+    with pytest.raises(SchedulerUnreachable, match="portal"):
+        asyncio.run(made.it.submit())
+    made.hub.output = Output(1, "no", "")
+    with pytest.raises(SubmitRefused):
+        asyncio.run(made.it.submit())
+
+
+def test_a_job_is_sought_by_the_name_of_its_directory(made):
+    assert asyncio.run(made.it.seek())
+    assert (made.it.job, made.hub.asked) == ("8", [("seek", "abc-1")])
+
+
+def test_what_the_agent_says_is_told_with_the_number_of_the_submission(made):
+    agent = made.it._from_agent
+    agent(b"event", said(event="hello", host="n1", age_s=0.5, run="a", start=2, ready=True))
+    agent(b"event", said(event="image"))
+    agent(b"event", said(event="ready", start=1, info={}))
+    agent(b"event", said(event="exited", start=1, code=-9, ready=True))
+    agent(b"event", said(event="failed", why="no"))
+    agent(b"event", said(event="of a newer release"))
+    agent(b"silence", [])
+    agent(b"heard", [])
+    agent(b"event", said(event="bye", why="no"))
+    agent(b"iopub", ["frame"])
+    assert made.told == [
+        on.Hello(1, "n1", 0.5, "a", 2, ready=True), on.ImageReady(1), on.Ready(1, 1), on.Exited(1, 1, -9, ready=True),
+        on.Failed(1, "no"), on.Silent(1), on.Heard(1), on.Bye(1, "no"), (1, "iopub", ["frame"]),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_job_whose_agent_was_heard_runs_whichever_of_both_is_known_first(made, quick):
+    made.it.job = None if quick else JobId("7")
+    made.it._from_agent(b"event", said(event="hello", host="n1", age_s=0.0))
+    made.it.job = JobId("7")
+    made.it.follow()
+    assert [each[0] for each in made.hub.asked if each[0] != "poke"] == (
+        ["add", "runs"] if quick else ["runs", "add", "runs"]
     )
 
-    def run(answer):
-        hub = Hub(answer)
 
-        async def entrust(hub, plan, kernel_key, receiver):
-            hub.hello = receiver
-            return "key"
-
-        monkeypatch.setattr(allocations, "entrust", entrust)
-        made = Allocation(hub, plan, SimpleNamespace(on_event=lambda event: None))
-        return hub, made, made.submit("secret")
-
-    return run
+def test_what_the_scheduler_says_is_told(made):
+    for state, requeued in ((1, False), (2, False), (3, False), (1, True)):
+        made.it._on_status(JobStatus(JobId("7"), JobState(state)), requeued=requeued)
+    assert [type(each) for each in made.told] == [on.Pending, on.Running, on.Ended, on.Requeued]
 
 
-def test_an_agent_whose_submission_is_thought_to_have_failed_is_told_to_end(submit):
-    hub, _, submitting = submit(SchedulerUnreachable("Socket timed out"))
-    with pytest.raises(SchedulerUnreachable):
-        asyncio.run(submitting)
-    assert (hub.sent, hub.dismissed) == ([{"command": "end"}], ["key"])
+def test_an_end_is_asked_for_until_it_is_there(made):
+    ended = JobStatus(JobId("7"), JobState.ENDED)
+    made.hub.settled = [None, JobStatus(JobId("7"), JobState.RUNNING), ended]
+    made.it.job = JobId("7")
+
+    async def main():
+        made.it.ask(ended=True)
+        await made.it._asking
+
+    asyncio.run(main())
+    assert made.told == [on.Ended(1, ended)]
 
 
-def test_a_job_is_alive_while_its_agent_is_heard_and_not_for_having_been_heard_once(submit):
-    hub, made, submitting = submit("7")
-    asyncio.run(submitting)
-    assert made.connected
-    assert hub.alive()
-    hub.heard = False
-    assert not hub.alive()
+def test_commands_have_the_names_that_agents_know(made):
+    made.it.command("restart", 2)
+    made.it.command("signal", 15)
+    made.it.command("end", 0)
+    assert [what for _, what in made.hub.asked] == [
+        {"command": "restart", "start": 2}, {"command": "signal", "signum": 15}, {"command": "end"},
+    ]  # fmt: skip
+
+
+def test_a_record_that_is_written_before_the_submission_has_the_key_by_which_the_agent_is_let_in(made):
+    noted = made.it.submission.agent
+    asyncio.run(made.it.entrust("secret"))
+    assert made.hub.asked == [("admit", noted)]
+
+
+@pytest.mark.parametrize("ending", [Ending.FAILED, Ending.TIMEOUT])
+def test_the_log_of_a_job_that_failed_is_asked_for_the_reason(made, monkeypatch, ending):
+    monkeypatch.setattr(made.hub, "last_words", lambda status, log: replace(status, reason=log), raising=False)
+    made.it.plan.log_file = str(made.directory.parent / "job.log")
+    (made.directory.parent / "job.log").write_text("its last words\n")
+
+    async def main():
+        made.it._on_status(JobStatus(JobId("7"), JobState.ENDED, ending=ending), requeued=False)
+        while not made.told:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert made.told[0].status.reason == ("its last words" if ending is Ending.FAILED else "")
+
+
+def test_what_is_discarded_is_let_in_no_more_and_its_files_are_gone(made):
+    made.directory.mkdir()
+
+    async def main():
+        await made.it.entrust("secret")
+        await made.it.submit()
+        await made.it.discard()
+
+    asyncio.run(main())
+    (key,) = (each[1] for each in made.hub.asked if each[0] == "admit")
+    assert ("dismiss", key) in made.hub.asked and ("remove", "7") in made.hub.asked
+    assert not made.directory.exists()

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from jupyter_hpcctr import plugins
-from jupyter_hpcctr.core.plan import Container, EngineCommand
+from jupyter_hpcctr.core.job import EngineCommand
+from jupyter_hpcctr.core.plan import Container
 from jupyter_hpcctr.core.ranks import HOLDER_PID
 from jupyter_hpcctr.core.request import Mount
 from jupyter_hpcctr.errors import EngineError

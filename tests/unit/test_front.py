@@ -6,12 +6,14 @@ The owner here records what the front asks of it; the sockets and the clients ar
 import asyncio
 import contextlib
 import os
+import time
 
 import pytest
 import zmq
 from support.front import KEY, Client
 
-from jupyter_hpcctr.edge.front import Front, Phase
+from jupyter_hpcctr.edge.behind import Phase
+from jupyter_hpcctr.edge.front import Front
 from jupyter_hpcctr.edge.sockets import CHANNELS, Curve
 from jupyter_hpcctr.guest import wire
 
@@ -52,6 +54,19 @@ def test_a_message_that_is_none_leaves_the_channel_open(drive, caplog):
         asked = await client.send("shell", "execute_request", {"code": "1"})
         await asyncio.sleep(0.1)
         assert wire.unpack(KEY, owner.passed[-1][1]).header["msg_id"] == asked
+
+    drive(scenario)
+
+
+def test_what_is_asked_of_a_front_that_closes_reaches_no_kernel(drive):
+    """A server that is being stopped asks each kernel to shut down, although it leaves them to the next one."""
+
+    async def scenario(front, client, owner):
+        front.ready()
+        await client.send("control", "shutdown_request", {"restart": False})
+        time.sleep(0.3)  # it is there, and the loop has not seen it yet
+        await front.close()
+        assert (owner.passed, owner.shutdowns) == ([], [])
 
     drive(scenario)
 

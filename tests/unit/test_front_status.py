@@ -218,7 +218,7 @@ def test_a_dead_kernels_cell_shows_it_at_once_and_fails_when_the_kernel_is_start
         assert (error.parent["msg_id"], error.content["evalue"]) == (asked[0], "SIGKILL")
         with pytest.raises(asyncio.TimeoutError):
             await client.receive("shell", seconds=0.2)
-        front.wait()
+        front.wait("KeyboardInterrupt", "the kernel was restarted")
         replies = [await client.receive("shell"), await client.receive("shell")]
         assert [(r.parent["msg_id"], r.content["status"]) for r in replies] == [
             (asked[0], "error"),
@@ -257,7 +257,7 @@ def test_a_second_death_waits_as_long_as_the_first_before_cells_fail(drive, monk
             await until(lambda number=number: len(owner.passed) == number + 1)
             front.died(answers.failure("KernelDied", "SIGKILL"))
             if number == 0:
-                front.wait()
+                front.wait("KeyboardInterrupt", "the kernel was restarted")
                 await client.receive("shell")
         with pytest.raises(asyncio.TimeoutError):
             await client.receive("shell", seconds=0.5)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from jupyter_hpcctr.core import grammar, wording
+from jupyter_hpcctr.core.amounts import megabytes, minutes
 from jupyter_hpcctr.core.facts import Account, Partition, Policy, Site
-from jupyter_hpcctr.core.request import KernelRequest, Mount, Resources, megabytes, minutes, parse, to_dict
+from jupyter_hpcctr.core.request import KernelRequest, Mount, Resources, parse, to_dict
 from jupyter_hpcctr.errors import RequestError
 from jupyter_hpcctr.offers import form, words
 from jupyter_hpcctr.server import document

@@ -94,10 +94,24 @@ def test_who_is_silent_is_told_once(tmp_path, monkeypatch):
         until(lambda: both.silences == 1)
         assert not both.link.hears(both.keys.public)
         both.wire.mend()
-        until(lambda: both.link.hears(both.keys.public))
-        assert both.silences == 1
+        until(lambda: both.link.hears(both.keys.public) and both.returns)
+        assert (both.silences, both.returns) == (1, 1)
     finally:
         both.close()
+
+
+def test_what_waits_for_an_agent_is_not_for_the_next_one_of_a_job_that_was_requeued(both, tmp_path):
+    both.command(b"0")
+    until(lambda: both.agent.heard)
+    both.agent.end()
+    both.command(b"to the last one")
+    both.agent = Agent(both.about, tmp_path / "next")
+    both.agent.to_say += texts(7, 8)
+    both.agent.start()
+    until(lambda: both.heard == texts(7, 8))
+    both.command(b"to the next one")
+    until(lambda: both.agent.heard == [b"to the next one"])
+    assert both.agent.line.server and both.agent.line.name
 
 
 def test_another_key_is_not_let_in(both, tmp_path):
@@ -116,3 +130,24 @@ def test_another_key_is_not_let_in(both, tmp_path):
     time.sleep(0.3)
     assert (both.heard, agent.heard) == (texts(0, 1), [])
     agent.end()
+
+
+def test_an_agent_has_nothing_to_send_again_to_the_next_server_of_what_this_one_has_had(both):
+    both.agent.to_say += texts(0, 3)
+    until(lambda: len(both.heard) == 3)
+    both.dismiss()
+    until(lambda: both.agent.line._session.clear)
+
+
+def test_what_went_over_the_link_is_counted_and_stays_so_when_its_agent_is_gone(both):
+    both.command(b"0")
+    both.agent.to_say += texts(0, 3)
+    until(lambda: both.agent.heard and len(both.heard) == 3)
+    both.wire.reset()
+    both.command(b"1")
+    until(lambda: len(both.agent.heard) == 2)
+    before = both.link.totals()
+    assert (before.sent, before.received, before.lost, before.kept_bytes) == (2, 3, 0, 0)
+    both.dismiss()
+    after = both.link.totals()
+    assert after == before

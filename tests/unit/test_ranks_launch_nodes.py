@@ -8,6 +8,7 @@ from support.slurm import short_directory
 from test_ranks_config import config_of
 from test_ranks_plan import IN_AN_IMAGE
 
+from jupyter_hpcctr.agent import container
 from jupyter_hpcctr.ranks import launch_nodes, node
 
 
@@ -31,7 +32,7 @@ class Parked:
 def told(monkeypatch):
     """What the step hands to its processes for a launch in an image, with everything below a directory of the test."""
     monkeypatch.setattr(launch_nodes, "Child", Step)
-    monkeypatch.setattr(node, "Child", Parked)
+    monkeypatch.setattr(container, "Child", Parked)
     monkeypatch.setenv("SLURMD_NODENAME", "n2")
     public = zmq.curve_keypair()[0].decode()
     invitation = {"port": 1, "server_key": public, "public_key": public, "secret_key": public}

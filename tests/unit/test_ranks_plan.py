@@ -7,7 +7,8 @@ import pytest
 from test_plan import HOST, IMAGE
 
 from jupyter_hpcctr.core.facts import Facts, Policy
-from jupyter_hpcctr.core.plan import EngineCommand, plan, to_json
+from jupyter_hpcctr.core.job import EngineCommand
+from jupyter_hpcctr.core.plan import plan, to_json
 from jupyter_hpcctr.core.ranks import ImageFile, ImageMpi, RankPlan
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve

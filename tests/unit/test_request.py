@@ -2,7 +2,8 @@
 
 import pytest
 
-from jupyter_hpcctr.core.request import ImageRef, KernelRequest, Mount, Resources, megabytes, minutes, parse, to_dict
+from jupyter_hpcctr.core.amounts import megabytes, minutes
+from jupyter_hpcctr.core.request import ImageRef, KernelRequest, Mount, Resources, parse, to_dict
 from jupyter_hpcctr.errors import RequestError
 
 FULL = {

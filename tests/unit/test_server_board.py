@@ -6,6 +6,7 @@ import pytest
 
 from jupyter_hpcctr.launch import LaunchView
 from jupyter_hpcctr.server.board import KEEP_ENDED, Board, departed, described
+from jupyter_hpcctr.server.elsewhere import Other
 
 VIEW = LaunchView("a", "k1", "pending", job="12", request={"nodes": 1, "env": {"KEY": "hidden"}, "mem_mb": 1024}, seq=1)
 
@@ -95,3 +96,50 @@ def test_when_its_time_is_up_is_told_of_a_running_job_alone(board):
 
 def test_what_has_left_is_told_as_gone():
     assert departed("a", 7) == {"id": "a", "state": "gone", "seq": 7}
+
+
+def elsewhere(owner="the program 7 on login1", state="running", launch="a"):
+    return {launch: Other(replace(VIEW, launch=launch, state=state), owner, "b.ipynb", "spec", ())}
+
+
+def owners(board):
+    return {name: described(row)["owner"] for name, row in board.rows.items()}
+
+
+def test_a_kernel_of_another_process_is_in_the_list_until_it_is_no_more(board, changed):
+    board.compare(elsewhere())
+    row = described(board.rows["a"])
+    assert (row["owner"], row["notebook"], row["kernel_name"]) == ("the program 7 on login1", "b.ipynb", "spec")
+    board.compare(elsewhere())
+    assert changed == ["a"], "what is as it was is told to nobody"
+    board.compare(elsewhere(owner=""))
+    assert owners(board) == {"a": ""}
+    board.compare({})
+    assert (board.rows, changed) == ({}, ["a", "a", "a"])
+
+
+def test_a_kernel_of_ours_is_ours_until_it_has_ended_here(board):
+    follow(board, "running")
+    board.compare(elsewhere())
+    assert owners(board) == {"a": None}
+    follow(board, "ended", start=2)
+    board.compare(elsewhere())
+    assert owners(board) == {"a": "the program 7 on login1"}
+    follow(board, "gone", start=3)
+    assert owners(board) == {"a": "the program 7 on login1"}, "what is gone is its page here"
+
+
+def test_a_kernel_that_is_taken_over_is_ours_whatever_its_count_was(board):
+    board.compare({name: replace(other, view=replace(other.view, seq=900)) for name, other in elsewhere().items()})
+    follow(board, "starting", start=3)
+    assert owners(board) == {"a": None}
+    assert described(board.rows["a"])["state"] == "starting"
+
+
+def test_an_ended_job_elsewhere_that_was_hidden_stays_so_until_it_runs(board):
+    board.compare(elsewhere(state="ended"))
+    board.hide(board.rows["a"])
+    board.compare(elsewhere(state="ended"))
+    assert board.rows == {}
+    board.compare(elsewhere())
+    assert owners(board) == {"a": "the program 7 on login1"}

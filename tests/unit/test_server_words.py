@@ -1,4 +1,4 @@
-"""What the REST interface says: times, resources, errors."""
+"""What the REST interface says: times, resources, bodies."""
 
 import datetime
 import json
@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from jupyter_hpcctr import errors as package
 from jupyter_hpcctr.core import wording
 from jupyter_hpcctr.core.request import parse, to_dict
+from jupyter_hpcctr.errors import RequestError
 from jupyter_hpcctr.offers import words
-from jupyter_hpcctr.server import document, errors
+from jupyter_hpcctr.server import document
 
 
 @pytest.fixture
@@ -49,37 +49,6 @@ def test_durations_and_memory_are_written_as_sbatch_reads_them():
     assert [wording.memory(m) for m in (1024, 1000)] == ["1G", "1000M"]
 
 
-def every_error():
-    def below(kind):
-        return [kind, *(each for child in kind.__subclasses__() for each in below(child))]
-
-    return below(package.HpcctrError)
-
-
-def test_every_error_has_a_status_and_a_body():
-    for kind in every_error():
-        error = kind("what happened", hint="what to do")
-        assert 400 <= errors.status(error) < 600
-        assert errors.body(error)["message"] == "what happened"
-
-
-@pytest.mark.parametrize(
-    ("kind", "status"),
-    [
-        ("RequestError", 400),
-        ("PolicyError", 403),
-        ("ImageError", 404),
-        ("SubmitRefused", 409),
-        ("SchedulerUnreachable", 503),
-        ("CommandMissing", 503),
-        ("CommandTimeout", 504),
-        ("EngineError", 500),
-    ],
-)
-def test_the_table(kind, status):
-    assert errors.status(getattr(package, kind)("x")) == status
-
-
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -95,7 +64,7 @@ def test_the_table(kind, status):
     ],
 )
 def test_a_body_that_is_not_what_the_document_says_is_refused_with_its_field(body, field):
-    with pytest.raises(package.RequestError) as refused:
+    with pytest.raises(RequestError) as refused:
         document.read(json.dumps(body).encode(), "RequestBody")
     assert refused.value.field == field
 
@@ -104,16 +73,16 @@ def test_a_body_that_is_not_what_the_document_says_is_refused_with_its_field(bod
     "raw", [b"", b"{", b"\xff", b'{"request": {"nodes": NaN}}', b'{"request": {"python": "\\ud800"}}', b"[" * 60_000]
 )
 def test_what_is_no_json_is_refused(raw):
-    with pytest.raises(package.RequestError, match="not JSON"):
+    with pytest.raises(RequestError, match="not JSON"):
         document.read(raw, "RequestBody")
 
 
 def test_a_whole_number_may_be_written_with_a_point():
     assert document.read(b'{"request": {"nodes": 2.0}}', "RequestBody") == {"request": {"nodes": 2}}
-    with pytest.raises(package.RequestError):
+    with pytest.raises(RequestError):
         document.read(b'{"request": {"nodes": 1e999}}', "RequestBody")
 
 
 def test_a_number_without_end_is_refused():
-    with pytest.raises(package.RequestError):
+    with pytest.raises(RequestError):
         document.asked({"nodes": "9" * 10_000})

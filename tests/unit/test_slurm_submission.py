@@ -5,7 +5,7 @@ import pytest
 from jupyter_hpcctr.core.job import Command, Output
 from jupyter_hpcctr.core.plan import JobSpec
 from jupyter_hpcctr.core.request import Resources
-from jupyter_hpcctr.errors import RequestError, SchedulerUnreachable, SubmitRefused
+from jupyter_hpcctr.errors import RequestError, SchedulerAway, SchedulerUnreachable, SubmitRefused
 from jupyter_hpcctr.schedulers.slurm import Slurm
 
 SLURM = Slurm()
@@ -20,14 +20,24 @@ def test_a_plain_submission():
             "--no-requeue",
             "--export=ALL",
             "--open-mode=append",
+            "--signal=B:USR1@60",
             "--job-name=a name",
             "--chdir=/work dir",
             "--output=/work dir/job.log",
             "--error=/work dir/job.log",
             "--nodes=1",
         ),
-        stdin="#!/bin/sh\nexec python3 -m x 'a b'\n",
+        stdin="#!/bin/sh\ntrap '' USR1\nexec python3 -m x 'a b'\n",
     )
+
+
+def test_a_job_carries_its_token_and_is_found_among_others_by_it():
+    argv = SLURM.submit(JobSpec("x", ("true",), Resources(), "/", "/l", "abc-1")).argv
+    assert "--comment=hpcctr:abc-1" in argv
+    rows = ("12|hpcctr:abc-1", "9|hpcctr:abc-1", "13|mine|hpcctr:abc-2", "14|hpcctr:abc-3 x", "16|", "17|hpcctr:abc-4")
+    assert SLURM.found(Output(0, "\n".join(rows), "")) == {"abc-1": "12", "abc-4": "17"}
+    with pytest.raises(SchedulerUnreachable):
+        SLURM.found(Output(1, "", "slurm_load_jobs error: Unable to contact slurm controller"))
 
 
 def test_every_resource_has_its_word():
@@ -46,7 +56,7 @@ def test_every_resource_has_its_word():
         constraint="ib&ssd",
         reservation="course",
     )
-    assert SLURM.submit(JobSpec("x", ("true",), resources, "/", "/l")).argv[9:] == (
+    assert SLURM.submit(JobSpec("x", ("true",), resources, "/", "/l")).argv[10:] == (
         "--no-kill",
         "--nodes=2",
         "--ntasks=8",
@@ -65,7 +75,7 @@ def test_every_resource_has_its_word():
 
 def test_gpus_without_a_type():
     spec = JobSpec("x", ("true",), Resources(gpus_per_node=1), "/", "/l")
-    assert SLURM.submit(spec).argv[9:] == ("--nodes=1", "--gres=gpu:1")
+    assert SLURM.submit(spec).argv[10:] == ("--nodes=1", "--gres=gpu:1")
 
 
 @pytest.mark.parametrize(
@@ -73,12 +83,12 @@ def test_gpus_without_a_type():
 )
 def test_names_become_one_line(name, given):
     argv = SLURM.submit(JobSpec(name, ("true",), Resources(), "/", "/l")).argv
-    assert argv[5] == f"--job-name={given}"
+    assert argv[6] == f"--job-name={given}"
 
 
 def test_percent_signs_of_the_log_file_are_no_patterns():
     argv = SLURM.submit(JobSpec("x", ("true",), Resources(), "/100%j", "/100%j/%x")).argv
-    assert argv[6:9] == ("--chdir=/100%j", "--output=/100%%j/%%x", "--error=/100%%j/%%x")
+    assert argv[7:10] == ("--chdir=/100%j", "--output=/100%%j/%%x", "--error=/100%%j/%%x")
 
 
 def test_a_backslash_in_the_log_file_is_refused():
@@ -99,8 +109,9 @@ def test_a_backslash_in_the_log_file_is_refused():
     ],
 )  # fmt: skip
 def test_trouble_of_the_controller_is_no_refusal(said):
-    with pytest.raises(SchedulerUnreachable):
+    with pytest.raises(SchedulerUnreachable) as caught:
         SLURM.submitted(Output(1, "", said))
+    assert isinstance(caught.value, SchedulerAway) == ("connect failure" in said), "else there may be a job"
 
 
 @pytest.mark.parametrize(

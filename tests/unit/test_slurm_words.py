@@ -76,8 +76,9 @@ def test_recordings_are_answers_to_todays_words(release):
         ]
     resources = Resources(nodes=2, cpus_per_task=4)
     submitted = SLURM.submit(JobSpec("a name", ("true",), resources, "/tmp", "/dev/null")).argv
-    # --no-kill came after some recordings; it changes what Slurm does later, not what sbatch answers.
-    assert [w for w in words(release, "sbatch-ok") if w != "--no-kill"] == [w for w in submitted if w != "--no-kill"]
+    # These came after some recordings; they change what Slurm does later, not what sbatch answers.
+    later = ("--no-kill", "--signal=B:USR1@60")
+    assert [w for w in words(release, "sbatch-ok") if w not in later] == [w for w in submitted if w not in later]
 
 
 def test_recorded_submissions(release):
@@ -286,3 +287,10 @@ def test_accounting_remembers(row, expected):
 
 def test_accounting_that_knows_nothing():
     assert SLURM.settled(Output(0, "", ""), JobId("7")) == JobStatus(JobId("7"), JobState.UNKNOWN)
+
+
+@pytest.mark.parametrize("log", ["exceeded memory limit (9 > 5)", "Detected 1 oom_kill event in StepId=7"])
+def test_the_end_of_a_log_tells_a_job_that_was_out_of_memory_from_one_that_failed(log):
+    failed, line = JobStatus(JobId("7"), JobState.ENDED, ending=Ending.FAILED), f"slurmstepd-n1: error: {log}"
+    assert SLURM.last_words(failed, f"x\n{line}\n").ending is Ending.OUT_OF_MEMORY
+    assert SLURM.last_words(failed, f"said {line}") == failed

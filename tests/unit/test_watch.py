@@ -27,12 +27,13 @@ class Fickle:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
+        self.last = answer
         return answer
 
     settle = query
 
     def settled(self, output: Output, job):
-        return JobStatus(job, JobState.UNKNOWN)
+        return self.last.get(job, JobStatus(job, JobState.UNKNOWN))
 
     def recall(self, job):
         return None
@@ -44,33 +45,60 @@ def heard(monkeypatch):
     for name in ("FIRST_S", "PENDING_MAX_S", "RUNNING_MAX_S"):
         monkeypatch.setattr(watching, name, 0.05)
 
-    def told_of(*answers, alive=False):
+    def told_of(*answers, runs=False):
         job, told, scheduler = JobId("1"), [], Fickle(*answers)
 
         async def main():
             watch = watching.Watch(scheduler, lambda: dict(os.environ))
-            watch.add(job, told.append, alive=lambda: alive)
+            watch.add(job, lambda status, *, requeued: told.append((status, requeued)))
+            if runs:
+                watch.runs(job)
             until = time.monotonic() + 60
-            while scheduler.asked < 8 and not any(status.state is JobState.ENDED for status in told):
+            while scheduler.asked < 8:
                 assert time.monotonic() < until
                 await asyncio.sleep(0.05)
             await watch.close()
 
         asyncio.run(main())
-        return [(status.state, status.reason) for status in told]
+        return [(status.state, status.reason, requeued) for status, requeued in told]
 
     return told_of
 
 
 def test_a_fault_in_one_answer_does_not_end_the_poller(heard):
     running = {JobId("1"): JobStatus(JobId("1"), JobState.RUNNING, "again")}
-    assert heard(ValueError("nonsense"), OSError(24, "too many files"), running) == [(JobState.RUNNING, "again")]
+    assert heard(ValueError("nonsense"), OSError(24, "too many files"), running) == [(JobState.RUNNING, "again", False)]
 
 
 def test_a_state_without_a_name_changes_nothing(heard):
     assert heard({JobId("1"): JobStatus(JobId("1"), JobState.UNKNOWN, "NEWSTATE")}) == []
 
 
-@pytest.mark.parametrize(("alive", "told"), [(True, []), (False, [(JobState.ENDED, "")])])
-def test_a_job_that_is_heard_is_never_lost(heard, alive, told):
-    assert heard({}, alive=alive) == told
+def test_a_job_that_is_not_known_is_lost_each_time_that_it_is_asked_for(heard):
+    told = heard({})
+    assert set(told) == {(JobState.ENDED, "", False)} and 2 <= len(told) <= 6, "not for the first two answers"
+
+
+def says(*states):
+    """Answers of a scheduler: a state, and its reason where that matters."""
+    pairs = [each if isinstance(each, tuple) else (each, "") for each in states]
+    return [{JobId("1"): JobStatus(JobId("1"), state, reason)} for state, reason in pairs]
+
+
+PENDING, RUNNING, ENDED = JobState.PENDING, JobState.RUNNING, JobState.ENDED
+
+
+@pytest.mark.parametrize("before", [RUNNING, ENDED])
+def test_a_job_that_had_its_nodes_and_waits_again_was_requeued(heard, before):
+    told = heard(*says(before, (PENDING, "BeginTime"), (PENDING, "Resources"), RUNNING))
+    back = [(PENDING, "BeginTime", True), (PENDING, "Resources", False), (RUNNING, "", False)]
+    assert told == [(before, "", False), *back]
+
+
+def test_one_answer_of_before_is_no_requeue_and_two_are(heard):
+    assert heard(*says(RUNNING, PENDING, RUNNING)) == [(RUNNING, "", False)]
+    assert heard(*says(RUNNING, PENDING, PENDING)) == [(RUNNING, "", False), (PENDING, "", True)]
+
+
+def test_a_job_whose_agent_was_heard_and_that_waits_was_requeued(heard):
+    assert heard(*says((PENDING, "BeginTime")), runs=True) == [(PENDING, "BeginTime", True)]

@@ -1,7 +1,7 @@
 """In a kernel that an agent has started: registers ``%%mpirun``, and asks the agent for the ranks' hub at first use.
 
 ``%load_ext jupyter_hpcctr`` works here too. Where the image has no such module, a finder behind all others makes
-one that holds the extension's two functions and nothing else.
+one that holds the extension's functions and nothing else.
 """
 
 from __future__ import annotations
@@ -100,6 +100,9 @@ class Finder:
 
     def exec_module(self, module: ModuleType) -> None:
         """Put the extension's functions into it."""
+        from ..checkpoint.door import checkpoint
+
         module.__doc__ = "The %%mpirun of this kernel; jupyter_hpcctr itself is not installed here."
         module.load_ipython_extension = load_ipython_extension  # type: ignore[attr-defined]
+        module.checkpoint = checkpoint  # type: ignore[attr-defined]
         module.unload_ipython_extension = unload_ipython_extension  # type: ignore[attr-defined]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ...core.facts import Site
 from ...core.job import Ending, Estimate, JobId, JobState, JobStatus, Output
-from ...errors import SchedulerUnreachable, SubmitRefused
+from ...errors import SchedulerAway, SchedulerUnreachable, SubmitRefused
 from . import site as site_
+
+MARK = "hpcctr:"
+"""What comes before the token in a job's comment."""
 
 _END_STATES: Mapping[str, Ending] = {
     "COMPLETED": Ending.COMPLETED,
@@ -47,6 +51,12 @@ _LIVE_STATES: Mapping[str, JobState] = {
 _REQUEUED = frozenset({"REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
 _NOTHING = frozenset({"", "None", "N/A", "NONE", "(null)", "Unknown", "None assigned"})
 
+# slurmstepd, to the job's log: of jobacct_gather (OverMemoryKill), and of task/cgroup
+_OUT_OF_MEMORY = re.compile(
+    r"^slurmstepd\S*: error: .*(?:exceeded (?:job )?memory limit|oom[-_]kill event|out-of-memory handler)",
+    re.IGNORECASE | re.MULTILINE,
+)
+
 # What Slurm's commands say when the controller, not the request, is the trouble (slurm_errno.c)
 _UNREACHABLE = re.compile(
     r"unable to contact slurm controller|controller is not|standby mode|timed out|connection refused|connect failure"
@@ -55,6 +65,8 @@ _UNREACHABLE = re.compile(
     r"|error parsing|unable to process configuration|host is down|no route to host",
     re.IGNORECASE,
 )
+# No connection was made; "receive failure" and time-outs come after the controller may have heard.
+_AWAY = re.compile(r"connect failure|connection refused|host is down|no route to host|unable to resolve", re.IGNORECASE)
 _NOISE = re.compile(
     r"^(?:(?:sbatch|squeue|scontrol|sinfo|sacct|scancel)?:?\s*(?:error|fatal):\s*)?"
     r"(?:Batch job submission failed: |allocation failure: )?",
@@ -129,6 +141,20 @@ def queue(output: Output) -> Mapping[JobId, JobStatus]:
     return {status.job_id: status for status in found}
 
 
+def tokens(output: Output) -> Mapping[str, JobId]:
+    """Read ids and comments; the comment of a job of ours is ``MARK`` and its token.
+
+    Raises
+    ------
+    SchedulerUnreachable
+        It failed.
+    """
+    if output.returncode != 0:
+        raise _unreachable(output)
+    rows = re.findall(rf"^([0-9]+)\|{MARK}([\w-]+)$", output.stdout, re.MULTILINE)
+    return {token: JobId(job) for job, token in sorted(rows, key=lambda row: int(row[0]))}
+
+
 def end(output: Output, job: JobId) -> JobStatus:
     """Read scontrol's line or sacct's row of one job; where neither knows it, its state is UNKNOWN.
 
@@ -147,6 +173,13 @@ def end(output: Output, job: JobId) -> JobStatus:
     rows = [line.split("|") for line in output.stdout.splitlines()]
     mine = [row for row in rows if len(row) == 5 and row[0] == job]
     return _from_sacct(mine[-1], job) if mine else JobStatus(job, JobState.UNKNOWN)
+
+
+def last_words(status: JobStatus, log: str) -> JobStatus:
+    """Say that a job that failed was out of memory where the end of its log says so."""
+    if status.ending is Ending.FAILED and _OUT_OF_MEMORY.search(log):
+        return replace(status, ending=Ending.OUT_OF_MEMORY)
+    return status
 
 
 def site(sinfo: Output, config: Output, partitions: Output | None = None, users: Output | None = None) -> Site:
@@ -180,8 +213,10 @@ def _refusal(output: Output) -> SubmitRefused | SchedulerUnreachable:
 
 
 def _unreachable(output: Output) -> SchedulerUnreachable:
-    return SchedulerUnreachable(
-        f"Slurm does not answer: {_message(output)}", hint="nothing was concluded from that; try again in a minute"
+    said = _message(output)
+    kind = SchedulerAway if _AWAY.search(said) and "timed out" not in said.lower() else SchedulerUnreachable
+    return kind(
+        f"Slurm does not answer: {said}", hint="nothing was concluded from that; try again in a minute"
     )
 
 

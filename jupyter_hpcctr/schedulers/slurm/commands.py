@@ -38,6 +38,11 @@ class Slurm:
         ``--export=ALL`` hands on what the caller gives sbatch, which is an allow-list; ``NONE`` would
         load a login environment instead.
 
+        ``--signal`` has Slurm tell the agent that the job's end is near, for the kernel's checkpoint. The agent has a
+        clock of its own and hears of a moved end from its server; this is for an end that has moved while no server
+        is there, and for preemption (slurm.conf(5), ``preempt_send_user_signal``). It may come as soon as the job
+        begins, so that the script ignores it.
+
         Raises
         ------
         RequestError
@@ -50,18 +55,28 @@ class Slurm:
             "--no-requeue",
             "--export=ALL",
             "--open-mode=append",
+            f"--signal=B:{_WARNING}@60",
             f"--job-name={_job_name(spec.name)}",
+            *((f"--comment={answers.MARK}{spec.token}",) if spec.token else ()),
             f"--chdir={_absolute(spec.workdir)}",
             f"--output={log}",
             f"--error={log}",
             *(("--no-kill",) if spec.resources.nodes > 1 else ()),  # a lost node is not the kernel's end
             *_resource_words(spec.resources),
         )
-        return Command(words, stdin=job_script(spec.argv))
+        return Command(words, stdin=job_script(spec.argv, ignored=(_WARNING,)))
 
     def submitted(self, output: Output) -> JobId:
         """Read the id that ``sbatch --parsable`` prints."""
         return answers.job_id(output)
+
+    def find(self, tokens: Collection[str]) -> Command:
+        """Return a squeue(1) for all of the user's jobs with their comments, also those that ended a moment ago."""
+        return Command(("squeue", "--noheader", "--me", "--states=all", "--format=%A|%k"))
+
+    def found(self, output: Output) -> Mapping[str, JobId]:
+        """Read squeue's rows; other jobs' comments may hold anything."""
+        return answers.tokens(output)
 
     def steps(self) -> ranks.Steps | None:
         """Return the srun(1) words for ranks and for the other nodes' own processes.
@@ -118,6 +133,10 @@ class Slurm:
         """Read what scontrol or sacct says; sites without accounting count as having forgotten the job."""
         return answers.end(output, job)
 
+    def last_words(self, status: JobStatus, log: str) -> JobStatus:
+        """Read what slurmstepd has written: without cgroups Slurm calls a job that it killed for its memory FAILED."""
+        return answers.last_words(status, log)
+
     def signal(self, job: JobId, signum: int) -> Command:
         """Return a scancel(1) that signals the batch script, which has become the agent, and nothing else."""
         return Command(("scancel", "--batch", f"--signal={signum}", job))
@@ -151,6 +170,8 @@ class Slurm:
         """Read what they say; sites without accounting have no accounts."""
         return answers.site(*outputs)
 
+
+_WARNING = "USR1"
 
 # What a job was submitted with is a default of its steps, and no option of srun takes these back.
 _NOT_FROM_THE_JOB = ("SLURM_NTASKS_PER_NODE", "SLURM_CPUS_PER_TASK", "SRUN_CPUS_PER_TASK", "SLURM_TRES_PER_TASK")

@@ -7,14 +7,18 @@ import { job, trans } from './samples';
 
 jest.mock('@jupyterlab/apputils', () => ({
   Dialog: { cancelButton: jest.fn(), warnButton: jest.fn() },
-  Notification: { error: jest.fn() },
+  Notification: { emit: jest.fn(() => 'n'), error: jest.fn(), update: jest.fn(), dismiss: jest.fn() },
   showDialog: jest.fn(async () => ({ button: { accept: true } }))
 }));
 
 const notebook = (path: string, kernel: string) => ({
   path,
   widget: { id: path },
-  session: { session: { kernel: { id: kernel } }, changeKernel: jest.fn(async () => undefined) }
+  model: { getMetadata: (): unknown => undefined },
+  session: {
+    session: { kernel: { id: kernel, requestExecute: jest.fn() } },
+    changeKernel: jest.fn(async () => undefined)
+  }
 });
 
 const other = notebook('other.ipynb', 'another');
@@ -65,6 +69,20 @@ describe('continuing in a new job', () => {
     await restart(contextOf([own]).context, job({ state: 'ended' }));
     expect(showDialog).toHaveBeenCalledTimes(1);
     expect(own.session.changeKernel).toHaveBeenCalledWith({ name: 'hpcctr-0' });
+  });
+
+  it('runs the restore code first, which the question has shown, and tells of its error', async () => {
+    const own = notebook('pi.ipynb', 'k');
+    own.model.getMetadata = () => ({ restore: 'load()' });
+    const { requestExecute } = own.session.session.kernel;
+    const content = { status: 'error', ename: 'OSError', evalue: 'no file' };
+    requestExecute.mockReturnValue({ done: Promise.resolve({ content }) });
+    await continueAnew(contextOf([own]).context, job());
+    expect(JSON.stringify((showDialog as jest.Mock).mock.calls[0][0].body)).toContain('load()');
+    await new Promise(resolve => setTimeout(resolve));
+    expect(requestExecute.mock.calls[0][0].code).toBe('load()');
+    const [update] = (Notification.update as jest.Mock).mock.calls.map(each => each[0]);
+    expect(update).toMatchObject({ type: 'error', message: 'pi.ipynb: the restore code failed. OSError: no file' });
   });
 
   it('never takes the kernel of another notebook', async () => {

@@ -18,6 +18,7 @@ describe('the kernel indicator', () => {
         expect(displayed(own, job({ state }))).toBe('starting');
       }
       expect(displayed(own, job({ state: 'ended' }))).toBe('disconnected');
+      expect(displayed(own, job({ state: 'running', owner: 'another' }))).toBe('disconnected');
     }
     expect(displayed('restarting', job({ state: 'ended' }))).toBe('restarting');
     expect(displayed('connecting', job())).toBe('connecting');

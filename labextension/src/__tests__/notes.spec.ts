@@ -1,5 +1,5 @@
 import { isReference, matching, moved } from '../gallery';
-import { isNoted, Limits, noteOf, readNote, sameImage } from '../notes';
+import { isNoted, Limits, noteOf, readNote, restoreCode, sameImage } from '../notes';
 import { asCommand, asKernelspec } from '../picker/copying';
 import { image, job } from './samples';
 
@@ -26,6 +26,16 @@ describe('what a notebook keeps', () => {
     expect(isNoted(note, { image, request: { nodes: request.nodes, image: request.image }, version })).toBe(true);
     expect(isNoted(note, { image, request: { nodes: 3 }, version })).toBe(false);
     expect(isNoted(note, undefined)).toBe(false);
+  });
+
+  it('is the code that restores, as the kernel says it last', () => {
+    const known = { state: 'none' as const, runs: null, before_s: null, at: null, error: '' };
+    const before = { ...noteOf(job())!, restore: 'load()' };
+    expect(noteOf(job(), before)?.restore).toBe('load()');
+    expect(noteOf(job({ checkpoint: { ...known, restore: null } }), before)?.restore).toBe('load()');
+    expect(noteOf(job({ checkpoint: { ...known, restore: 'load(2)' } }), before)?.restore).toBe('load(2)');
+    expect(noteOf(job({ checkpoint: { ...known, restore: '' } }), before)).toEqual(noteOf(job()));
+    expect(restoreCode(job(), { restore: 3 })).toBe('');
   });
 
   it('means the same image: by tag where that is the same, else by digest', () => {

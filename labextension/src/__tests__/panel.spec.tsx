@@ -9,6 +9,9 @@ import { until } from './until';
 
 const execute = jest.fn();
 const remove = jest.fn(async () => undefined);
+const taken = job({ notebook: null });
+const take = jest.fn(async () => taken);
+const sessions = { refreshRunning: jest.fn(async () => undefined) };
 const owner = {};
 const changed = new Signal<object, void>(owner);
 const refresh = jest.fn(async () => undefined);
@@ -17,7 +20,8 @@ const jobs = {
   get: (id: string) => jobs.all.find(each => each.id === id),
   ...{ changed, loaded: true, problem: '', now: () => 0, refresh }
 };
-const context = { jobs, trans, app: { commands: { execute } }, api: { remove } } as unknown as IContext;
+const app = { commands: { execute }, serviceManager: { sessions } };
+const context = { jobs, trans, app, api: { remove, take } } as unknown as IContext;
 let shown: ReactWidget;
 
 async function show(all: IJob[]): Promise<HTMLElement[]> {
@@ -64,6 +68,34 @@ describe('the list of jobs', () => {
     yes.click();
     await until(() => remove.mock.calls.length);
     expect(remove.mock.calls).toEqual([['a']]);
+  });
+
+  it('says whose a kernel elsewhere is, and asks before it is taken from its process', async () => {
+    const [row] = await show([job({ state: 'running', owner: 'the Jupyter server 7 on login1' })]);
+    expect(row.textContent).toContain('Kernel of the Jupyter server 7 on login1');
+    expect(buttons(row)).toEqual(['Cancel job', 'Take over', 'Log']);
+    row.querySelectorAll('button')[1].click();
+    const asked = await dialog();
+    expect(asked.textContent).toContain('The Jupyter server 7 on login1 has this kernel and will lose it');
+    expect(take).not.toHaveBeenCalled();
+    asked.querySelectorAll<HTMLElement>('.jp-Dialog-footer button')[1].click();
+    await until(() => sessions.refreshRunning.mock.calls.length);
+    expect(take.mock.calls).toEqual([['a', true]]);
+  });
+
+  it('takes a kernel that nobody has without a question', async () => {
+    const [row] = await show([job({ state: 'running', owner: '', notebook: null, image: '' })]);
+    expect(row.textContent).toContain('Nobody has this kernel');
+    expect(row.querySelector('.jp-Hpcctr-jobTitle')?.textContent).toBe('hpcctr-0');
+    row.querySelectorAll('button')[1].click();
+    await until(() => sessions.refreshRunning.mock.calls.length);
+    expect(take.mock.calls).toEqual([['a', false]]);
+    expect(document.querySelector('.jp-Dialog')).toBeNull();
+  });
+
+  it('lets an ended job elsewhere be looked at and removed from the list only', async () => {
+    const [row] = await show([job({ state: 'ended', owner: '' })]);
+    expect(buttons(row)).toEqual(['Log', 'Remove']);
   });
 
   it('shows a log, and takes what has ended out of the list', async () => {

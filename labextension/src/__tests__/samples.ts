@@ -9,6 +9,7 @@ export function job(changes: Partial<IJob> = {}): IJob {
     id: 'a',
     kernel_id: 'k',
     kernel_name: 'hpcctr-0',
+    owner: null,
     notebook: 'pi.ipynb',
     state: 'pending',
     message: '',
@@ -30,6 +31,7 @@ export function job(changes: Partial<IJob> = {}): IJob {
     fetch: null,
     error: null,
     ending: null,
+    checkpoint: null,
     seq: 1,
     ...changes
   };

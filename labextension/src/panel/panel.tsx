@@ -1,10 +1,11 @@
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import { cancel, open, remove, restart } from '../actions';
+import { cancel, open, remove, restart, take } from '../actions';
+import { checkpointText } from '../checkpoint';
 import { IContext, LOG, NEW } from '../context';
 import { endingName, fetchText, fullName, jobName, leftText, minutesLeft, moment } from '../format';
-import { phases, shortName, stateName } from '../format';
-import { isFinal } from '../model';
+import { ownerText, phases, shortName, stateName } from '../format';
+import { isFinal, isHere } from '../model';
 import { Progress } from '../progress';
 import { IJob } from '../types';
 
@@ -43,14 +44,22 @@ function Facts(props: { context: IContext; job: IJob }): JSX.Element {
       ) : job.message ? (
         <div className="jp-Hpcctr-hint">{job.message}</div>
       ) : null}
+      {job.checkpoint && job.checkpoint.state !== 'none' ? (
+        <div className="jp-Hpcctr-hint">{checkpointText(job, context.jobs.now(), context.trans)}</div>
+      ) : null}
       {job.error ? (
         <div className="jp-Hpcctr-problem">
           {job.error.message} <span className="jp-Hpcctr-hint">{job.error.hint}</span>
         </div>
       ) : null}
       {took ? <div className="jp-Hpcctr-hint jp-Hpcctr-phases">{took}</div> : null}
+      {isHere(job) ? null : <div className="jp-Hpcctr-owner">{ownerText(job, context.trans)}</div>}
     </>
   );
+}
+
+function titleOf(job: IJob): string {
+  return job.notebook ?? (shortName(job.image) || job.kernel_name);
 }
 
 interface IRowProps {
@@ -63,7 +72,9 @@ interface IRowProps {
 const Row = React.memo(function Row(props: IRowProps): JSX.Element {
   const { context, job } = props;
   const { trans, app } = context;
-  const title = job.notebook ?? shortName(job.image);
+  const title = titleOf(job);
+  const here = isHere(job);
+  const final = isFinal(job);
   const button = (label: string, run: () => void) => (
     <button
       type="button"
@@ -87,11 +98,12 @@ const Row = React.memo(function Row(props: IRowProps): JSX.Element {
       ) : null}
       <Facts context={context} job={job} />
       <div className="jp-Hpcctr-rowButtons">
-        {isFinal(job) ? null : button(trans.__('Cancel job'), () => void cancel(context, job))}
-        {job.kernel_id ? button(trans.__('Restart'), () => void restart(context, job)) : null}
+        {final ? null : button(trans.__('Cancel job'), () => void cancel(context, job))}
+        {here || final ? null : button(trans.__('Take over'), () => void take(context, job))}
+        {here && job.kernel_id ? button(trans.__('Restart'), () => void restart(context, job)) : null}
         {button(trans.__('Log'), () => void app.commands.execute(LOG, { id: job.id }))}
-        {job.notebook ? button(trans.__('Open notebook'), () => void open(context, job)) : null}
-        {isFinal(job) ? button(trans.__('Remove'), () => void remove(context, job)) : null}
+        {here && job.notebook ? button(trans.__('Open notebook'), () => void open(context, job)) : null}
+        {final ? button(trans.__('Remove'), () => void remove(context, job)) : null}
       </div>
     </li>
   );

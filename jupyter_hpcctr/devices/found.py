@@ -1,0 +1,82 @@
+"""What a node has of what a job wants: by its descriptions, and where there is none, by looking at its drivers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import nvidia
+from .cdi import STANDARD, DeviceError, Registry, read
+from .given import given
+from .injection import Injection, inject
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a container is to get, and the report that a notebook shows: names, where from, what was left out."""
+
+    injection: Injection
+    report: Mapping[str, Any]
+
+
+def look(
+    wanted: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    home: str,
+    libraries: Callable[[], str],
+    root: str = "/",
+) -> Found:
+    """Look up a job's devices on this node.
+
+    Parameters
+    ----------
+    wanted : mapping
+        ``kinds``, ``names`` and ``directories`` (``core.devices.Devices``).
+    environ : mapping
+        The job's environment.
+    home : str
+        The user's home directory, whose ``.config/cdi`` is read last.
+    libraries : callable
+        Returns what ldconfig(8) ``-p`` prints; called where a driver has no description.
+    root : str
+        Where this machine's files are, for tests.
+
+    Raises
+    ------
+    DeviceError
+        A device that is asked for by name is not there.
+    """
+    registry = _registry(wanted, home, libraries, root)
+    names, said = [], list(registry.problems)
+    for kind in wanted["kinds"]:
+        there = [name.partition("=")[2] for name in registry.devices(kind)]
+        names += [f"{kind}={name}" for name in given(kind, there, environ)] if there else []
+    if wanted["kinds"] and not names:
+        said.append("this node describes no GPU and has no driver of NVIDIA: the container gets its device files alone")
+    names += [name for name in wanted["names"] if name not in names]
+    injection = inject(registry.edits(names), root)
+    report = {
+        "devices": {name: registry.specs[name].path for name in names},
+        "libraries": [each.host_path for each in injection.libraries],
+        "programs": [path for path, _ in injection.programs],
+        "said": said,
+    }
+    return Found(injection, report)
+
+
+def _registry(wanted: Mapping[str, Any], home: str, libraries: Callable[[], str], root: str) -> Registry:
+    """Read the descriptions of this node, and make one of NVIDIA's GPUs where they are asked for and none is there."""
+    base = root.rstrip("/")
+    registry = Registry.load([*(f"{base}{each}" for each in STANDARD), *wanted["directories"], f"{home}/.config/cdi"])
+    asked = {*wanted["kinds"], *(name.partition("=")[0] for name in wanted["names"])}
+    if nvidia.KIND in asked and nvidia.KIND not in registry.kinds:
+        made = nvidia.discover(root, libraries())
+        if made is not None:
+            return registry.with_spec(read(json.dumps(made), "this node's NVIDIA driver"))
+    return registry
+
+
+__all__ = ["DeviceError", "Found", "look"]
