@@ -24,5 +24,5 @@ class Owner(Protocol):
     def interrupt(self) -> None:
         """A client asked by message to interrupt."""
 
-    def shutdown(self, *, restart: bool) -> None:
-        """A client asked by message to shut down; called in every phase, before it is passed on."""
+    def shutdown(self, *, restart: bool) -> bool:
+        """A client asked by message to shut down; called in every phase. False where that is not to be passed on."""

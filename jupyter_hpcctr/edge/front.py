@@ -189,11 +189,12 @@ class Front:
         kind, ready = message.kind, self.phase is Phase.READY
         if kind == "shutdown_request":
             restart = bool(message.content.get("restart"))
+            passes = ready
             if ready or not message.is_older(self._opened):  # else its manager has gone on without it
-                self._owner.shutdown(restart=restart)
+                passes = self._owner.shutdown(restart=restart) and ready
             if not ready:
                 self._reply(channel, message, {"status": "ok", "restart": restart})
-            return not ready
+            return not passes
         if kind == "interrupt_request":
             self._owner.interrupt()
             self._reply(channel, message, {"status": "ok"})

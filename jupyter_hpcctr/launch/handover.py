@@ -9,6 +9,7 @@ from ..core.life import events as on
 from ..core.life.state import Mode
 from .driver import Driver
 from .gather import translated
+from .hub import Hub
 from .jobs import Jobs
 from .keeper import Claim, Keeper, claimed
 from .record import Record, Session
@@ -36,8 +37,10 @@ class Handover:
         record: Callable[[], Record],
         was: Record | None,
         beside: Sequence[Closed | None],
+        hub: Hub,
     ) -> None:
         self._driver, self._jobs, self._record, self._beside = driver, jobs, record, beside
+        self._hub = hub
         self._session = None if was is None else was.session
         self._keeper: Keeper | None = None
 
@@ -56,6 +59,11 @@ class Handover:
     def is_ours(self) -> bool:
         """Whether this process has the kernel: it has neither left it nor given it up."""
         return self._driver.life.mode not in (*LEFT, Mode.TAKEN)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether this process is about to leave the kernel: Jupyter asks for its end then, and must not get it."""
+        return self._hub.leaving and self._keeper is not None
 
     @property
     def has_record(self) -> bool:

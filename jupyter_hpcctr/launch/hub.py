@@ -71,6 +71,8 @@ class Hub:
         self.launches: set[Launch] = set()
         self.unsettled: set[Launch] = set()
         self.claimed: dict[str, tuple[Record, Claim]] = {}
+        self.leaving = False
+        """Whether this process is about to leave its kernels to the next one. From any thread."""
         self._tasks: set[asyncio.Task[object]] = set()
         self._listening: asyncio.Task[None] | None = None
         self.observers = Observers()
@@ -167,6 +169,7 @@ class Hub:
 
         ``close`` waits until everything is written.
         """
+        self.leaving = True  # at once: what Jupyter then asks of its kernels may be read before what is posted here
         self.edge.post(self._leave)
 
     def _leave(self) -> None:

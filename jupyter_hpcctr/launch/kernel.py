@@ -79,7 +79,7 @@ class Launch(FrontOwner, JobsOwner):
         self.journal = self._front.sockets.journal = begin(hub.policy, self._kernel.id)
         requests = Requests(of_kernel(hub.policy.state_dir, self._kernel.id)) if self._kernel.id else None
         self._front.sockets.requests = requests
-        self.handover = Handover(self._driver, self._jobs, self._record, was, (self.journal, requests))
+        self.handover = Handover(self._driver, self._jobs, self._record, was, (self.journal, requests), hub)
         self._stopping: asyncio.Future[None] | None = None
         hub.enter(self)
 
@@ -120,11 +120,9 @@ class Launch(FrontOwner, JobsOwner):
 
     def resolve_path(self, path: str) -> str | None:
         """Return the absolute path by which the kernel knows a file, None where it is not found; for any thread."""
-        plan = self.plan
-        if plan is None:
+        if (plan := self.plan) is None:
             return None
-        home = str(Path.home())
-        shown = (Mount(home, home),) if self._hub.policy.mount_home else ()
+        shown = (Mount(home := str(Path.home()), home),) if self._hub.policy.mount_home else ()
         return resolve(path, plan, (*self._request.mounts, *shown))
 
     @classmethod
@@ -187,7 +185,8 @@ class Launch(FrontOwner, JobsOwner):
 
         ``ending`` says that the kernel is about to be shut down or restarted: then that aborts what waits.
         """
-        if signum != signal.SIGINT or not ending or self._driver.life.stage is Stage.RUNNING:
+        runs = self._driver.life.stage is Stage.RUNNING and not self.handover.is_leaving
+        if signum != signal.SIGINT or runs or not ending:
             self.tell(on.Signal(int(signum)))
 
     def kill(self, signum: int, *, restart: bool) -> None:
@@ -200,9 +199,9 @@ class Launch(FrontOwner, JobsOwner):
         await self._driver.until(lambda life: all(job.tried for job in life.leaving))
 
     async def log(self, offset: int, limit: int = KEPT_BYTES) -> tuple[str, int]:
-        """Return the job's log from a byte offset, and the offset to go on from.
+        """Return the job's log from a byte offset, and the offset to go on from, which grows across jobs.
 
-        Offsets go on when a restart makes a new job. Of a log whose file is removed the last 64 KiB are kept.
+        Of a log whose file is removed the last 64 KiB are kept.
         """
         return await in_thread(self._jobs.log.read, offset, limit)
 
@@ -225,16 +224,17 @@ class Launch(FrontOwner, JobsOwner):
 
     def to_kernel(self, channel: str, frames: Sequence[bytes]) -> bool:
         """Pass a client's message on; False where there is no room to keep it."""
-        allocation = self._allocation
-        return allocation is None or allocation.send(channel.encode(), frames)
+        return (own := self._allocation) is None or own.send(channel.encode(), frames)
 
     def interrupt(self) -> None:
         """Interrupt the running cell, or abort the waiting ones."""
         self.tell(on.Interrupt())
 
-    def shutdown(self, *, restart: bool) -> None:
-        """A shutdown was asked for; without a kernel it is done at once."""
-        self.tell(on.Shutdown(restart=restart))
+    def shutdown(self, *, restart: bool) -> bool:
+        """A shutdown was asked for; without a kernel it is done at once. False where the kernel must not hear of it."""
+        if not self.handover.is_leaving:
+            self.tell(on.Shutdown(restart=restart))
+        return not self.handover.is_leaving
 
     # -- its life
 

@@ -16,6 +16,7 @@ KEY = b"k3y"
 class Owner:
     def __init__(self):
         self.passed, self.interrupted, self.shutdowns, self.has_room = [], 0, [], True
+        self.leaving = False
 
     def to_kernel(self, channel, frames):
         if self.has_room:
@@ -27,6 +28,7 @@ class Owner:
 
     def shutdown(self, *, restart):
         self.shutdowns.append(restart)
+        return not self.leaving
 
 
 class Client:

@@ -58,6 +58,19 @@ def test_a_message_that_is_none_leaves_the_channel_open(drive, caplog):
     drive(scenario)
 
 
+def test_a_shutdown_of_a_kernel_that_is_left_to_another_process_is_not_passed_on(drive):
+    async def scenario(front, client, owner):
+        front.ready()
+        for leaving in (True, False):
+            owner.leaving = leaving
+            await client.send("control", "shutdown_request", {"restart": False})
+            while len(owner.shutdowns) < 2 - leaving:
+                await asyncio.sleep(0.01)
+            assert len(owner.passed) == 1 - leaving
+
+    drive(scenario)
+
+
 def test_what_is_asked_of_a_front_that_closes_reaches_no_kernel(drive):
     """A server that is being stopped asks each kernel to shut down, although it leaves them to the next one."""
 

@@ -1,12 +1,14 @@
 """A launch that is left to another process: what that one finds."""
 
 import asyncio
+import signal
 import threading
 
 import zmq
 from support.launches import HELLO, PLAN, READY, Allocation
 
 from jupyter_hpcctr.core.facts import Policy
+from jupyter_hpcctr.core.life.state import Mode
 from jupyter_hpcctr.core.request import KernelRequest
 from jupyter_hpcctr.edge.journal import Journal
 from jupyter_hpcctr.edge.requests import Requests
@@ -43,6 +45,22 @@ def left_by(monkeypatch, tmp_path, scenario):
 
     asyncio.run(main())
     return written
+
+
+def test_what_jupyter_asks_of_a_kernel_before_it_is_left_does_not_end_it(monkeypatch, tmp_path):
+    """Its server is being stopped: it asks each kernel for its end, and that may be read before the kernel is left."""
+    seen = []
+
+    async def scenario(hub, launch):
+        told = launch._allocation.commands
+        hub.leaving = True  # as ``leave`` sets it, in the server's thread
+        launch.signal(signal.SIGINT, ending=True)
+        seen.append(launch.shutdown(restart=False))
+        await launch.handover.leave()
+        seen.extend((launch._driver.life.mode, told))
+
+    left_by(monkeypatch, tmp_path, scenario)
+    assert seen == [False, Mode.DETACHED, []]
 
 
 def test_the_next_process_finds_it_as_it_was_though_it_is_gone_from_here(monkeypatch, tmp_path):
