@@ -9,14 +9,12 @@ from pathlib import Path
 
 from ..config import load_policy
 from ..core.job import Command
-from ..devices import nvidia
-from ..devices.cdi import STANDARD, Registry, read
+from ..devices import found, nvidia
 from ..edge import process
 from ..errors import CommandError, EngineError
 from . import parts
 
 _HEAD = ("DEVICE", "FROM")
-_MADE = "this node's NVIDIA driver"
 
 
 def register(commands: parts.Commands[argparse.ArgumentParser]) -> None:
@@ -45,16 +43,13 @@ def _libraries() -> str:
 
 
 def _list(_: argparse.Namespace) -> int:
-    places = (*STANDARD, *load_policy().cdi_dirs, str(Path.home() / ".config/cdi"))
-    registry = Registry.load(places)
-    if nvidia.KIND not in registry.kinds:
-        made = nvidia.discover(ldconfig=_libraries())
-        if made is not None:
-            registry = registry.with_spec(read(json.dumps(made), _MADE))
-    for problem in registry.problems:
+    directories, home = load_policy().cdi_dirs, str(Path.home())
+    node = found.registry(directories, home=home, libraries=_libraries)
+    for problem in node.problems:
         sys.stderr.write(f"{problem}\n")
-    rows = [(name, registry.specs[name].path) for name in registry.devices()]
-    print(parts.table(_HEAD, rows) if rows else f"This node describes no devices: {', '.join(places)} have none.")
+    rows = [(name, node.specs[name].path) for name in node.devices()]
+    places = ", ".join(found.places(directories, home=home))
+    print(parts.table(_HEAD, rows) if rows else f"This node describes no devices: {places} have none.")
     return 0
 
 

@@ -89,25 +89,6 @@ def read_elf(path: str) -> Elf | None:
         os.close(file)
 
 
-def read_section(path: str, name: str) -> bytes:
-    """Return what is in a section of an ELF file; nothing where there is no such section.
-
-    Raises
-    ------
-    ElfError, OSError
-        As ``read_elf`` does.
-    """
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        return b""
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if os.pread(file, 4, 0) != b"\x7fELF":
-            return b""
-        return _Reader(file, os.fstat(file).st_size, path).section(name)
-    finally:
-        os.close(file)
-
-
 def newest_glibc(elf: Elf) -> tuple[int, int]:
     """Return the newest version of glibc that a file wants, (2, 34) for ``GLIBC_2.34``; (0, 0) where it wants none.
 
@@ -165,22 +146,6 @@ class _Reader:
             defines=self._defines(tags),
             interpreter="" if loader is None else self._text(loader[1]),
         )
-
-    def section(self, name: str) -> bytes:
-        start = self._fields(40, "Q")[0] if self._wide else self._fields(32, "I")[0]
-        size, count, names = self._fields(58 if self._wide else 46, "HHH")
-        if not count or names >= count:
-            return b""
-        entry = struct.Struct(self._order + ("IIQQQQ" if self._wide else "IIIIII"))
-        if size < entry.size:
-            raise self._error("its section headers are too small")
-        table = self._bytes(start, size * count)
-        begins = entry.unpack_from(table, size * names)[4]
-        for at in range(0, size * count, size):
-            label, _, _, _, offset, length = entry.unpack_from(table, at)
-            if self._text(begins + label) == name:
-                return self._bytes(offset, length)
-        return b""
 
     def _error(self, what: str) -> ElfError:
         return ElfError(f"{self._path}: this is no valid ELF file ({what})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,34 +49,53 @@ def look(
     DeviceError
         A device that is asked for by name is not there.
     """
-    registry = _registry(wanted, home, libraries, root)
-    names, said = [], list(registry.problems)
+    asked = {*wanted["kinds"], *(name.partition("=")[0] for name in wanted["names"])}
+    nvidias = nvidia.KIND in asked
+    node = registry(wanted["directories"], home=home, libraries=libraries, nvidias=nvidias, root=root)
+    names, said = [], list(node.problems)
     for kind in wanted["kinds"]:
-        there = [name.partition("=")[2] for name in registry.devices(kind)]
+        there = [name.partition("=")[2] for name in node.devices(kind)]
         names += [f"{kind}={name}" for name in given(kind, there, environ)] if there else []
     if wanted["kinds"] and not names:
         said.append("this node describes no GPU and has no driver of NVIDIA: the container gets its device files alone")
     names += [name for name in wanted["names"] if name not in names]
-    injection = inject(registry.edits(names), root)
+    injection = inject(node.edits(names), root)
     report = {
-        "devices": {name: registry.specs[name].path for name in names},
+        "devices": {name: node.specs[name].path for name in names},
         "libraries": [each.host_path for each in injection.libraries],
         "programs": [path for path, _ in injection.programs],
+        "driver": injection.driver,
         "said": said,
     }
     return Found(injection, report)
 
 
-def _registry(wanted: Mapping[str, Any], home: str, libraries: Callable[[], str], root: str) -> Registry:
-    """Read the descriptions of this node, and make one of NVIDIA's GPUs where they are asked for and none is there."""
+def registry(
+    directories: Iterable[str], *, home: str, libraries: Callable[[], str], nvidias: bool = True, root: str = "/"
+) -> Registry:
+    """Read the descriptions of this node, and make one of NVIDIA's GPUs where none is there.
+
+    Parameters
+    ----------
+    directories : iterable of str
+        The site's, between the standard ones and the user's.
+    home, libraries, root
+        As for ``look``.
+    nvidias : bool
+        Whether anybody wants to know of NVIDIA's GPUs.
+    """
     base = root.rstrip("/")
-    registry = Registry.load([*(f"{base}{each}" for each in STANDARD), *wanted["directories"], f"{home}/.config/cdi"])
-    asked = {*wanted["kinds"], *(name.partition("=")[0] for name in wanted["names"])}
-    if nvidia.KIND in asked and nvidia.KIND not in registry.kinds:
+    found = Registry.load(places(directories, home=home, base=base))
+    if nvidias and nvidia.KIND not in found.kinds:
         made = nvidia.discover(root, libraries())
         if made is not None:
-            return registry.with_spec(read(json.dumps(made), "this node's NVIDIA driver"))
-    return registry
+            return found.with_spec(read(json.dumps(made), "this node's NVIDIA driver"))
+    return found
 
 
-__all__ = ["DeviceError", "Found", "look"]
+def places(directories: Iterable[str], *, home: str, base: str = "") -> tuple[str, ...]:
+    """Return the directories of descriptions in the order in which they are read."""
+    return (*(f"{base}{each}" for each in STANDARD), *directories, f"{home}/.config/cdi")
+
+
+__all__ = ["DeviceError", "Found", "look", "places", "registry"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Mapping
 
 from ..core.job import Ending
@@ -31,18 +30,15 @@ class Recorder:
         self.starts, self.failures, self.ends = Counts(), Counts(), Counts()
         self.phases, self.ready = Times(*_BOUNDS), Times(*_BOUNDS)
         self._last: dict[str, LaunchView] = {}
-        self._failed: deque[str] = deque(maxlen=100)
-        """Kernels whose last start has failed, as their launches told."""
+        self._begun: set[str] = set()
+        """Launches whose job was submitted, or whose image is fetched: if their start fails, nobody else tells."""
 
     def asked(self) -> None:
         """A kernel is to be started."""
         self.starts.add("new")
 
     def refused(self, error: BaseException, kernel_id: str) -> None:
-        """A kernel that was to be started is not; where its launch has told why, that is not counted twice."""
-        if kernel_id in self._failed:
-            self._failed.remove(kernel_id)
-            return
+        """A kernel that was to be started is not."""
         stage = error.stage if isinstance(error, HpcctrError) else "internal"
         self.failures.add(stage)
         log.warning("no kernel: %s", str(error) or type(error).__name__, extra=about(kernel=kernel_id, stage=stage))
@@ -59,14 +55,20 @@ class Recorder:
             self._ended(view)
         if view.phases.get(READY) not in (None, last.phases.get(READY)):
             self._is_ready(view)
-        if begun and view.state in ("pending", "running") and view.kernel_id in self._failed:
-            self._failed.remove(view.kernel_id)
+        if not self._is_begun(view) and failed:
+            return  # ``refused`` tells
         if failed and view.error is not None:
             self.failures.add(str(view.error["stage"]))
-            if view.kernel_id not in self._failed:
-                self._failed.append(view.kernel_id)
         if failed or begun:
             self._write(view)
+
+    def _is_begun(self, view: LaunchView) -> bool:
+        if view.job or view.state not in ("submitting", "ended", "gone"):
+            self._begun.add(view.launch)
+        begun = view.launch in self._begun
+        if view.state == "gone":
+            self._begun.discard(view.launch)
+        return begun
 
     def _ended(self, view: LaunchView) -> None:
         self.ends.add(view.ending or "unknown")

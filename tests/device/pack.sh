@@ -16,7 +16,7 @@ for package in "${packages[@]}"; do
     dpkg -L "$package"
 done | grep -vE '/(doc|man|lintian|locale|bash-completion|systemd|init.d|logrotate.d|default)/' | sort -u |
     while read -r path; do if [ -f "$path" ] || [ -L "$path" ]; then echo "$path"; fi; done |
-    tar -cPf - -T - | tar -C "$staged/root" --strip-components=0 -xf -
+    sed 's|^/||' | tar -C / -cf - -T - | tar -C "$staged/root" -xf -
 { find "$staged/root" -type f \( -perm -100 -o -name '*.so*' \) -exec ldd {} + 2>/dev/null || true; } | awk '/=> \//{print $3}' | sort -u |
     grep -vE '/(libc|libm|libdl|libpthread|librt|libgcc_s|libstdc\+\+|ld-linux.*|libresolv|libslurm.*)\.so' |
     xargs -I{} cp -L {} "$staged/root/opt/lib/"
@@ -29,6 +29,6 @@ platforms=()
 for tag in manylinux_2_28_x86_64 manylinux_2_17_x86_64 manylinux2014_x86_64 manylinux1_x86_64 any; do
     platforms+=(--platform "$tag")
 done
-"$python" -m pip download --quiet --quiet --only-binary=:all: --python-version "$version" --implementation cp "${platforms[@]}" \
+"$python" -m pip download -qq --only-binary=:all: --python-version "$version" --implementation cp "${platforms[@]}" \
     --dest "$folder/wheels" "$folder"/wheels/jupyter_hpcctr-*.whl nbclient
 du -sh "$folder"

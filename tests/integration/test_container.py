@@ -220,11 +220,7 @@ def test_a_container_that_starts_while_its_server_is_killed_is_the_next_servers(
     scene.site.configure(store=image_policy.store)
     scene.begin(path=scene.gate.before("ch-run", "--cd="), image=kernel_image.reference, scheduler="slurm")
     scene.opened()
-    scene.gate.await_arrival()
-    scene.crash()
-    scene.begin_again()
-    scene.gate.open()
-    scene.goes_on()
+    scene.dies_at_the_gate()
 
 
 def hpcctr(*words):

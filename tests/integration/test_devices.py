@@ -66,6 +66,7 @@ def test_a_kernel_that_asks_for_a_gpu_loads_the_nodes_driver(start, asked):
     assert (env["STANDIN_DRIVER"], env["CUDA_VISIBLE_DEVICES"]) == ("580.1", "0")
     shown = text_of(kernel.run("%hpcctr devices")[1])
     assert re.match(r"nvidia.com/gpu=0  \(described by .*/cdi/nvidia.json\)\n", shown)
+    assert "driver of NVIDIA: 580.1\n" in shown
     assert "libraries in /hpcctr/run/devices/lib (1): libcuda.so.580.1\n" in shown
     kernel.manager.restart_kernel()
     kernel.client.wait_for_ready(timeout=60)

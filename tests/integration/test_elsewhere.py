@@ -3,20 +3,9 @@
 import subprocess
 
 import pytest
-from support.programs import killed
+from support.programs import COUNT, killed
 from support.server import RefusedError
 from support.waiting import wait_until
-
-COUNT = "import time\nfor i in range(60):\n    print(i, flush=True)\n    time.sleep(0.1)\n"
-BARE = {"engine": "bare", "scheduler": "slurm"}
-
-
-@pytest.fixture
-def kept(site):
-    """A site at which kernels outlive servers."""
-    site.configure(at_stop="keep")
-    site.kernelspec("bare", **BARE)
-    return site
 
 
 def opened(server):

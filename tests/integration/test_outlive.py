@@ -1,7 +1,6 @@
 """Kernels that outlive their Jupyter server: real servers, and a real Slurm."""
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -9,19 +8,10 @@ import sys
 
 import pytest
 from jupyter_client import BlockingKernelClient
-from support.programs import killed
+from support.programs import COUNT, killed
 from support.waiting import wait_until
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
-COUNT = "import time\nfor i in range(60):\n    print(i, flush=True)\n    time.sleep(0.1)\n"
-
-
-@pytest.fixture
-def kept(site):
-    """A site at which kernels outlive servers, as they do where nobody says otherwise."""
-    site.configure(at_stop="keep")
-    site.kernelspec("bare", **BARE)
-    return site
 
 
 def opened(server):
@@ -32,13 +22,13 @@ def opened(server):
 
 def noted(site):
     """Wait until the kernel's session is in its record."""
-    wait_until(lambda: any('"a.ipynb"' in each.read_text() for each in site.state.rglob("record.json")), "note")
+    wait_until(lambda: any((each["session"] or {}).get("path") == "a.ipynb" for each in site.records()), "note")
 
 
 def owned(site, server):
     """The one job that there is belongs to the server, which has the one record."""
     (job,) = [line.split()[0] for line in site.queue() if not line.endswith(" full")]
-    (record,) = [json.loads(each.read_text()) for each in site.state.rglob("record.json")]
+    (record,) = site.records()
     assert [each["job"] for each in record["jobs"].values()] == [job]
     assert record["kernel"]["pid"] == server.process.pid
 

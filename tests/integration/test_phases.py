@@ -27,11 +27,7 @@ def test_a_submission_that_outlives_its_server_has_an_owner(scene, heard):
 def test_a_kernel_that_starts_while_its_server_is_killed_is_the_next_servers(scene):
     scene.begin(**BARE, argv=scene.gate.kernel())
     scene.opened()
-    scene.gate.await_arrival()
-    scene.crash()
-    scene.begin_again()
-    scene.gate.open()
-    scene.goes_on()
+    scene.dies_at_the_gate()
 
 
 def test_a_kernel_that_restarts_while_its_server_is_killed_is_the_next_servers(scene):
@@ -42,11 +38,7 @@ def test_a_kernel_that_restarts_while_its_server_is_killed_is_the_next_servers(s
     assert page.run("1")[0]["status"] == "ok"
     scene.gate.close()
     scene.meanwhile(lambda: scene.server.ask("POST", f"kernels/{kernel_id}/restart"))
-    scene.gate.await_arrival()
-    scene.crash()
-    scene.begin_again()
-    scene.gate.open()
-    scene.goes_on()
+    scene.dies_at_the_gate()
 
 
 def test_a_kernel_that_was_being_shut_down_when_its_server_was_killed_ends(scene):
@@ -62,7 +54,7 @@ def test_a_kernel_that_was_being_shut_down_when_its_server_was_killed_ends(scene
     scene.crash()
     scene.begin_again()
     assert scene.server.kernels() == {}
-    wait_until(lambda: scene.site.queue() == scene.records == [], "the end of the job")
+    wait_until(lambda: scene.site.queue() == scene.site.records() == [], "the end of the job")
     assert scene.directories <= directories, "the new server has made none that stays"
     scene.remove(directories)
     scene.end()

@@ -79,6 +79,14 @@ class Site:
         name = self.kernelspec(f"k{len(list(self.data.glob('kernels/*')))}", **request)
         return KernelManager(kernel_name=name)
 
+    def records(self):
+        """What is recorded of each kernel; one that goes while it is read is left out."""
+        found = []
+        for path in self.state.glob("kernels/*/record.json"):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(json.loads(path.read_text()))
+        return found
+
     def queue(self):
         """The jobs that have not ended: lines of ``id state name``."""
         done = subprocess.run(
@@ -201,6 +209,14 @@ def site(slurm_env):
     """A site of the test's own."""
     with site_of(slurm_env) as made:
         yield made
+
+
+@pytest.fixture
+def kept(site):
+    """A site at which kernels outlive servers, as they do where nobody says otherwise, with the kernelspec "bare"."""
+    site.configure(at_stop="keep")
+    site.kernelspec("bare", engine="bare", scheduler="slurm")
+    return site
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A server that is killed in the midst of a launch, and the next one."""
 
 import contextlib
-import json
 import os
 import shutil
 import subprocess
@@ -40,10 +39,6 @@ class Scene:
         self._asking.start()
 
     @property
-    def records(self):
-        return [json.loads(each.read_text()) for each in self.site.state.rglob("record.json")]
-
-    @property
     def directories(self):
         """Those for the sockets of servers, and those of jobs."""
         return set(self.site.directory.glob("tmp/hpcctr-*"))
@@ -56,13 +51,13 @@ class Scene:
             shutil.rmtree(each, ignore_errors=True)
 
     def await_record(self, what, met):
-        wait_until(lambda: any(met(each) for each in self.records), what)
+        wait_until(lambda: any(met(each) for each in self.site.records()), what)
 
     def opened(self):
         """Wait until the notebook is open and its session recorded; return the kernel's id."""
         self._asking.join()
         self.await_record("the session", lambda record: record["session"] is not None)
-        return self.records[0]["kernel"]["id"]
+        return self.site.records()[0]["kernel"]["id"]
 
     def crash(self):
         self.server.crash()
@@ -71,9 +66,17 @@ class Scene:
     def begin_again(self):
         self.server = self.serve()
 
+    def dies_at_the_gate(self):
+        """The server is killed while the step waits at the gate, which opens when the next one is there."""
+        self.gate.await_arrival()
+        self.crash()
+        self.begin_again()
+        self.gate.open()
+        self.goes_on()
+
     def goes_on(self, *, session=True):
         """The new server has the one kernel with its notebook; it runs cells, in the one job that there is."""
-        (record,) = self.records
+        (record,) = self.site.records()
         kernel_id = record["kernel"]["id"]
         assert list(self.server.kernels()) == [kernel_id]
         sessions = [(each["path"], each["kernel"]["id"]) for each in self.server.ask("GET", "sessions")[1]]
@@ -84,7 +87,7 @@ class Scene:
         (line,) = self.site.queue()
         # its agent may be heard before the scheduler has been asked for its number
         wait_until(lambda: self.listed() == [(line.split()[0], "running")], "the job is listed with its number")
-        (record,) = self.records
+        (record,) = self.site.records()
         assert (record["kernel"]["id"], record["kernel"]["pid"]) == (kernel_id, self.server.process.pid)
         self.end()
 

@@ -5,6 +5,8 @@ import sys
 
 from .waiting import wait_until
 
+COUNT = "import time\nfor i in range(60):\n    print(i, flush=True)\n    time.sleep(0.1)\n"
+"""A cell that goes on for six seconds."""
 PROGRAM = """
 import sys
 from jupyter_client.manager import KernelManager
@@ -24,5 +26,5 @@ def killed(site, kernelspec="bare", *, env=None):
     words = [sys.executable, "-c", PROGRAM, kernelspec]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdout.readline() == "done\n"
-        wait_until(lambda: any('"running"' in each.read_text() for each in site.state.rglob("record.json")), "record")
+        wait_until(lambda: any(each["view"]["state"] == "running" for each in site.records()), "its record")
         process.kill()

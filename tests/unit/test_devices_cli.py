@@ -5,9 +5,8 @@ import json
 import pytest
 from support.specs import NVIDIA, a_spec, as_text
 
-from jupyter_hpcctr.cli import devices
 from jupyter_hpcctr.cli.main import main
-from jupyter_hpcctr.devices import nvidia
+from jupyter_hpcctr.devices import found, nvidia
 
 MADE = a_spec([{"name": "0", "containerEdits": {"deviceNodes": [{"path": "/dev/nvidia0"}]}}], kind=nvidia.KIND)
 
@@ -19,8 +18,8 @@ def node(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
         (tmp_path / name.lower()).mkdir()
     (tmp_path / "cdi").mkdir()
-    monkeypatch.setattr(devices, "STANDARD", (str(tmp_path / "cdi"),))
-    monkeypatch.setattr(nvidia, "discover", lambda ldconfig: None)
+    monkeypatch.setattr(found, "STANDARD", (str(tmp_path / "cdi"),))
+    monkeypatch.setattr(nvidia, "discover", lambda root="/", ldconfig="": None)
     return tmp_path
 
 
@@ -41,7 +40,7 @@ def test_devices_are_listed_with_the_file_that_describes_each_and_problems_are_s
 
 
 def test_a_gpu_that_no_file_describes_is_listed_as_found(node, monkeypatch, capsys):
-    monkeypatch.setattr(nvidia, "discover", lambda ldconfig: MADE)
+    monkeypatch.setattr(nvidia, "discover", lambda root="/", ldconfig="": MADE)
     assert main(["devices", "list"]) == 0
     assert "nvidia.com/gpu=0  this node's NVIDIA driver" in capsys.readouterr().out
 

@@ -132,17 +132,22 @@ def test_the_notebook_shows_what_there_is(tmp_path):
     assert shown(str(tmp_path)).startswith("No device was asked for.")
     (tmp_path / "devices").mkdir()
     version = tmp_path / "version"
-    version.write_text("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build\n")
+    version.write_text("6.12.12\n")
     report = {
         "devices": {"nvidia.com/gpu=0": "/etc/cdi/nvidia.yaml"},
+        "driver": "580.159.04",
         "libraries": ["/usr/lib/libcuda.so.580.159.04"],
         "programs": [],
         "said": ["x is left out: y"],
     }
     (tmp_path / "devices/report.json").write_text(json.dumps(report))
-    assert shown(str(tmp_path), {"NVIDIA": str(version), "AMD": "/nowhere"}).splitlines() == [
+    assert shown(str(tmp_path), str(version)).splitlines() == [
         "nvidia.com/gpu=0  (described by /etc/cdi/nvidia.yaml)",
         "driver of NVIDIA: 580.159.04",
         f"libraries in {tmp_path}/devices/lib (1): libcuda.so.580.159.04",
         "note: x is left out: y",
     ]
+    report |= {"devices": {"amd.com/gpu=0": "/etc/cdi/amd.json"}, "driver": "", "libraries": [], "said": []}
+    (tmp_path / "devices/report.json").write_text(json.dumps(report))
+    assert shown(str(tmp_path), str(version)).splitlines()[1:] == ["driver of AMD: 6.12.12"]
+    assert shown(str(tmp_path), "/nowhere").splitlines()[1:] == []

@@ -76,15 +76,24 @@ def test_a_job_that_ends_before_its_kernel_is_there_has_failed(told, ending, fai
     assert (recorder.failures.found(), recorder.ends.found()) == (failures, {(ending,): 1})
 
 
-def test_a_first_start_that_its_launch_told_of_is_counted_once(told):
-    recorder, _ = told(FAILED, {"state": "gone"})
+def test_a_first_start_that_is_refused_is_counted_and_logged_once_by_who_asked_for_it(told, caplog):
+    recorder, lines = told(FAILED, {"state": "gone"})
+    assert (recorder.failures.found(), [line[0] for line in lines]) == ({}, ["The kernel was shut down."])
     recorder.refused(SubmitRefused("No.", hint="Ask less."), "k-1")
     assert recorder.failures.found() == {("scheduler",): 1}
-    recorder.refused(SubmitRefused("No.", hint="Ask less."), "k-1")
-    assert recorder.failures.found() == {("scheduler",): 2}, "the next one is another"
-    recorder, _ = told(FAILED, {"error": None, **PENDING}, RUNNING)
-    recorder.refused(SubmitRefused("No.", hint="Ask less."), "k-1")
-    assert recorder.failures.found() == {("scheduler",): 2}
+    assert caplog.records[-1].getMessage() == "no kernel: No. (Ask less.)"
+
+
+@pytest.mark.parametrize("before", [{"state": "fetching"}, PENDING])
+def test_a_start_that_fails_when_it_was_begun_is_told_by_its_launch(told, before):
+    recorder, lines = told(before, FAILED)
+    assert recorder.failures.found() == {("scheduler",): 1}
+    assert lines[-1][0] == "No. (Ask less.)"
+
+
+def test_a_job_that_ended_while_no_server_was_there_is_a_line(told):
+    recorder, lines = told({"state": "ended", "job": "7", "ending": "TIMEOUT", "phases": PHASES, "message": "Over."})
+    assert (recorder.ends.found(), lines[-1][0]) == ({("TIMEOUT",): 1}, "Over.")
 
 
 def test_a_refused_start_is_counted_by_its_stage_and_told_with_its_kernel(told, caplog):
