@@ -107,6 +107,7 @@ class Front:
     def ready(self) -> None:
         """The kernel is there: hand over what waits, in order."""
         self.phase = Phase.READY
+        self.sockets.complete()
         if self._shown is not None:
             self._publish("clear_output", {"wait": False}, self._shown)
             self._shown = None

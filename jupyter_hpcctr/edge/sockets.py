@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 5.0
 CHANNELS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
+LATER = ("stdin", "hb")
+"""Channels without use before something is asked: a pending kernel of which nothing is asked has no descriptors for
+them. A client that connects to them earlier tries again every 100 ms (zmq_setsockopt(3), ZMQ_RECONNECT_IVL)."""
 _KINDS = {"shell": zmq.ROUTER, "iopub": zmq.XPUB, "stdin": zmq.ROUTER, "control": zmq.ROUTER, "hb": zmq.REP}
 
 
@@ -53,6 +56,7 @@ class Sockets:
         self._replies = Replies()
         self._context, self._directory, self._receive, self._curve = context, directory, receive, curve
         self._ports: dict[str, Port] = {}
+        self._names = tuple(name for name in _KINDS if name not in LATER)
         self._looking: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
@@ -76,12 +80,18 @@ class Sockets:
         if self._looking is None:
             self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
+    def complete(self) -> None:
+        """Listen on all channels: something was asked, or the kernel is there."""
+        if len(self._names) < len(_KINDS):
+            self._names = tuple(_KINDS)
+            self._mend()
+
     def _bind(self) -> None:
         files.private_dir(self._directory).chmod(0o700)
         leftovers.mark(self._directory)
-        for name, kind in _KINDS.items():
+        for name in self._names:
             if name not in self._ports:
-                socket = self._socket(kind)
+                socket = self._socket(_KINDS[name])
                 if name == "shell":
                     socket.router_mandatory = True
                 self._ports[name] = Port(socket, functools.partial(self._take, name))
@@ -92,7 +102,7 @@ class Sockets:
 
     def _mend(self) -> None:
         try:
-            if not all(self._path(name).exists() for name in _KINDS):
+            if not all(self._path(name).exists() for name in self._names):
                 self._bind()
         except (OSError, zmq.ZMQError, HpcctrError) as error:
             log.warning("clients cannot connect to a kernel: %s", error)
@@ -134,7 +144,7 @@ class Sockets:
             self.requests.said(frames)
         if channel == "shell":
             self._replies.send(self._ports[channel], frames)
-        else:
+        elif channel in self._ports:  # else nobody listens
             self._ports[channel].send(frames)
 
     def _take(self, channel: str, frames: list[zmq.Frame]) -> None:
@@ -143,5 +153,6 @@ class Sockets:
         if self.requests is not None and channel == "shell":
             self.requests.asked(frames)
         if channel == "shell":
+            self.complete()
             self._replies.came(self._ports[channel], frames[0].bytes)
         self._receive(channel, [frame.bytes for frame in frames])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.server import Server
 
-KERNELS, OPEN, EACH, JUPYTERS = 200, 4096, 13, 4
+KERNELS, OPEN, EACH, JUPYTERS = 200, 4096, 9, 4
 """Of the descriptors of a kernel that waits, the last are those of the client that jupyter_server has for each."""
 
 

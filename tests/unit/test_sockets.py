@@ -66,11 +66,30 @@ def test_files_that_were_removed_come_back_by_themselves(tmp_path, monkeypatch):
     async def scenario():
         async with front_in(tmp_path / NAME) as front:
             remove(tmp_path / NAME)
-            while not (tmp_path / NAME / "front-5").exists():
+            while not (tmp_path / NAME / "front-4").exists():
                 await asyncio.sleep(0.01)
             assert await can_connect(front)
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+@pytest.mark.parametrize("by", ["a request", "the kernel"])
+def test_the_channels_of_later_are_there_when_they_can_be_used(tmp_path, by):
+    async def scenario():
+        async with front_in(tmp_path / NAME) as front:
+            files = {path.name for path in (tmp_path / NAME).glob("front-*")}
+            assert files == {"front-1", "front-2", "front-4"}
+            client = Client(front.connection_info["ip"])
+            await client.sockets["hb"].send(b"early")
+            if by == "a request":
+                await client.send("shell", "kernel_info_request")
+            else:
+                front.ready()
+            assert await asyncio.wait_for(client.sockets["hb"].recv(), 10) == b"early"
+            assert (tmp_path / NAME / "front-3").exists()
+            client.close()
+
+    asyncio.run(scenario())
 
 
 def test_somebody_elses_directory_in_its_place_is_not_used_and_harms_no_restart(tmp_path, caplog):
