@@ -134,6 +134,15 @@ class Ours(Managed):
         return {"submitted": submitted, "allocated": _allocated(launch.job) - began, **phases, **took}
 
 
+class OursHere(Ours):
+    """A kernel of the product on this machine, without Slurm and image."""
+
+    def __init__(self):
+        super().__init__(engine="bare", scheduler="local")
+
+    first_result = Managed.first_result
+
+
 def _allocated(job):
     """When Slurm gave a job its node: seconds since 1970, by the controller's log."""
     log = Path(os.environ["SLURM_CONF"]).parents[1] / "log/slurmctld.log"

@@ -63,28 +63,19 @@ class Probe:
         content = next(json.loads(bytes(part)) for kind, part in results if kind == "execute_result")
         assert content["data"]["text/plain"] == "2", content
 
+    def ask(self, code):
+        """Send a cell; what comes for it goes to the ``Cell`` that is returned."""
+        frames = wire.pack(self.key, "execute_request", _request(code), session="bench")
+        self.shell.send_multipart(frames)
+        return Cell(json.loads(frames[2])["msg_id"].encode())
+
     def execute(self, code, seen=lambda kind, parts: None, *, expected="ok", timeout_s=TIMEOUT_S):
         """Run a cell to its end: its reply and its ``idle`` are here. ``seen`` gets what is published."""
-        frames = wire.pack(self.key, "execute_request", _request(code), session="bench")
-        msg_id = json.loads(frames[2])["msg_id"].encode()
-        self.shell.send_multipart(frames)
-        replied = idle = False
+        cell, over = self.ask(code), False
         until = time.monotonic() + timeout_s
-        while not (replied and idle):
+        while not over:
             for socket, _ in self._poll(until):
-                frames = socket.recv_multipart(copy=False)
-                parts = _parts(frames)
-                if msg_id not in parts[1].bytes:
-                    continue
-                kind = json.loads(parts[0].bytes)["msg_type"]
-                if kind == "execute_reply":
-                    content = json.loads(parts[3].bytes)
-                    assert content["status"] == expected, content
-                    replied = True
-                elif kind == "status":
-                    idle = b'"idle"' in parts[3].bytes
-                else:
-                    seen(kind, parts)
+                over = cell.heard(socket.recv_multipart(copy=False), seen, expected=expected)
 
     def shut_down(self):
         """Ask the kernel to end."""
@@ -96,6 +87,28 @@ class Probe:
         if not ready:
             raise AssertionError("no answer in time")
         return ready
+
+
+class Cell:
+    """A cell that runs, until its reply and its ``idle`` have come."""
+
+    def __init__(self, msg_id):
+        self._msg_id, self._replied, self._idle = msg_id, False, False
+
+    def heard(self, frames, seen=lambda kind, parts: None, *, expected="ok"):
+        """Take a message of the kernel; return whether the cell has ended. ``seen`` gets what is published for it."""
+        parts = _parts(frames)
+        if self._msg_id in parts[1].bytes:
+            kind = json.loads(parts[0].bytes)["msg_type"]
+            if kind == "execute_reply":
+                content = json.loads(parts[3].bytes)
+                assert content["status"] == expected, content
+                self._replied = True
+            elif kind == "status":
+                self._idle = b'"idle"' in parts[3].bytes
+            else:
+                seen(kind, parts)
+        return self._replied and self._idle
 
 
 def _request(code):

@@ -18,6 +18,7 @@ CHECKOUT = HERE.parents[1]
 BENCHMARKS = {
     "start": "From the request to the first result",
     "messages": "Messages",
+    "messages_strain": "Messages of many kernels, and across a network that stops",
     "memory": "Resident memory of one kernel besides the kernel itself",
     "promises": "Promises",
     "lab": "JupyterLab's page",

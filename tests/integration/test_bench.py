@@ -13,6 +13,7 @@ BENCH = CHECKOUT / "tests" / "bench"
 ROWS = {
     "start": 10,
     "messages": 8,
+    "messages_strain": 4,
     "memory": 5,
     "promises": 6,  # the demo runs in test_demo.py
     "lab": 10,

@@ -13,7 +13,7 @@ import pytest
 from jupyter_client.manager import AsyncKernelManager
 from support.notebooks import by_rank
 from support.waiting import wait_until
-from support.wire import Wire
+from support.wire import between_link_and_agents
 
 from jupyter_hpcctr import compose
 from jupyter_hpcctr.errors import LaunchError, PolicyError
@@ -22,18 +22,10 @@ BARE = {"engine": "bare", "scheduler": "slurm"}
 
 
 @pytest.fixture
-def wire(monkeypatch):
+def wire():
     """A wire between the link and all agents, which can be cut, reset, stopped and mended."""
-    made, original = Wire(), compose.Hub.endpoint
-
-    async def endpoint(hub, name):
-        host, _, port = (await original(hub, name)).removeprefix("tcp://").rpartition(":")
-        made.target = (host, int(port))
-        return made.address
-
-    monkeypatch.setattr(compose.Hub, "endpoint", endpoint)
-    yield made
-    made.close()
+    with between_link_and_agents() as made:
+        yield made
 
 
 def test_a_cell_that_was_sent_while_the_connection_was_down_runs_when_it_is_back(wire, start):

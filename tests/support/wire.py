@@ -4,6 +4,9 @@ import contextlib
 import socket
 import struct
 import threading
+from unittest import mock
+
+from jupyter_hpcctr import compose
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
 
@@ -90,3 +93,18 @@ class Wire:
         self.cut()
         self._flows.set()
         self.listener.close()
+
+
+@contextlib.contextmanager
+def between_link_and_agents():
+    """Yield a wire through which the agents of all kernels connect that this process starts meanwhile."""
+    made, original = Wire(), compose.Hub.endpoint
+
+    async def endpoint(hub, name):
+        host, _, port = (await original(hub, name)).removeprefix("tcp://").rpartition(":")
+        made.target = (host, int(port))
+        return made.address
+
+    with mock.patch.object(compose.Hub, "endpoint", endpoint):
+        yield made
+    made.close()
