@@ -1,11 +1,11 @@
-# make demo | test | lint | bench | clean      On Debian or Ubuntu, as root or as an ordinary user.
+# make demo | test | lint | bench | coverage | clean      On Debian or Ubuntu, as root or as an ordinary user.
 # As root only the packages are installed; everything else runs as the ordinary user "hpcctr" (.ci/as-user).
 # ARGS are handed on: make test ARGS="tests/unit -k plan"
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -ec
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench setup clean packages images
+.PHONY: demo test coverage lint bench setup clean packages images
 
 PYTHON ?= /usr/bin/python3
 ARGS ?=
@@ -24,7 +24,7 @@ endif
 
 ifeq ($(shell id -u),0)
 
-demo test lint bench setup images: packages
+demo test coverage lint bench setup images: packages
 	.ci/as-user make --no-print-directory $@
 
 clean:
@@ -40,14 +40,18 @@ demo: setup
 
 # The last line is pytest's. The extension's own tests come first, and are left out where ARGS choose among the others.
 # All of them run in two processes, each with a Slurm of its own: most of the time they wait.
-# What fails is also in build/failed.log, at once.
-SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=40
+# What fails is also in build/failed.log, at once; how long each test took is in build/tests.xml.
+SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=40 --junitxml=build/tests.xml
 test: setup images
 	$(if $(ARGS),,cd labextension && jlpm test)
+	rm -f build/failed.log
+	python -m pytest $(or $(ARGS),$(SIDE_BY_SIDE))
+
+# Which lines the tests run, also in agents, ranks and kernels. It takes half as long again.
+coverage: setup images
 	rm -f .coverage .coverage.* build/failed.log
-	status=0; coverage run -m pytest $(or $(ARGS),$(SIDE_BY_SIDE)) | tee build/pytest.log || status=$$?; \
-	coverage combine -q && coverage report; \
-	tail -n 1 build/pytest.log; exit $$status
+	status=0; coverage run -m pytest $(or $(ARGS),$(SIDE_BY_SIDE)) || status=$$?; \
+	coverage combine -q && coverage report; exit $$status
 
 # Before the tests, whose time limits they would otherwise use up; nothing when they are there.
 images: setup

@@ -13,6 +13,8 @@ pytest_plugins = (
 )  # fmt: skip
 
 FAILED = Path(__file__).resolve().parents[1] / "build" / "failed.log"
+SHOWN = 4000
+"""How many characters of each captured stream are written there."""
 _kept = []
 KEEP = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
 LONG_FIRST = ("integration", "ui", "contract", "cluster", "unit")
@@ -52,6 +54,8 @@ def pytest_runtest_logreport(report):
     if report.failed and FAILED.parent.is_dir() and "PYTEST_XDIST_WORKER" not in os.environ:
         with FAILED.open("a", encoding="utf-8") as file:
             file.write(f"{report.nodeid} ({report.when})\n{report.longreprtext}\n\n")
+            for name, text in report.sections:
+                file.write(f"{name}\n{text[-SHOWN:]}\n\n")
 
 
 @pytest.fixture(autouse=True)

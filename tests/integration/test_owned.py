@@ -44,7 +44,7 @@ def test_a_job_whose_submission_had_no_answer_is_found_and_used(slow_sbatch, sit
     assert site.left_behind() == []
 
 
-def test_a_waiting_job_whose_submission_had_no_answer_is_cancelled_at_shutdown(slow_sbatch, full, site, start):
+def test_a_waiting_job_whose_submission_had_no_answer_is_cancelled_at_shutdown(full, slow_sbatch, site, start):
     kernel = start(**BARE)
     until(lambda: kernel.launch.job)
     kernel.stop()

@@ -16,7 +16,7 @@ import pytest
 from jupyter_hpcctr.core.facts import Policy
 from jupyter_hpcctr.core.job import Command
 from jupyter_hpcctr.core.request import ImageRef
-from jupyter_hpcctr.edge import files, process
+from jupyter_hpcctr.edge import files, locks, process
 from jupyter_hpcctr.images.store import SquashStore
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -117,28 +117,52 @@ def image_policy(tmp_path_factory):
     return Policy(store=str(tmp_path_factory.mktemp("store") / "images"))
 
 
-def _pulled(name, policy, registry):
-    build(image_cache(), name)
-    reference = push(registry, image_cache() / name, "1", f"{name}:1")
-    return SquashStore(policy).pull(ImageRef(reference), lambda line: None)
+@pytest.fixture(scope="session")
+def pulled(image_policy, registry, tmp_path_factory):
+    """``pulled(recipe)`` builds a recipe's image, pushes it, and pulls it into the session's store (an ``ImageInfo``).
+
+    The processes of one run flatten each image once: the first that pulls it links it to where the others find it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    flattened = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "flattened"
+    flattened.mkdir(exist_ok=True)
+
+    def pull(recipe):
+        build(image_cache(), recipe)
+        reference = push(registry, image_cache() / recipe, "1", f"{recipe}:1")
+        here, there = Path(image_policy.store) / "sha256", flattened / recipe
+        with locks.locked(flattened / f"{recipe}.lock"):
+            _link(there, here)
+            image = SquashStore(image_policy).pull(ImageRef(reference), lambda line: None)
+            _link(here, there, Path(image.path).stem)
+        return image
+
+    return pull
+
+
+def _link(source, target, stem="*"):
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for path in source.glob(f"{stem}.*"):
+        with contextlib.suppress(FileExistsError):
+            (target / path.name).hardlink_to(path)
 
 
 @pytest.fixture(scope="session")
-def kernel_image(image_policy, registry):
+def kernel_image(pulled):
     """The image without MPI, pulled into the session's store (an ``ImageInfo``)."""
-    return _pulled("python", image_policy, registry)
+    return pulled("python")
 
 
 @pytest.fixture(scope="session")
-def mpi_image(image_policy, registry):
+def mpi_image(pulled):
     """The image with Open MPI, mpi4py and Matplotlib, pulled into the session's store (an ``ImageInfo``)."""
-    return _pulled("python-mpi", image_policy, registry)
+    return pulled("python-mpi")
 
 
 @pytest.fixture(scope="session")
-def mpich_image(image_policy, registry):
+def mpich_image(pulled):
     """The image with MPICH, mpi4py and Matplotlib, pulled into the session's store (an ``ImageInfo``)."""
-    return _pulled("python-mpich", image_policy, registry)
+    return pulled("python-mpich")
 
 
 @pytest.fixture(scope="session")
