@@ -39,9 +39,9 @@ demo: setup
 	python kernels/demo/demo.py $(ARGS)
 
 # The last line is pytest's. The extension's own tests come first, and are left out where ARGS choose among the others.
-# All of them run in two processes, each with a Slurm of its own: most of the time they wait.
+# All of them run in three processes, each with a Slurm of its own: most of the time they wait.
 # What fails is also in build/failed.log, at once; how long each test took is in build/tests.xml.
-SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=40 --junitxml=build/tests.xml
+SIDE_BY_SIDE := --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durations=40 --junitxml=build/tests.xml
 test: setup images
 	$(if $(ARGS),,cd labextension && jlpm test)
 	rm -f build/failed.log

@@ -1,6 +1,9 @@
 """The rules of this repository that no other tool checks."""
 
 import ast
+import contextlib
+import functools
+import os
 import re
 import shlex
 import subprocess
@@ -28,16 +31,17 @@ PUBLIC_HOSTS = {
 }  # fmt: skip
 
 
+@functools.cache
 def text_files():
-    """Every file of the repository that is text, wherever the tests run."""
-    paths = (p for p in ROOT.rglob("*") if p.is_file() and not IGNORED & set(p.relative_to(ROOT).parts))
-    for path in sorted(paths):
-        if path.relative_to(ROOT).parts[0].startswith(".") and path.parent.name != ".ci":
-            continue
-        try:
-            yield path, path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            continue
+    """Every file of the repository that is text, with its text, wherever the tests run."""
+    found = []
+    for directory, below, names in os.walk(ROOT):
+        inside = Path(directory) != ROOT
+        below[:] = sorted(set(below) - IGNORED if inside else {d for d in below if d == ".ci" or d[0] != "."} - IGNORED)
+        for path in (Path(directory, name) for name in sorted(names) if inside or name[0] != "."):
+            with contextlib.suppress(UnicodeDecodeError):
+                found.append((path, path.read_text(encoding="utf-8")))
+    return tuple(found)
 
 
 def module_name(path):

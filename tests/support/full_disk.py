@@ -48,11 +48,12 @@ def main(directory):
         env = {"IPYTHONDIR": str(site.state / "ipython")}  # as where all is in a home that is full
         kernel = Running(site.manager(engine="bare", scheduler="local", env=env), cwd=site.cwd)
         kernel.run("import os; os.system('seq 10000')")
+        log = Path(kernel.launch.plan.log_file)
+        wait_until(lambda: log.read_text().endswith("10000\n"), "a log with something in it")
         found = {"why": fill(site.state / "other")}
         runs = [printed(kernel, FLOOD) for _ in range(2)]
         wait_until(lambda: runs.append(printed(kernel, "print(1)")) or "log cannot" in str(runs), "that it is said")
         found["printed"] = runs
-        log = Path(kernel.launch.plan.log_file)
         wait_until(lambda: log.read_text().endswith("100000\n"), "the newest in the log")
         found["log"] = log.read_text()
         (site.state / "other").unlink()

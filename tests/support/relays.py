@@ -1,6 +1,7 @@
 """A relay with real wrappers behind it, started as a launcher does."""
 
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -96,13 +97,14 @@ def relayed():
     with short_directory() as private:
         directory = private / "kernel"  # as in a job: the name of MPI's shared memory is made of its parent's
         directory.mkdir(mode=0o700)
+        gc.collect()  # what other tests have left open is not closed in the midst of this one
         before = len(os.listdir("/proc/self/fd"))
         made = Node(directory)
         try:
             yield made
         finally:
             made.close()
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def shell(script):
