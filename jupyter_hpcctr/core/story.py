@@ -118,6 +118,8 @@ def told(
     name = f"{scheduler.capitalize()} job {job}" if job else "The job"
     if isinstance(status, JobStatus):
         if what.key == "ended":
+            if what.cause is not None and what.cause.key == "not begun":
+                return _not_begun(_job(scheduler, status), status.nodes)
             cause = "" if what.cause is None else told(what.cause, scheduler=scheduler)
             return ended(scheduler, status, time_limit_minutes=time_limit_minutes, cause=cause)
         return _requeued(_job(scheduler, status)) if what.key == "requeued" else waiting(scheduler, status)
@@ -144,3 +146,9 @@ def told(
 
 def _requeued(name: str) -> str:
     return f"{name} was put back into the queue by the scheduler: variables are lost. Cells run when it starts again."
+
+
+def _not_begun(name: str, nodes: str) -> str:
+    # Slurm cancels a job whose prolog fails, and drains the node (slurm.conf(5), Prolog).
+    why = f"it was cancelled, or the prolog of a node failed there (look at {nodes} with sinfo -R)"
+    return f"{name} ended before anything of it ran on {nodes}: {why}. {RESTART}"

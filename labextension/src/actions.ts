@@ -1,13 +1,13 @@
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { KernelAPI } from '@jupyterlab/services';
 import * as React from 'react';
-import { restore } from './checkpoint';
 import { IContext } from './context';
 import { sentence } from './failure';
 import { capital, fullName, jobName, shortPath } from './format';
 import { isFinal } from './model';
 import { INotebook } from './notebooks';
 import { KEY, restoreCode } from './notes';
+import { restore } from './restoring';
 import { start } from './starting';
 import { IJob } from './types';
 

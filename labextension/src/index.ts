@@ -18,13 +18,27 @@ import { keepNotes, offerNotes } from './keeping';
 import { catchUp } from './missed';
 import { newMenu } from './newmenu';
 import { Notebooks } from './notebooks';
-import { Notifier } from './notify';
 import { hideOneOffs } from './oneoffs';
 import { Pulls } from './pulls';
 import { addToRunning } from './running';
 import { JobsPanel } from './sidepanel';
 import { prefetch } from './starting';
 import { addToStatusBar } from './status';
+
+/** Tell of jobs once there is one: only then is the code for it loaded. */
+function tellOfJobs(context: IContext): void {
+  const { jobs } = context;
+  const begin = () => {
+    if (jobs.own.length > 0) {
+      jobs.changed.disconnect(begin);
+      import('./notify').then(
+        ({ Notifier }) => new Notifier(context).look(),
+        () => jobs.changed.connect(begin) // the server is away: with the next news of jobs it is there again
+      );
+    }
+  };
+  jobs.changed.connect(begin);
+}
 
 /** What the plugins of this package share. */
 const IHpcctr = new Token<IContext>('jupyter-hpcctr:IHpcctr', 'Jobs of kernels on a cluster.');
@@ -60,8 +74,7 @@ const main: JupyterFrontEndPlugin<IContext> = {
     };
     addCommands(context);
     hideOneOffs();
-    [keepNotes, offerNotes, catchUp, followJobs].forEach(begin => begin(context));
-    new Notifier(context);
+    [keepNotes, offerNotes, catchUp, followJobs, tellOfJobs].forEach(begin => begin(context));
     const configure = (settings: ISettingRegistry.ISettings) => {
       const take = () => {
         Object.assign(context.settings, settings.composite);

@@ -27,6 +27,7 @@ def faulty():
         made = Faulty(directory / "c")
         try:
             made.configure(PREEMPTION)
+            made.add_prolog()
             yield made
         finally:
             made.go_on()
@@ -224,3 +225,19 @@ def test_the_notebook_and_the_list_of_jobs_say_how_a_job_ended_and_a_restart_ask
     assert page.run("print(6 * 7)")[1] == "42\n"
     jobs = {each["job"]: each["state"] for each in server.hpcctr("GET", "jobs")[1]["jobs"]}
     assert [state for job, state in jobs.items() if job != before["job"]] == ["running"]
+
+
+def test_a_prolog_that_fails_is_suspected_and_a_restart_asks_for_another_job(faulty, mended, site, serve):
+    server = serve()
+    name = site.kernelspec("mine", **BARE)
+    faulty.bad_prolog.touch()
+    page = server.connect(server.open_notebook("a.ipynb", name)[1]["kernel"]["id"])
+    words = re.compile(r"ended before anything of it ran on (n\d): it was cancelled, or the prolog of a node failed")
+    answer = page.answer(page.execute("1"))
+    assert answer["ename"] == "JobEnded" and words.search(answer["evalue"]), answer
+    node = words.search(answer["evalue"])[1]
+    states = {each.name: each.state for each in faulty.cluster.status().nodes}
+    assert states[node].startswith("drain"), "Slurm has drained it"
+    faulty.mend()
+    assert server.ask("POST", f"kernels/{page.kernel_id}/restart")[0] == 200
+    assert page.run("print(6 * 7)")[1] == "42\n"

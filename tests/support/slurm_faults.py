@@ -1,5 +1,6 @@
 """What happens to a Slurm: its controller stopped, killed and started again, its nodes drained or lost."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -9,10 +10,12 @@ from jupyter_hpcctr.core.job import Command
 from jupyter_hpcctr.downscale import daemons
 from jupyter_hpcctr.downscale.cluster import Cluster
 from jupyter_hpcctr.edge import process
+from jupyter_hpcctr.errors import CommandError
 
 from .clusters import run
 from .waiting import state_of, wait_until
 
+USABLE = ("idle", "mixed", "allocated", "completing")
 PREEMPTION = """
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
@@ -27,6 +30,8 @@ class Faulty:
 
     def __init__(self, directory):
         self.cluster = Cluster.up(directory, nodes=2, cpus=4, memory_mb=4000)
+        self.bad_prolog = directory / "bad"
+        """While there is such a file, the prolog of every job fails."""
         self._pid = self.cluster.status().pids["slurmctld"]
 
     def configure(self, text):
@@ -71,11 +76,24 @@ class Faulty:
         """The node of a job that runs."""
         return run(self.cluster, "squeue", "-h", "-o", "%N", "-j", job).strip()
 
+    def add_prolog(self):
+        """Have a prolog (slurm.conf(5)) run before each job."""
+        program = self.cluster.directory / "prolog"
+        program.write_text(f"#!/bin/sh\ntest ! -e {self.bad_prolog}\n")
+        program.chmod(0o755)
+        self.configure(f"Prolog={program}\n")
+
     def mend(self):
         """Make all nodes usable again."""
-        for node in self.cluster.status().nodes:
-            if node.state not in ("idle", "mixed", "allocated", "completing"):
+        self.bad_prolog.unlink(missing_ok=True)
+        wait_until(self._are_usable, "all nodes are usable")
+
+    def _are_usable(self):
+        bad = [node for node in self.cluster.status().nodes if node.state not in USABLE]
+        for node in bad:
+            with contextlib.suppress(CommandError):  # its state has changed meanwhile
                 self.node(node.name, "resume")
+        return not bad
 
     def submit(self, script, *words):
         """Submit a job of somebody else; return its id."""

@@ -154,7 +154,8 @@ def _on_status(turn: Turn, job: Job, event: on.Pending | on.Running | on.Ended |
 
 
 def _end(turn: Turn, job: Job, status: JobStatus) -> None:
-    why = words("ended", job.cause, status=status)
+    not_begun = status.ending is Ending.CANCELLED and bool(status.nodes) and not job.run
+    why = words("ended", words("not begun") if not_begun else job.cause, status=status)
     turn.do(do.FrontEnd("JobEnded", why, log=job.number), do.Say("ended", why, status=status))
     _be_over(turn)
 

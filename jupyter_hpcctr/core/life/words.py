@@ -19,6 +19,7 @@ Key = Literal[
     "fetching",
     "interrupted",
     "node up",
+    "not begun",
     "not submitted",
     "quoted",
     "reattaching",
