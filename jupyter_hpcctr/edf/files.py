@@ -36,7 +36,7 @@ class Finder:
         is_path = name.startswith((".", "/")) or name.endswith(".toml")
         tried = [Path(self.cwd, name)] if is_path else [each / f"{name}.toml" for each in self.directories()]
         for path in tried:
-            if path.is_file():
+            if _is_file(path):
                 return name if is_path else str(path), _text(path)
         if is_path:
             raise RequestError(f"there is no file {name}", hint="a relative path is below the present directory")
@@ -67,6 +67,13 @@ def load(name: str, *, env: Mapping[str, str], cwd: str) -> Edf:
     finder = Finder(env, cwd)
     path, text = finder(name)
     return read(text, path, env=env, cwd=cwd, find=finder)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or has a NUL in it
+        return False
 
 
 def _text(path: Path) -> str:

@@ -139,7 +139,7 @@ def test_the_example_of_the_documentation_is_read_and_written_as_it_stands_there
     whole = edf.load("notebook", env=os.environ, cwd=str(home)).request
     assert whole.resources == Resources(nodes=2, ntasks_per_node=4, gpus_per_node=4, time_minutes=60, partition="debug")
     assert small == replace(whole, resources=replace(whole.resources, nodes=1))
-    assert whole.mounts == (Mount(f"{home}/home/data", "/mnt/data", True), Mount("/tmp", "/mnt/scratch"))
+    assert whole.mounts == (Mount(f"{home}/home/data", "/mnt/data"), Mount("/tmp", "/mnt/scratch"))
     assert whole.annotations == {
         "com.hooks.aws_ofi_nccl.enabled": "true",
         "com.hooks.aws_ofi_nccl.variant": "cuda12",

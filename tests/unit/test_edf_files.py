@@ -46,7 +46,7 @@ def read(text, *, files=None, env=ENV):
     return edf.read(text, "notebook.toml", env=env, cwd="/work/me", find=find)
 
 
-@settings(GRAMMAR, max_examples=150)
+@settings(GRAMMAR, max_examples=60)
 @given(REQUESTS, IMAGES)
 def test_every_request_is_read_back_as_it_was_written(made, image):
     request = replace(made, image=image)
@@ -255,11 +255,11 @@ def test_names_are_looked_for_in_edf_path_and_else_in_the_home(tmp_path):
     assert edf.load("second/tool.toml", env=env, cwd=str(tmp_path)).request.image.text == "second"
 
 
-@pytest.mark.parametrize("name", ["nowhere", "./nowhere.toml", "directory.toml", "binary.toml", "large.toml"])
+@pytest.mark.parametrize("name", ["nowhere", "./nowhere.toml", "directory.toml", "binary.toml", "large.toml", "a" * 300])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
     (tmp_path / "directory.toml").mkdir()
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     (tmp_path / "large.toml").write_text("#" * 70_000)
-    with pytest.raises(RequestError, match=Path(name).stem) as refusal:
+    with pytest.raises(RequestError, match=re.escape(Path(name).stem)) as refusal:
         edf.load(name, env={"HOME": str(tmp_path)}, cwd=str(tmp_path))
     assert refusal.value.hint
