@@ -15,7 +15,6 @@ from support.notebooks import by_rank
 from support.waiting import wait_until
 from support.wire import between_link_and_agents
 
-from jupyter_hpcctr import compose
 from jupyter_hpcctr.errors import LaunchError, PolicyError
 
 BARE = {"engine": "bare", "scheduler": "slurm"}

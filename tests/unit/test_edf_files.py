@@ -255,7 +255,9 @@ def test_names_are_looked_for_in_edf_path_and_else_in_the_home(tmp_path):
     assert edf.load("second/tool.toml", env=env, cwd=str(tmp_path)).request.image.text == "second"
 
 
-@pytest.mark.parametrize("name", ["nowhere", "./nowhere.toml", "directory.toml", "binary.toml", "large.toml", "a" * 300])
+@pytest.mark.parametrize(
+    "name", ["nowhere", "./nowhere.toml", "directory.toml", "binary.toml", "large.toml", "a" * 300]
+)
 def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
     (tmp_path / "directory.toml").mkdir()
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
