@@ -29,6 +29,7 @@ MOST_LEVELS = 10
 _OF_IMAGE = frozenset({"PATH", "LD_LIBRARY_PATH"})
 """What an image sets for itself: whoever reads the file has other values."""
 _WORDS = {str: "a text in quotes", bool: "true or false"}
+_EXAMPLES = {str: '"…"', bool: "false"}
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 Find = Callable[[str], tuple[str, str]]
@@ -145,12 +146,14 @@ class _File:
     def _scalar(self, name: str, content: object) -> Value:
         kind = SCALARS[name]
         if not isinstance(content, kind):
-            self._refuse(f"{name} must be {_WORDS[kind]}, not {short(content)}", "", (name,), field=name)
+            hint = f"write {name} = {_EXAMPLES[kind]}"
+            self._refuse(f"{name} must be {_WORDS[kind]}, not {short(content)}", hint, (name,), field=name)
         return self._value((name,), content)
 
     def _texts(self, name: str, content: object) -> list[Value]:
         if not isinstance(content, list) or not all(isinstance(each, str) for each in content):
-            self._refuse(f"{name} must be a list of texts, not {short(content)}", "", (name,), field=name)
+            hint = f'write {name} = ["…", "…"]'
+            self._refuse(f"{name} must be a list of texts, not {short(content)}", hint, (name,), field=name)
         return [self._value((name,), each) for each in content]
 
     def _table(self, name: str, content: object) -> dict[str, Value]:
@@ -165,7 +168,9 @@ class _File:
     def _variable(self, name: str, content: object) -> Value:
         path = ("env", name)
         if not isinstance(content, str):
-            self._refuse(f"{name} must be a text in quotes, not {short(content)}", "", path, field="env")
+            self._refuse(
+                f"{name} must be a text in quotes, not {short(content)}", "put it in quotes", path, field="env"
+            )
         own = expanding.names(content) & {name, *_OF_IMAGE}
         if own:
             what = f"{name} refers to {min(own)}, whose value in the image is not known here"
@@ -181,7 +186,7 @@ class _File:
             content = str(content).lower() if isinstance(content, bool) else str(content)
         if not isinstance(content, str):
             what = f"the annotation {'.'.join(path)} must be a text in quotes, not {short(content)}"
-            self._refuse(what, "", ("annotations", *path), field="annotations")
+            self._refuse(what, "put it in quotes", ("annotations", *path), field="annotations")
         return self._value(("annotations", *path), content)
 
     def _value(self, path: Path, content: object) -> Value:

@@ -68,7 +68,7 @@ def _statements(text: str) -> Iterator[_Statement]:
 def _is_whole(text: str) -> bool:
     try:
         tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # a piece of a long text may be anything
         return False
     return True
 

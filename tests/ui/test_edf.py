@@ -1,6 +1,6 @@
 """Environment definition files in the form: opened from the server and from one's own computer, and written."""
 
-import tomllib
+from jupyter_hpcctr import edf
 
 TEXT = """
 image = "registry.example.org#lab/tool:1"
@@ -37,9 +37,10 @@ def test_a_file_fills_the_form_and_the_form_writes_one_that_says_the_same(desk, 
     named(form, "saved.toml")
     form.get_by_role("button", name="Save as EDF").click()
     form.get_by_role("status", name="Done").get_by_text("saved.toml is written.").wait_for()
-    saved = tomllib.loads((lab.site.cwd / "saved.toml").read_text())
-    assert saved["image"] == "registry.example.org#lab/tool:1"
-    assert saved["env"] == {"GREETING": "hello"} and saved["x-hpcctr"].get("nodes", 1) == 1
+    saved = edf.load("saved.toml", env={}, cwd=str(lab.site.cwd)).request
+    assert saved.image.text == "registry.example.org/lab/tool:1"
+    assert saved.env == {"GREETING": "hello"}
+    assert (saved.resources.nodes, saved.resources.time_minutes) == (1, 5)
 
     mine = tmp_path / "mine.toml"
     mine.write_text(BAD)

@@ -210,6 +210,7 @@ def test_what_is_wrong_is_said_with_its_line_and_what_to_do(text, line, said):
     with pytest.raises(RequestError, match=re.escape(said)) as refusal:
         read(text)
     assert refusal.value.message.startswith(f"notebook.toml, line {line}: ")
+    assert refusal.value.hint or "one line" in said or "name of an environment" in said
 
 
 def test_what_is_wrong_in_a_base_environment_names_its_own_file_and_line():
@@ -234,7 +235,13 @@ def test_whatever_stands_in_a_file_is_read_or_refused(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["a = " + "[" * 10_000, "a = " + "9" * 10_000, "mounts = [\n" + '"/a:/a:x",\n' * 5_000 + "]"]
+    "text",
+    [
+        "a = " + "[" * 10_000,
+        "a = " + "9" * 10_000,
+        'x-a = """\n' + "y\n" * 310 + "b = " + "9" * 5_000 + '\n"""\nz = 1',
+        "mounts = [\n" + '"/a:/a:x",\n' * 5_000 + "]",
+    ],
 )
 def test_a_text_that_is_meant_to_harm_is_refused(text):
     with pytest.raises(RequestError):
