@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+from collections.abc import Iterable
 
+from .. import edf
 from ..config import load_policy
-from ..core.request import KernelRequest, parse
+from ..core.request import KernelRequest, parse, to_dict
 from ..errors import RequestError
-from .completion import known_images, offer
+from .completion import known_images, offer, offer_edf
 
 REFERENCE = "registry/name:tag, registry/name@sha256:…, oci:DIR:TAG, oci-archive:FILE or docker-archive:FILE"
 """How an image can be named."""
+_SAME = {"time": "time_minutes", "mem": "mem_mb", "gpus_per_node": "gpu_type"}
+"""What an option stands in place of, beside the field of its own name."""
 _RESOURCES = {
     "nodes": ("N", "number of nodes (default: 1); the kernel runs on the first"),
     "ntasks": ("N", "number of MPI ranks in total"),
@@ -30,6 +36,12 @@ _RESOURCES = {
 def add_options(to: argparse.ArgumentParser) -> None:
     """Add the request's options; resources have sbatch(1)'s names."""
     kernel = to.add_argument_group("kernel")
+    file = kernel.add_argument(
+        "--edf",
+        metavar="FILE|NAME",
+        help="environment definition file to begin with; other options win over it, or are added to it",
+    )
+    offer_edf(file)
     image = kernel.add_argument("--image", metavar="REF", help=f"OCI image: {REFERENCE}")
     offer(image, known_images)
     engine = kernel.add_argument("--engine", help="container engine, or 'bare' for no container (default: the site's)")
@@ -57,23 +69,66 @@ def add_options(to: argparse.ArgumentParser) -> None:
     kernel.add_argument(
         "--env", action="append", default=[], metavar="NAME=VALUE", help="environment variable to set; repeatable"
     )
+    kernel.add_argument(
+        "--annotation",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="annotation for the container engine's hooks; repeatable",
+    )
+    kernel.add_argument("--workdir", metavar="DIR", help="where to start in the container (default: as the notebook)")
     kernel.add_argument("--python", help="Python interpreter in the image (default: python3)")
 
 
 def request(arguments: argparse.Namespace) -> KernelRequest:
-    """Read the options into a request.
+    """Read the options into a request, over what an environment definition file says.
 
     Raises
     ------
     RequestError
         A value cannot be understood.
     """
-    names = ["image", "engine", "scheduler", "python", *(n.replace("-", "_") for n in _RESOURCES)]
-    raw: dict[str, object] = {n: v for n in names if (v := getattr(arguments, n)) is not None}
-    env: dict[str, str] = {}
-    for text in arguments.env:
+    base = {} if arguments.edf is None else to_dict(_from_file(arguments.edf))
+    names = ["image", "engine", "scheduler", "python", "workdir", *(n.replace("-", "_") for n in _RESOURCES)]
+    given: dict[str, object] = {n: v for n in names if (v := getattr(arguments, n)) is not None}
+    for name, other in _SAME.items():
+        if name in given:
+            base.pop(other, None)
+    return parse(
+        {
+            **base,
+            **given,
+            "mounts": [*_listed(base.get("mounts")), *arguments.mount],
+            "devices": [*_listed(base.get("devices")), *arguments.device],
+            "env": {**_mapped(base.get("env")), **_pairs(arguments.env, "--env", "NAME=VALUE")},
+            "annotations": {
+                **_mapped(base.get("annotations")),
+                **_pairs(arguments.annotation, "--annotation", "KEY=VALUE"),
+            },
+        }
+    )
+
+
+def _from_file(name: str) -> KernelRequest:
+    found = edf.load(name, env=os.environ, cwd=os.getcwd())  # noqa: PTH109
+    for note in found.notes:
+        sys.stderr.write(f"note: {note}\n")
+    return found.request
+
+
+def _pairs(texts: Iterable[str], option: str, form: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise RequestError(f"--env {text!r} is not of the form NAME=VALUE", field="env")
-        env[name] = value
-    return parse({**raw, "mounts": list(arguments.mount), "devices": list(arguments.device), "env": env})
+            raise RequestError(f"{option} {text!r} is not of the form {form}", field=option[2:])
+        found[name] = value
+    return found
+
+
+def _listed(value: object) -> list[object]:
+    return list(value) if isinstance(value, list) else []
+
+
+def _mapped(value: object) -> dict[str, object]:
+    return dict(value) if isinstance(value, dict) else {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterable
 
+from argcomplete.completers import FilesCompleter
 from argcomplete.shell_integration import shellcode
 
-from .. import kernelspecs
+from .. import edf, kernelspecs
 from ..config import load_policy
 from ..plugins import image_store
 from . import parts
@@ -38,6 +40,16 @@ def offer(option: argparse.Action, values: Callable[[], Iterable[str]]) -> None:
 
     def complete(**_: object) -> list[str]:
         return sorted(values())
+
+    option.completer = complete  # type: ignore[attr-defined]
+
+
+def offer_edf(option: argparse.Action) -> None:
+    """Have a shell offer environment definition files: the names that are looked for, and paths."""
+    paths = FilesCompleter(("toml",))
+
+    def complete(prefix: str, **_: object) -> list[str]:
+        return [*sorted(edf.Finder(os.environ, "").names()), *paths(prefix)]
 
     option.completer = complete  # type: ignore[attr-defined]
 

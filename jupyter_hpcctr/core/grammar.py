@@ -54,6 +54,8 @@ MOUNT = rf"{PATH}(?::(?:{PATH})?(?::(?:ro|rw)?)?)?"
 DEVICE = "[A-Za-z][A-Za-z0-9_.-]{0,252}/[A-Za-z][A-Za-z0-9_.-]{0,62}=[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}"
 """A device's qualified name (CDI 1.1.0, "kind" and "devices"): ``nvidia.com/gpu=0``, ``hpe.com/cxi=all``."""
 VARIABLE = "[A-Za-z_][A-Za-z0-9_]*"
+ANNOTATION = r"[^\x00-\x20\x7f-\xa0=]{1,200}"
+"""An annotation's key (OCI image-spec, "Annotations"): ``com.hooks.cxi.enabled``."""
 LINE = r"[^\x00\n]*"
 TEXT = r"[^\x00]*"
 
@@ -93,6 +95,13 @@ def properties() -> dict[str, dict[str, Any]]:
             "propertyNames": {"pattern": anchored(VARIABLE)},
             "additionalProperties": {"type": "string", "pattern": anchored(LINE)},
         },
+        "annotations": {
+            "type": ["object", "null"],
+            "maxProperties": MOST_VARIABLES,
+            "propertyNames": {"pattern": anchored(ANNOTATION)},
+            "additionalProperties": {"type": "string", "pattern": anchored(LINE)},
+        },
+        "workdir": {"type": ["string", "null"], "maxLength": LONGEST_PATH, "pattern": anchored(PATH)},
         "argv": _list(TEXT, MOST_WORDS),
         "python": {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_PATH, "pattern": anchored(LINE)},
     }

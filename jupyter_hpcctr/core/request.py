@@ -87,6 +87,10 @@ class KernelRequest:
     devices: tuple[str, ...] = ()
     """Names by the Container Device Interface, beside the GPUs that ``resources`` ask for."""
     env: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """What the hooks of a container engine are told (OCI runtime-spec, "Annotations")."""
+    workdir: str | None = None
+    """Where the kernel starts, as the container sees it; None for its notebook's directory."""
     argv: tuple[str, ...] = ()
     """The kernel's own command with ``{connection_file}`` in it; empty for ipykernel of the image's Python."""
     python: str = "python3"
@@ -101,7 +105,7 @@ def parse(raw: Mapping[str, object]) -> KernelRequest:
         An unknown key, a value of the wrong type or out of range; the message names it.
     """
     names = {f.name for f in dataclasses.fields(Resources)} | {"time", "mem"}
-    known = {"image", "engine", "scheduler", "mounts", "devices", "env", "argv", "python"}
+    known = {"image", "engine", "scheduler", "mounts", "devices", "env", "annotations", "workdir", "argv", "python"}
     plain = {str(k).replace("-", "_"): v for k, v in raw.items()}
     unknown = sorted(set(plain) - names - known)
     if unknown:
@@ -116,6 +120,8 @@ def parse(raw: Mapping[str, object]) -> KernelRequest:
         mounts=tuple(parse_mount(m) for m in _sequence(plain, "mounts", grammar.MOST_MOUNTS)),
         devices=_sequence(plain, "devices", grammar.MOST_MOUNTS, grammar.DEVICE, "of devices like nvidia.com/gpu=0"),
         env=_environment(plain.get("env")),
+        annotations=_annotations(plain.get("annotations")),
+        workdir=_workdir(plain.get("workdir")),
         argv=tuple(_sequence(plain, "argv", grammar.MOST_WORDS)),
         python=_optional_text(plain, "python", grammar.LONGEST_PATH) or "python3",
     )
@@ -130,6 +136,8 @@ def to_dict(request: KernelRequest) -> dict[str, object]:
         "mounts": [f"{m.source}:{m.target}{':ro' if m.read_only else ''}" for m in request.mounts],
         "devices": list(request.devices),
         "env": dict(request.env),
+        "annotations": dict(request.annotations),
+        "workdir": request.workdir,
         "argv": list(request.argv),
         "python": request.python if request.python != "python3" else None,
     }
@@ -248,3 +256,28 @@ def _environment(value: object) -> dict[str, str]:
         if not isinstance(text, str) or not grammar.fits(grammar.LINE, text):
             raise RequestError(f"environment variable {name} must be one line of text", field="env")
     return dict(value)
+
+
+def _annotations(value: object) -> dict[str, str]:
+    if value is None:
+        return {}
+    most = grammar.MOST_VARIABLES
+    if not isinstance(value, Mapping) or len(value) > most:
+        message = f"annotations must be a mapping of texts, not {short(value)}"
+        raise RequestError(message, hint=f"at most {most}", field="annotations")
+    for name, text in value.items():
+        if not isinstance(name, str) or not grammar.fits(grammar.ANNOTATION, name):
+            hint = "write it like com.hooks.cxi.enabled, at most 200 characters"
+            raise RequestError(f"{short(name)} is not the key of an annotation", hint=hint, field="annotations")
+        if not isinstance(text, str) or not grammar.fits(grammar.LINE, text):
+            raise RequestError(f"annotation {name} must be one line of text", field="annotations")
+    return dict(value)
+
+
+def _workdir(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > grammar.LONGEST_PATH or not grammar.fits(grammar.PATH, value):
+        hint = "write it out whole, as the container sees it, without '..' and ':'"
+        raise RequestError(f"workdir {short(value)} is not an absolute path", hint=hint, field="workdir")
+    return value

@@ -84,6 +84,8 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
         _check_room(facts.image)
     resources, reasons = _within_limits(request.resources, policy)
     mounted, workdir, mount_reasons = _mounts(request, facts, policy, engine)
+    if engine != "bare" and request.workdir is not None:
+        _check_workdir(workdir, mounted, facts)
     of_image = {} if facts.image is None or engine == "bare" else facts.image.env
     image_env, yielding, env_reasons = _image_env(of_image, policy)
     devices = None if engine == "bare" else wanted(request, policy)
@@ -100,7 +102,7 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
         env=env if devices is None else {**env, **search_paths(env)},
         image_env=yielding,
         devices=devices,
-        reasons=reasons + mount_reasons + env_reasons,
+        reasons=reasons + mount_reasons + env_reasons + _unheard(request, engine),
     )
 
 
@@ -171,7 +173,7 @@ def _check_mounts(request: KernelRequest, engine: str) -> None:
             field="devices",
         )
     seen: set[str] = set()
-    for target in (_plain(mount.target) for mount in request.mounts):
+    for target in (plain(mount.target) for mount in request.mounts):
         if target in seen:
             raise PolicyError(
                 f"two directories are to be mounted at {target}", hint="mount one of them elsewhere", field="mounts"
@@ -184,13 +186,15 @@ def _mounts(
 ) -> tuple[tuple[Mount, ...], str, tuple[str, ...]]:
     host = facts.host
     if engine == "bare":
-        return (), host.cwd, ()
-    made, home = mounts(request, host, policy), _plain(host.home)
+        return (), request.workdir or host.cwd, ()
+    made, home = mounts(request, host, policy), plain(host.home)
     reasons = [
         f"home directory {home}: {each.source} is mounted there, as asked for"
         for each in made
         if policy.mount_home and each.target == home != each.source
     ]
+    if request.workdir is not None:
+        return made, plain(request.workdir), tuple(reasons)
     if shown(host.cwd, made):
         return made, host.cwd, tuple(reasons)
     fallback = home if policy.mount_home else "/"
@@ -198,15 +202,35 @@ def _mounts(
     return made, fallback, tuple(reasons)
 
 
+def _check_workdir(workdir: str, mounted: Iterable[Mount], facts: Facts) -> None:
+    """Refuse a directory that the image is known not to have; what is mounted, the job sees."""
+    image, top = facts.image, workdir.split("/")[1]
+    around = (*(mount.target for mount in mounted), *HOST_ROOTS)
+    if image is None or not image.roots or not top or any(_inside(workdir, each) for each in around):
+        return
+    is_below = workdir != f"/{top}"
+    if top not in image.roots or (is_below and image.roots[top]) or workdir in facts.missing:
+        raise PolicyError(
+            f"the image has no directory {workdir} to work in",
+            hint="mount one there, or leave the work directory out: a kernel starts in its notebook's directory",
+            field="workdir",
+        )
+
+
+def _unheard(request: KernelRequest, engine: str) -> tuple[str, ...]:
+    names = ", ".join(sorted(request.annotations))
+    return (f"annotations {names}: without effect, the engine {engine} runs no hooks",) if names else ()
+
+
 def mounts(request: KernelRequest, host: Host, policy: Policy) -> tuple[Mount, ...]:
     """Return what is mounted: the home and what is asked for, outer directories first, which would hide inner ones.
 
     What the node shows at its own place anyway, below ``/tmp`` above all, need not be mounted, and could only hide it.
     """
-    home = _plain(host.home)
+    home = plain(host.home)
     found = {home: Mount(home, home)} if policy.mount_home else {}
     for asked in request.mounts:
-        found[_plain(asked.target)] = Mount(_plain(asked.source), _plain(asked.target), asked.read_only)
+        found[plain(asked.target)] = Mount(plain(asked.source), plain(asked.target), asked.read_only)
     ordered = sorted(found.values(), key=lambda each: len(each.target.split("/")) if each.target != "/" else 0)
     hiding = [each.target for each in ordered if each.source != each.target]
     return tuple(each for each in ordered if not _is_there(each, hiding))
@@ -223,7 +247,8 @@ def _is_there(mount: Mount, hiding: Iterable[str]) -> bool:
     return of_node and not mount.read_only and not any(_inside(mount.target, each) for each in hiding)
 
 
-def _plain(path: str) -> str:
+def plain(path: str) -> str:
+    """Return a path without what changes nothing: doubled slashes, dots, a slash at the end."""
     return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
 
 

@@ -18,7 +18,7 @@ from ..core import plan as planning
 from ..core.facts import Facts, Host, Policy
 from ..core.plan import LaunchPlan
 from ..core.request import KernelRequest
-from ..core.resolve import mounts, resolve
+from ..core.resolve import mounts, plain, resolve
 from ..core.seams import Engine, ImageStore, Scheduler
 from ..errors import DiskFull, HpcctrError, LaunchError
 
@@ -48,6 +48,7 @@ def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: st
     )
     image = None if request.image is None else store.find(request.image)
     targets = [mount.target for mount in mounts(request, host, policy)]
+    targets += [plain(request.workdir)] if request.workdir is not None else []
     asked = () if image is None else tuple(each for each in targets if planning.below_filled(each, image))
     return Facts(host=host, image=image, missing=store.missing(image, asked) if image is not None and asked else ())
 

@@ -6,7 +6,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from ..errors import RequestError
-from . import cells, document
+from . import cells, document, files
 from .errors import NotHere
 from .handler import Handler
 
@@ -80,6 +80,26 @@ class Plan(Handler):
     async def post(self) -> None:
         """Draw it; nothing is submitted."""
         self.say(await self.service.requests.plan(self.body("PlanBody")))
+
+
+class EdfRead(Handler):
+    """Environment definition files."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Say what one asks for."""
+        self.say(await files.read(self.body("EdfBody"), cwd=self.service.cwd))
+
+
+class EdfText(Handler):
+    """A request as an environment definition file."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Write one as text; no file is made."""
+        self.say(files.written(self.body("EdfRequest")))
 
 
 class Requests(Handler):
@@ -206,6 +226,8 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     ("images", Images),
     ("images/check", ImageCheck),
     ("plan", Plan),
+    ("edf", EdfRead),
+    ("edf/text", EdfText),
     ("requests", Requests),
     ("requests/([^/]+)", OneRequest),
     ("jobs", Jobs),

@@ -41,7 +41,8 @@ class Service:
         self.hub = compose.hub(load_policy(app.config))
         self.offers = Offers(self.hub)
         self.pulls = Pulls(self.hub.store, self.hub.policy, lambda data: self._emit(PULL, data))
-        self.requests = Requests(self.hub, self.offers, self.pulls.left_s, cwd=app.root_dir)
+        self.cwd = str(app.root_dir)
+        self.requests = Requests(self.hub, self.offers, self.pulls.left_s, cwd=self.cwd)
         self.jobs = Jobs(
             self.hub,
             loop,

@@ -1,7 +1,8 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { failureFrom } from './failure';
-import { ICell, ICellOutputs, ICheck, IImages, IJob, IJobs, IKept, ILog, IOptions, IPlan, IRequest } from './types';
+import { ICell, ICellOutputs, ICheck, IEdf, IEdfSource, IImages, IJob, IJobs, IKept, ILog, IOptions } from './types';
+import { IPlan, IRequest } from './types';
 
 /** The server's part of this extension. Every method throws a Failure when the server refuses. */
 export class Api {
@@ -30,6 +31,16 @@ export class Api {
 
   plan(request: IRequest, adapt = false): Promise<IPlan> {
     return this.ask('POST', 'plan', { request, adapt });
+  }
+
+  /** What an environment definition file asks for; what is wrong with it is answered. */
+  readEdf(source: IEdfSource): Promise<IEdf> {
+    return this.ask('POST', 'edf', source);
+  }
+
+  /** A request as the text of an environment definition file. */
+  edfText(request: IRequest): Promise<{ text: string }> {
+    return this.ask('POST', 'edf/text', { request });
   }
 
   keep(request: IRequest, displayName?: string): Promise<IKept> {

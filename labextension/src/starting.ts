@@ -99,6 +99,7 @@ export async function pick(context: IContext, options: IPick): Promise<void> {
   await showPicker({
     api,
     pulls,
+    contents: context.app.serviceManager.contents,
     trans,
     initial: options.request ?? (await lastRequest(context)),
     note,

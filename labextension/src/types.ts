@@ -141,6 +141,16 @@ export interface IPlan {
   image_on_cluster: boolean;
 }
 
+/** An environment definition file: its text, with what messages call it, or where it is on the server. */
+export type IEdfSource = { text: string; name: string } | { path: string };
+
+/** What an environment definition file asks for, or why that is not understood. */
+export interface IEdf {
+  request: IRequest | null;
+  notes: string[];
+  problem: IProblem | null;
+}
+
 /** A request that is kept as a kernelspec. */
 export interface IKept {
   name: string;

@@ -17,10 +17,14 @@ PATIENCE_S = 60
 
 @pytest.fixture(params=SHELLS)
 def shell(request, tmp_path, monkeypatch):
-    """An interactive shell of a user with two kernelspecs, which completes ``jupyter``."""
+    """An interactive shell of a user with two kernelspecs and two EDF files, which completes ``jupyter``."""
     for name in ("HOME", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
         (tmp_path / name.lower()).mkdir()
+    monkeypatch.delenv("EDF_PATH", raising=False)
+    (tmp_path / "home" / ".edf").mkdir()
+    for path in ("home/.edf/tool.toml", "notebook.toml"):
+        (tmp_path / path).touch()
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     command, words, first = SHELLS[request.param]
     child = pexpect.spawn(command, words, encoding="utf-8", timeout=PATIENCE_S, dimensions=(40, 200), cwd=tmp_path)
@@ -44,6 +48,9 @@ def shell(request, tmp_path, monkeypatch):
         ("jupyter hpcctr kernelspec add x --ntasks-per", "-node "),
         ("jupyter hpcctr kernelspec add x --scheduler lo", "cal "),
         ("jupyter hpcctr kernelspec remove sec", "ond "),
+        ("jupyter hpcctr kernelspec add x --save-e", "df "),
+        ("jupyter hpcctr kernelspec add x --edf too", "l "),
+        ("jupyter hpcctr plan --edf ./note", "book.toml "),
     ],
 )
 def test_tab_completes_commands_options_and_names(shell, typed, completed):

@@ -4,23 +4,20 @@ import json
 import string
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from support.requests import GRAMMAR, REQUESTS, TEXTS, whole
 
 from jupyter_hpcctr.core import grammar, wording
 from jupyter_hpcctr.core.amounts import megabytes, minutes
 from jupyter_hpcctr.core.facts import Account, Partition, Policy, Site
-from jupyter_hpcctr.core.request import KernelRequest, Mount, Resources, parse, to_dict
+from jupyter_hpcctr.core.request import parse, to_dict
 from jupyter_hpcctr.errors import RequestError
 from jupyter_hpcctr.offers import form, words
 from jupyter_hpcctr.server import document
 from jupyter_hpcctr.widgets.fields import Field
 
-settings.register_profile(
-    "grammar", deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
-GRAMMAR = settings.get_profile("grammar")
 VALIDATOR = Draft202012Validator(
     {"$ref": "#/components/schemas/Request", "components": document.document()["components"]}
 )
@@ -32,47 +29,6 @@ def rest_takes(raw):
     return document.asked(body["request"])
 
 
-def whole(pattern):
-    return st.from_regex(pattern, fullmatch=True)
-
-
-def optional(strategy):
-    return st.none() | strategy
-
-
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
-LINES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\n"))
-WORDS = whole(grammar.WORD)
-COUNTS = st.integers(1, grammar.MOST_COUNT)
-PATHS = whole(grammar.PATH)
-REQUESTS = st.builds(
-    KernelRequest,
-    image=st.none(),
-    engine=optional(WORDS),
-    scheduler=optional(WORDS),
-    resources=st.builds(
-        Resources,
-        nodes=COUNTS,
-        ntasks=optional(COUNTS),
-        ntasks_per_node=optional(COUNTS),
-        cpus_per_task=optional(COUNTS),
-        mem_mb=optional(st.integers(1, grammar.MOST_MB)),
-        gpus_per_node=st.integers(0, 999_999),
-        gpu_type=optional(WORDS),
-        time_minutes=optional(st.integers(1, grammar.MOST_MINUTES)),
-        partition=optional(WORDS),
-        account=optional(WORDS),
-        qos=optional(WORDS),
-        constraint=optional(WORDS),
-        reservation=optional(WORDS),
-    ),
-    mounts=st.lists(st.builds(Mount, PATHS, PATHS, st.booleans()), max_size=3).map(tuple),
-    env=st.dictionaries(whole(grammar.VARIABLE), LINES, max_size=3),
-    argv=st.lists(TEXTS, max_size=3).map(tuple),
-    python=LINES.filter(bool),
-)
-"""Every request that there can be, as the page, a widget, a kernelspec or a notebook keeps it."""
-
 NUMBERS = st.text("0123456789", max_size=12)
 WRITTEN = {
     "time": st.builds("".join, st.lists(NUMBERS | st.sampled_from([":", "-", " ", "\t", "\n"]), max_size=8)),
@@ -83,6 +39,8 @@ WRITTEN = {
     "partition": st.text(string.printable + "é\x85\xa0 ", max_size=5),
     "image": st.text("abA1.:/@-_[]", max_size=12),
     "env": st.dictionaries(st.text("aZ_1=\n", max_size=3), st.text("a\n\0 ", max_size=3), max_size=2),
+    "annotations": st.dictionaries(st.text("a.= \n", max_size=3), st.text("a\n\0 ", max_size=3), max_size=2),
+    "workdir": st.text("/.:ab \n", max_size=8),
     "python": TEXTS,
 }
 """What people may write into one field, right or wrong."""

@@ -11,6 +11,7 @@ from jupyter_hpcctr.core.job import EngineCommand
 from jupyter_hpcctr.core.plan import stage, to_json
 from jupyter_hpcctr.core.quote import job_script, line
 from jupyter_hpcctr.core.request import Mount
+from jupyter_hpcctr.core.resolve import plain
 from jupyter_hpcctr.errors import ImageError, PolicyError, RequestError
 from jupyter_hpcctr.guest.environment import compose
 
@@ -94,6 +95,27 @@ def test_a_work_directory_that_is_not_mounted_is_replaced_with_a_reason():
     made, container = drawn({"image": "r/n:1"}, facts)
     assert container.workdir == "/home/alice"
     assert "work directory /elsewhere" in made.reasons[0]
+
+
+@pytest.mark.parametrize("asked", ["/usr/lib//x/", "/scratch/p/.", "/tmp/x", "/usr", "/"])
+def test_a_work_directory_that_is_asked_for_is_taken(asked):
+    made, container = drawn({"image": "r/n:1", "workdir": asked, "mounts": ["/data/p:/scratch/p"]})
+    assert made.workdir == container.workdir == plain(asked)
+    assert not any("work directory" in reason for reason in made.reasons)
+
+
+@pytest.mark.parametrize(
+    ("asked", "missing"), [("/nowhere", ()), ("/scratch/p", ()), ("/usr/x", ("/usr/x",)), ("/nowhere/x", ())]
+)
+def test_a_work_directory_that_the_image_is_known_not_to_have_is_refused(asked, missing):
+    with pytest.raises(PolicyError, match=f"no directory {asked} to work in") as refusal:
+        drawn({"image": "r/n:1", "workdir": asked}, dataclasses.replace(FACTS, missing=missing))
+    assert refusal.value.field == "workdir" and refusal.value.hint
+
+
+def test_annotations_that_no_engine_acts_on_are_said():
+    made, _ = drawn({"image": "r/n:1", "annotations": {"com.hooks.b": "1", "com.hooks.a": "1"}})
+    assert "annotations com.hooks.a, com.hooks.b: without effect, the engine charliecloud runs no hooks" in made.reasons
 
 
 def test_targets_that_an_image_lacks_get_a_tree_of_their_own():

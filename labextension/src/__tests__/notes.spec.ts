@@ -99,6 +99,12 @@ describe('copies', () => {
       'jupyter hpcctr kernelspec add pi-1 --display-name Pi --image r.example.org/pi:1 --nodes 2' +
         " --gpus-per-node a100:1 --mount '/a b'"
     );
+    const env = { A: 'b c' };
+    const more = { env, annotations: { 'com.hooks.a': '1' }, devices: ['hpe.com/cxi=all'], workdir: '/w' };
+    expect(asCommand(more, 'Pi')).toBe(
+      "jupyter hpcctr kernelspec add kernel --display-name Pi --env 'A=b c' --annotation com.hooks.a=1" +
+        ' --device hpe.com/cxi=all --workdir /w'
+    );
   });
 
   it('are a kernelspec', () => {

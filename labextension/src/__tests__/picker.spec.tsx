@@ -6,7 +6,7 @@ import { Signal } from '@lumino/signaling';
 import { Picker } from '../picker/picker';
 import { IPickerProps } from '../picker/state';
 import { Pulls } from '../pulls';
-import { IOptions, IPull } from '../types';
+import { IEdf, IEdfSource, IOptions, IPull, IRequest } from '../types';
 import { check, image, options, plan, trans } from './samples';
 import { until } from './until';
 
@@ -20,13 +20,16 @@ const api = {
   checkImage: jest.fn(async (reference: string) => check({ reference })),
   fetchImage: jest.fn(async () => undefined),
   cancelFetch: jest.fn(async () => undefined),
+  readEdf: jest.fn(async (_source: IEdfSource): Promise<IEdf> => ({ request: {}, notes: [], problem: null })),
+  edfText: jest.fn(async (request: IRequest) => ({ text: `nodes = ${request.nodes}` })),
   keep: jest.fn(async () => ({ name: 'hpcctr-1', display_name: 'Pi', saved: true, request: {}, created: null }))
 };
 const told = new Signal<object, IPull>(api);
 let shown: ReactWidget;
 const pulls = new Pulls(api, told, trans);
 const start: jest.Mock = jest.fn();
-const props = { pulls, initial: {}, notice: '', start, saved: jest.fn(), close: jest.fn(), trans };
+const contents = { get: jest.fn(), save: jest.fn() };
+const props = { pulls, contents, initial: {}, notice: '', start, saved: jest.fn(), close: jest.fn(), trans };
 
 function show(changes: Partial<IPickerProps> = {}): void {
   const all = { ...props, api: api as unknown as IPickerProps['api'], ...changes };
@@ -147,6 +150,51 @@ describe('the picker', () => {
     button('Save').click();
     await until(() => props.saved.mock.calls.length);
     expect((api.keep.mock.calls as unknown[][])[0][1]).toBe('Mine');
+  });
+
+  it('is filled from a file on the server, and says what it has no field for', async () => {
+    const request = { image: 'r.example.org/far:1', nodes: 2, env: { A: '1' }, workdir: '/w' };
+    api.readEdf.mockResolvedValueOnce({ request, notes: ['x-other is left out'], problem: null });
+    show();
+    (await until(() => button('EDF file…'))).click();
+    fill((await until(() => labelled('File on the server'))) as HTMLInputElement, ' tool.toml ');
+    button('Open EDF').click();
+    const said = await until(() => one('.jp-Hpcctr-said')?.textContent);
+    const unseen = 'It also sets what has no field here: env, workdir.';
+    expect(said).toBe(`tool.toml fills the form. ${unseen} x-other is left out`);
+    expect(api.readEdf.mock.calls).toEqual([[{ path: 'tool.toml' }]]);
+    expect(labelled('File on the server')).toBeFalsy();
+    await until(() => option('Far')?.getAttribute('aria-selected') === 'true');
+    button('Start').click();
+    await until(() => api.keep.mock.calls.length);
+    expect((api.keep.mock.calls as unknown[][])[0][0]).toEqual({ ...options.defaults, ...request });
+  });
+
+  it('says in which line a file is wrong, and stays as it was', async () => {
+    const problem = { field: 'nodes', message: 'tool.toml, line 3: nodes must be a number', hint: 'write 2' };
+    api.readEdf.mockResolvedValueOnce({ request: null, notes: [], problem });
+    show({ initial: { image: image().reference } });
+    (await until(() => button('EDF file…'))).click();
+    (await until(() => button('Open EDF'))).click();
+    const alert = await until(() => one('.jp-Hpcctr-edf [role=alert]'));
+    expect(alert?.textContent).toBe('tool.toml, line 3: nodes must be a number – write 2');
+    expect(option('Pi')?.getAttribute('aria-selected')).toBe('true');
+  });
+
+  it('writes a file on the server where there is none yet', async () => {
+    const missing = Object.assign(new Error('no such file'), { response: { status: 404 } });
+    contents.get.mockResolvedValueOnce({}).mockRejectedValueOnce(missing);
+    show({ initial: { image: image().reference, nodes: 2 } });
+    (await until(() => button('EDF file…'))).click();
+    fill((await until(() => labelled('File on the server'))) as HTMLInputElement, 'tool.toml');
+    button('Save as EDF').click();
+    await until(() => one('.jp-Hpcctr-edf [role=alert]')?.textContent?.includes('There is a file tool.toml already'));
+    expect(contents.save).not.toHaveBeenCalled();
+    button('Save as EDF').click();
+    await until(() => one('.jp-Hpcctr-said')?.textContent === 'tool.toml is written.');
+    expect(contents.save.mock.calls).toEqual([
+      ['tool.toml', { type: 'file', format: 'text', content: 'nodes = 2' }]
+    ]);
   });
 
   it('fetches an image that is not on the cluster, and shows how far that is', async () => {

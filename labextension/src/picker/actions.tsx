@@ -1,7 +1,9 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { IKept, IRequest } from '../types';
+import { Button } from './button';
 import { asCommand, asKernelspec } from './copying';
+import { EdfLine, IEdfUses } from './edf';
 
 export interface IActionsProps {
   request: IRequest;
@@ -9,6 +11,7 @@ export interface IActionsProps {
   start: () => Promise<void>;
   save: (name: string) => Promise<IKept | undefined>;
   saved: () => void;
+  edf: IEdfUses;
   close: () => void;
   trans: TranslationBundle;
 }
@@ -20,20 +23,6 @@ async function copy(text: string): Promise<void> {
   // Pages that do not come by https have no clipboard of their own.
   const { Clipboard } = await import('@jupyterlab/apputils');
   Clipboard.copyToSystem(text);
-}
-
-function Button(props: { label: string; accept?: boolean; busy?: boolean; onClick: () => void }): JSX.Element {
-  const kind = props.accept ? 'jp-mod-accept' : 'jp-mod-reject';
-  return (
-    <button
-      type="button"
-      className={`jp-Dialog-button jp-mod-styled ${kind}`}
-      aria-disabled={props.busy || undefined}
-      onClick={() => (props.busy ? undefined : props.onClick())}
-    >
-      {props.label}
-    </button>
-  );
 }
 
 interface ISaveProps extends IActionsProps {
@@ -76,7 +65,7 @@ function Save(props: ISaveProps): JSX.Element {
 export function Actions(props: IActionsProps): JSX.Element {
   const { trans, request, title } = props;
   const [said, say] = React.useState('');
-  const [saving, setSaving] = React.useState(false);
+  const [line, setLine] = React.useState<'' | 'save' | 'edf'>('');
   const [busy, setBusy] = React.useState(false);
   const put = (text: string) =>
     copy(text).then(
@@ -89,12 +78,14 @@ export function Actions(props: IActionsProps): JSX.Element {
   };
   return (
     <div className="jp-Hpcctr-actions">
-      {saving ? <Save {...props} say={say} done={() => setSaving(false)} /> : null}
+      {line === 'save' ? <Save {...props} say={say} done={() => setLine('')} /> : null}
+      {line === 'edf' ? <EdfLine {...props} say={say} done={() => setLine('')} /> : null}
       <div className="jp-Hpcctr-said" role="status" aria-label={trans.__('Done')}>
         {said}
       </div>
       <div className="jp-Hpcctr-buttons">
-        <Button label={trans.__('Save as environment')} onClick={() => setSaving(true)} />
+        <Button label={trans.__('Save as environment')} onClick={() => setLine('save')} />
+        <Button label={trans.__('EDF file…')} onClick={() => setLine('edf')} />
         <Button label={trans.__('Copy as kernelspec')} onClick={() => void put(asKernelspec(request, title))} />
         <Button label={trans.__('Copy as command')} onClick={() => void put(asCommand(request, title))} />
         <span className="jp-Hpcctr-gap" />

@@ -20,12 +20,17 @@ export function asKernelspec(request: IRequest, title: string): string {
   return JSON.stringify(spec, null, 2) + '\n';
 }
 
+const PAIRS: { [key: string]: string } = { env: '--env', annotations: '--annotation' };
+
 function options(request: IRequest, key: string, value: unknown): string[] {
   if (key === 'mounts' && Array.isArray(value)) {
     return value.flatMap(each => ['--mount', String(each)]);
   }
-  if (key === 'env' && typeof value === 'object' && value) {
-    return Object.entries(value).flatMap(([variable, text]) => ['--env', `${variable}=${text}`]);
+  if (key === 'devices' && Array.isArray(value)) {
+    return value.flatMap(each => ['--device', String(each)]);
+  }
+  if (PAIRS[key] && typeof value === 'object' && value) {
+    return Object.entries(value).flatMap(([name, text]) => [PAIRS[key], `${name}=${text}`]);
   }
   if (key === 'gpu_type' || !['string', 'number'].includes(typeof value)) {
     return []; // a type stands before the number of GPUs

@@ -7,6 +7,7 @@ import { hiddenChoice } from '../gallery';
 import { ICheck, IImages, IKept, IPlan, IProblem, IRequest } from '../types';
 import { Actions } from './actions';
 import { useCheck } from './check';
+import { edfUses } from './edf';
 import { Fetch, Near, useArrived } from './fetch';
 import { ResourceForm } from './form';
 import { useFresh } from './fresh';
@@ -199,6 +200,11 @@ function Form(props: IPickerProps & { loaded: ILoaded }): JSX.Element {
     return first && (problems.has(first) || first === 'image') ? first : '';
   };
   const { start, save } = useUses(props, text, choice, answers, wrongField);
+  const take = (request: IRequest) => {
+    setText('');
+    setData({ ...options.defaults, ...request });
+  };
+  const edf = edfUses({ ...props, fields: Object.keys(options.schema.properties), request: tidy(data), take });
   const shown = { answers, text, setText, data, choose, schema, options, asked, problems, setData };
   return (
     <div className="jp-Hpcctr-picker">
@@ -212,7 +218,7 @@ function Form(props: IPickerProps & { loaded: ILoaded }): JSX.Element {
       <Actions
         request={tidy(data)}
         title={titleOf(loaded, data)}
-        {...{ start, save, trans, saved: props.saved, close: props.close }}
+        {...{ start, save, edf, trans, saved: props.saved, close: props.close }}
       />
     </div>
   );

@@ -1,3 +1,4 @@
+import { Contents } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { Api } from '../api';
@@ -15,6 +16,8 @@ const SEARCH_MS = 400;
 export interface IPickerProps {
   api: Api;
   pulls: Pulls;
+  /** The server's files. */
+  contents: Pick<Contents.IManager, 'get' | 'save'>;
   trans: TranslationBundle;
   /** The request that the form begins with. */
   initial: IRequest;
