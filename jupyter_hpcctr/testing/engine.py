@@ -19,9 +19,9 @@ from .bench import SECRET, Bench
 from .node import Node, leftovers
 from .programs import PEEK, SIGNALLED, STUBBORN, WAIT
 from .seen import broken_promises, look
-from .waiting import content, is_running, until
+from .waiting import PATIENCE_S, content, is_running, until
 
-WORDS = ("a b", 'it\'s "so"', "a\nb", "$(x) `x` $HOME", "-x", "--", "", "😀", "a,b:c=d", "\\", "*")
+WORDS = ("a b", " c\t", 'it\'s "so"', "a\nb", "$(x) `x` $HOME", "-x", "--", "", "😀", "a,b:c=d", "\\", "*")
 NAMES = ("a b", "a,b", "a:b", "it's", 'a"b', "a\nb", "-a", "a=b", "😀", "$(x)", "*", "%s", "back\\slash", "#a")
 ENDS = (signal.SIGTERM, signal.SIGKILL)
 
@@ -39,12 +39,15 @@ class EngineContract:
         Which names its ``check`` refuses, for which role (``roles``): those that it has no way to write down.
     driver : type of Node
         What starts its containers.
+    patience_s : float
+        Seconds to wait for what programs do.
     """
 
     engine: ClassVar[Engine]
     marks: ClassVar[frozenset[str]] = frozenset()
     refused: ClassVar[frozenset[tuple[str, str]]] = frozenset()
     driver: ClassVar[type[Node]] = Node
+    patience_s: ClassVar[float] = PATIENCE_S
     roles: ClassVar[tuple[str, ...]] = ("run", "workdir")
     """What can have an awkward name: the run directory, the work directory; a mount's ends and the image."""
 
@@ -62,6 +65,14 @@ class EngineContract:
     def mounted(self, bench: Bench) -> tuple[Mount, ...]:
         """Return what is mounted where a case does not care what; the first one's target is the work directory."""
         return ()
+
+    def until(self, condition: Callable[[], object], what: object) -> None:
+        """Wait until a condition holds."""
+        until(condition, what, patience_s=self.patience_s)
+
+    def content(self, path: Path) -> str:
+        """Wait for a file with something in it, and return its text."""
+        return content(path, patience_s=self.patience_s)
 
     def seen(self, bench: Bench, run: Callable[[Sequence[str]], Output], node: Node) -> None:
         """Look around in a container, and compare."""
@@ -123,18 +134,18 @@ class EngineContract:
                 assert (out.returncode, out.stdout) == (7, "out\n")
                 assert out.stderr.splitlines()[-1] == "err"
 
-    def test_signals_reach_a_joined_program_each_once(self, bench: Bench) -> None:
+    def test_signals_reach_a_joined_program(self, bench: Bench) -> None:
         with bench.node() as node:
             bench.hold(node)
             program = node.begin((bench.python, "-c", SIGNALLED, bench.kernel_dir))
-            content(bench.outside("ready"))
+            self.content(bench.outside("ready"))
             heard, expected = bench.outside("heard"), ""
             heard.touch()
             for signum in (signal.SIGINT, signal.SIGUSR1, signal.SIGINT, signal.SIGTERM):
                 program.signal(signum)
                 expected += f"{int(signum)}\n"
-                until(partial(_says, heard, expected), heard.read_text)
-            assert program.ended(patience_s=60)
+                self.until(partial(_says, heard, expected), heard.read_text)
+            assert program.ended(patience_s=self.patience_s)
             assert program.code == 5
             assert node.holder is not None and node.holder.code is None
 
@@ -142,12 +153,12 @@ class EngineContract:
         with bench.node() as node:
             bench.hold(node)
             old = node.begin((bench.python, "-c", STUBBORN, bench.kernel_dir, "old"))
-            pids = [int(pid) for pid in content(bench.outside("old")).split()]
+            pids = [int(pid) for pid in self.content(bench.outside("old")).split()]
             assert len(pids) == 2 and all(map(is_running, pids))
             old.end(patience_s=0)
-            until(lambda: not any(map(is_running, pids)), f"of {pids} one is left")
+            self.until(lambda: not any(map(is_running, pids)), f"of {pids} one is left")
             node.begin((bench.python, "-c", STUBBORN, bench.kernel_dir, "new"))
-            assert content(bench.outside("new"))
+            assert self.content(bench.outside("new"))
             assert node.holder is not None and node.holder.code is None
 
     def test_joined_programs_read_one_anothers_memory(self, bench: Bench) -> None:
@@ -155,7 +166,7 @@ class EngineContract:
             bench.hold(node)
             for name in ("first", "second"):
                 waiting = node.begin((bench.python, "-c", WAIT, f"{bench.kernel_dir}/{name}"))
-                address = content(bench.outside(name)).split()
+                address = self.content(bench.outside(name)).split()
                 assert node.join((bench.python, "-c", PEEK, *address)).stdout == "seen from the other rank\n"
                 waiting.end(patience_s=0)
 
@@ -165,21 +176,21 @@ class EngineContract:
             bench.hold(node)
             assert leftovers(node)
             node.end(signum)
-            until(lambda: leftovers(node) == [], lambda: leftovers(node))
+            self.until(lambda: leftovers(node) == [], lambda: leftovers(node))
 
     @pytest.mark.parametrize("signum", ENDS)
     def test_the_parked_program_ends_with_the_engines_command(self, bench: Bench, signum: int) -> None:
         with bench.node() as node:
             bench.hold(node)
             node.end(signum, group=False)
-            until(lambda: leftovers(node) == [], lambda: leftovers(node))
+            self.until(lambda: leftovers(node) == [], lambda: leftovers(node))
 
     def test_the_holder_ends_when_whoever_started_it_is_killed(self, bench: Bench) -> None:
         # The agent is killed by SIGKILL when a job ends hard: it cannot tell the holder.
         with bench.node() as node:
             parent = node.hold_below(*bench.holder())
             os.kill(parent.pid, signal.SIGKILL)
-            until(lambda: leftovers(node) == [], lambda: leftovers(node))
+            self.until(lambda: leftovers(node) == [], lambda: leftovers(node))
 
     def test_awkward_names_work_or_are_refused_before_launch(self, bench: Bench, role: str, name: str) -> None:
         node, workdir = self.named(bench, role, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 import sys
 import time
@@ -29,7 +30,7 @@ class SchedulerContract:
     """What holds for jobs of every scheduler; each case submits its own, of one node and one CPU, and ends them.
 
     Besides the attributes, a subclass gives the fixture ``unreachable``; and ``variables`` and ``place`` where it
-    needs to. A subclass of ``Jobs`` with ``hasten`` makes the case of the time limit short: override ``jobs``.
+    needs to.
 
     Attributes
     ----------
@@ -43,6 +44,8 @@ class SchedulerContract:
         A job that there has never been.
     patience_s : float
         Seconds that a job may take to start or to end.
+    driver : type of Jobs
+        What runs its commands. A subclass with ``hastened`` or ``hasten`` makes the case of the time limit short.
     """
 
     scheduler: ClassVar[Scheduler]
@@ -50,6 +53,7 @@ class SchedulerContract:
     refused: ClassVar[tuple[Mapping[str, object], ...]] = ({"partition": "nowhere"}, {"mem_mb": 900_000_000})
     unknown: ClassVar[JobId] = JobId("4000000")
     patience_s: ClassVar[float] = PATIENCE_S
+    driver: ClassVar[type[Jobs]] = Jobs
 
     @pytest.fixture
     def variables(self, tmp_path: Path) -> Mapping[str, str]:
@@ -69,7 +73,7 @@ class SchedulerContract:
     @pytest.fixture
     def jobs(self, variables: Mapping[str, str]) -> Iterator[Jobs]:
         """The scheduler, with what its commands need; what is left of its jobs is cancelled."""
-        with jobs_of(Jobs(self.scheduler, dict(variables), self.resources, self.patience_s)) as jobs:
+        with jobs_of(self.driver(self.scheduler, dict(variables), self.resources, self.patience_s)) as jobs:
             yield jobs
 
     # -- a job's life
@@ -159,7 +163,7 @@ class SchedulerContract:
             assert scheduler.settled(jobs.run(recall), job).state is JobState.UNKNOWN
 
     def test_a_job_is_found_by_its_token_running_or_ended(self, jobs: Jobs, place: Path) -> None:
-        one, two, none = (f"{place.parent.name}-{name}"[-40:].lstrip("-") for name in ("one", "two", "none"))
+        one, two, none = (secrets.token_hex(12) for _ in range(3))
         running = jobs.submit(SLEEP, place, token=one, cpus_per_task=1)
         ended = jobs.submit(["true"], place, token=two, cpus_per_task=1)
         jobs.submit(["true"], place, cpus_per_task=1)
@@ -170,7 +174,7 @@ class SchedulerContract:
         assert none not in jobs.scheduler.found(jobs.run(jobs.scheduler.find([none])))
 
     def test_the_newest_job_of_a_token_is_found(self, jobs: Jobs, place: Path) -> None:
-        token = f"{place.parent.name}-twice"[-40:].lstrip("-")
+        token = secrets.token_hex(12)
         first = jobs.submit(["true"], place, token=token)
         jobs.wait(first, JobState.ENDED)
         second = jobs.submit(["true"], place, token=token)
@@ -208,12 +212,13 @@ class SchedulerContract:
             assert error.value.transient and error.value.hint
 
     def test_an_estimate_submits_nothing(self, jobs: Jobs, place: Path) -> None:
-        spec = jobs.spec(["touch", f"{place}/ran"], place, token="estimate", time_minutes=5)  # noqa: S106
+        token = secrets.token_hex(12)
+        spec = jobs.spec(["touch", f"{place}/ran"], place, token=token, time_minutes=5)
         command = jobs.scheduler.estimate(spec)
         if command is not None:
             estimate = jobs.scheduler.estimated(jobs.run(command))
             assert estimate.start is None or time.strptime(estimate.start, "%Y-%m-%dT%H:%M:%S")
-        assert "estimate" not in jobs.scheduler.found(jobs.run(jobs.scheduler.find(["estimate"])))
+        assert token not in jobs.scheduler.found(jobs.run(jobs.scheduler.find([token])))
         assert list(place.iterdir()) == []
 
     # -- refusals
@@ -246,7 +251,7 @@ class SchedulerContract:
     # -- words
 
     def test_words_arrive_as_they_are(self, jobs: Jobs, place: Path) -> None:
-        words = [*NAMES, "", "a\\b", "*", "~", "a;b", "#SBATCH --nodes=9", "last"]
+        words = [*NAMES, "", " c\t", "\n", "a\\b", "*", "~", "a;b", "#SBATCH --nodes=9", "last"]
         program = "import json, pathlib, sys; pathlib.Path('words').write_text(json.dumps(sys.argv[1:]))"
         end = jobs.ended(jobs.submit([sys.executable, "-c", program, *words], place))
         assert end.ending is Ending.COMPLETED, (place / "job.log").read_text()

@@ -1,8 +1,6 @@
 """What every engine must keep (``jupyter_hpcctr.testing``), over each of ours and each kind of image."""
 
-import dataclasses
 import os
-import subprocess
 import sys
 
 import pytest
@@ -13,15 +11,6 @@ from jupyter_hpcctr.core.facts import DROP_ENV, HOST_ROOTS, PASS_ENV
 from jupyter_hpcctr.errors import EngineError
 from jupyter_hpcctr.testing import Bench, EngineContract, ImageEngineContract
 from jupyter_hpcctr.testing.bench import IMAGE_ENV, JOB_ENV
-
-
-@pytest.fixture(scope="session")
-def image_directory(kernel_image, tmp_path_factory):
-    """The session's image, unpacked."""
-    place = tmp_path_factory.mktemp("unpacked") / "image"
-    words = ("unsquashfs", "-no-progress", "-no-xattrs", "-quiet", "-dest", str(place), kernel_image.path)
-    subprocess.run(words, check=True, capture_output=True, timeout=150)
-    return dataclasses.replace(kernel_image, path=str(place), kind="directory")
 
 
 class TestBare(EngineContract):

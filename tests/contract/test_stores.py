@@ -12,7 +12,7 @@ __all__ = ["make"]  # a fixture
 
 class TestSquash(StoreContract):
     def open(self, place):
-        return plugins.image_store("squash", Policy(store=str(place)))
+        return plugins.image_store(Policy(store=str(place)))
 
     @pytest.fixture
     def reference(self, make):
@@ -27,7 +27,7 @@ class TestSquashOfFiles(StoreContract):
     """Images that are in no registry."""
 
     def open(self, place):
-        return plugins.image_store("squash", Policy(store=str(place)))
+        return plugins.image_store(Policy(store=str(place)))
 
     @pytest.fixture
     def reference(self, make, tmp_path):
