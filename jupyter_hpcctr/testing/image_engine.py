@@ -109,7 +109,7 @@ class ImageEngineContract(EngineContract):
     def test_a_node_without_the_engines_program_says_so_in_one_sentence(self, bench: Bench, tmp_path: Path) -> None:
         with bench.node() as node:
             bench.hold(node)
-            node.host_env["PATH"] = str(_programs_but(self.program, tmp_path / "programs"))
+            node.host_env["PATH"] = str(programs_but(self.program, tmp_path / "programs"))
             for run in (node.command, node.join):
                 try:
                     out = run(("true",))
@@ -121,8 +121,8 @@ class ImageEngineContract(EngineContract):
                 assert self.program in said and len(said.splitlines()) == 1, said
 
 
-def _programs_but(program: str, place: Path) -> Path:
-    """Make a directory of links to all programs that can be found here, but one."""
+def programs_but(program: str, place: Path) -> Path:
+    """Make a directory of links to all programs that can be found here, but one, and return it."""
     place.mkdir()
     for directory in filter(os.path.isdir, os.get_exec_path()):
         for name in os.listdir(directory):  # noqa: PTH208

@@ -121,14 +121,18 @@ class Node:
         return self._run(self.joining(argv))
 
     def enter(self, argv: Sequence[str]) -> Output:
-        """Run a program in the held container as ranks are: by words that were planned for any node and any program."""
+        """Run a program in the held container as ranks are: by words that were planned for any node and any program.
+
+        The command is a child of the ranks' launcher then, with its whole environment.
+        """
         words = self._joined(_anywhere(self.container, str(self.run_dir)), (ARGV,)).argv
         if words[-1:] != (ARGV,):
             raise EngineError(
                 f"the words {words} do not end with the program's", hint="put the program's words last, as they are"
             )
-        filled = (word.replace(NODE, "") for word in words[:-1])
-        return self._run(self._known(EngineCommand((*filled, *argv), self.joining(argv).reads_env_file)))
+        filled = tuple(word.replace(NODE, "") for word in words[:-1])
+        known = self._known(EngineCommand((*filled, *argv), self.joining(argv).reads_env_file))
+        return self._run(known, env=self.host_env if known.reads_env_file else None)
 
     # -- programs in the background
 
@@ -186,9 +190,9 @@ class Node:
         env, cwd = self._surroundings(words)
         return Child(words.argv, env=env, cwd=str(cwd), log=str(self.run_dir / "log"))
 
-    def _run(self, words: EngineCommand) -> Output:
-        env, cwd = self._surroundings(words)
-        return process.run(Command(words.argv), env=env, cwd=cwd, timeout_s=PATIENCE_S)
+    def _run(self, words: EngineCommand, env: Mapping[str, str] | None = None) -> Output:
+        own, cwd = self._surroundings(words)
+        return process.run(Command(words.argv), env=own if env is None else env, cwd=cwd, timeout_s=PATIENCE_S)
 
     def _surroundings(self, words: EngineCommand) -> tuple[Mapping[str, str], Path]:
         reads = words.reads_env_file

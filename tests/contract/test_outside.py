@@ -8,21 +8,12 @@ from support.outside import blocks, outside
 from support.small_images import make, plain
 
 from jupyter_hpcctr import plugins
+from jupyter_hpcctr.testing.image_engine import programs_but
 from jupyter_hpcctr.testing.waiting import is_running, until
 
 __all__ = ["make", "outside"]  # fixtures
 
 pytestmark = pytest.mark.timeout(600)
-ENGINE_THAT_IS_NOT_THERE = """
-from jupyter_hpcctr.core.job import EngineCommand
-from my_package.engine import Mine
-
-class Absent(Mine):
-    name = "absent"
-
-    def command(self, container, argv):
-        return EngineCommand(("no-such-engine", container.image, *argv), reads_env_file=True)
-"""
 
 
 def passed(line):
@@ -83,16 +74,13 @@ def test_a_kernel_runs_with_all_three(its_site, start, built_images):
     until(lambda: not is_running(old), f"the old kernel {old} is left")
 
 
-def test_a_node_without_the_engines_program_is_told_in_one_sentence(its_site, start, outside, built_images):
-    (outside.installed / "my_package" / "absent.py").write_text(ENGINE_THAT_IS_NOT_THERE)
-    (outside.installed / "absent-1.dist-info").mkdir()
-    (outside.installed / "absent-1.dist-info" / "METADATA").write_text("Name: absent\nVersion: 1\n")
-    (outside.installed / "absent-1.dist-info" / "entry_points.txt").write_text(
-        "[jupyter_hpcctr.engines]\nabsent = my_package.absent:Absent\n"
-    )
-    with (its_site.config / "jupyter_hpcctr_config.py").open("a") as configuration:
-        configuration.write('c.HpcctrSite.engines = ["absent"]\n')
-    kernel = start(engine="absent", scheduler="mine", image=f"oci:{built_images['python']}:1")
+@pytest.mark.parametrize("engine", ["mine", "charliecloud"])
+def test_a_node_without_the_engines_program_is_told_in_one_sentence(
+    its_site, start, built_images, engine, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("PATH", str(programs_but("ch-run", tmp_path / "programs")))
+    kernel = start(engine=engine, scheduler="mine", image=f"oci:{built_images['python']}:1")
     content, _ = kernel.run("1")
     assert content["status"] == "error"
-    assert "no-such-engine" in content["evalue"] and "Traceback" not in content["evalue"], content["evalue"]
+    assert "ch-run" in content["evalue"] and "cannot be started on this node" in content["evalue"]
+    assert "Traceback" not in content["evalue"] and len(content["evalue"].splitlines()) == 1
