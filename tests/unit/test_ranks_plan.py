@@ -45,7 +45,10 @@ IN_AN_IMAGE = RankPlan(
     node_step=NODE_STEP,
     overcommit="--overcommit",
     enter=EngineCommand(
-        ("env", "--unset=TMPDIR", *CH_RUN, "--cd=/home/alice/nb", "--join-pid=@HOLDER_PID@", "/store/1.sqfs", "--", "@ARGV@"),
+        (
+            "env", "--unset=TMPDIR", *CH_RUN, "--cd=/home/alice/nb", "--join-pid=@HOLDER_PID@", "/store/1.sqfs", "--",
+            "@ARGV@",
+        ),  # fmt: skip
         reads_env_file=True,
     ),
     shares=True,
