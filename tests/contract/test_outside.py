@@ -46,7 +46,7 @@ def its_site(outside, site, monkeypatch):
     """A site that has chosen all three."""
     monkeypatch.syspath_prepend(str(outside.installed))
     (site.config / "jupyter_hpcctr_config.py").write_text(outside.configuration)
-    site.configure(store=str(outside.source.parent / "images"))
+    site.configure(store=str(outside.tests.parent / "images"))
     yield site
     for name in [name for name in sys.modules if name.partition(".")[0] == "my_package"]:
         del sys.modules[name]
