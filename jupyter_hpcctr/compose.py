@@ -23,7 +23,7 @@ def hub(policy: Policy) -> Hub:
                 policy,
                 engine=plugins.engine,
                 scheduler=plugins.scheduler,
-                store=plugins.image_store("squash", policy),
+                store=plugins.image_store(policy),
             )
             if not _hubs:
                 atexit.register(close_all)

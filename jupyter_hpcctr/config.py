@@ -45,6 +45,7 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
     max_time_minutes = Integer(
         None, allow_none=True, help="Longest wall time in minutes; None leaves it to the scheduler."
     ).tag(config=True)
+    image_store = Unicode("squash", help="Which image store there is, by its plug-in's name.").tag(config=True)
     store = Unicode(
         "",
         help="Image store, on a file system that nodes share. Default: in the XDG data directory.",

@@ -45,6 +45,6 @@ def scheduler(name: str) -> Scheduler:
     return cast(Scheduler, _load(SCHEDULERS, name)())
 
 
-def image_store(name: str, policy: Policy) -> ImageStore:
-    """Return the image store of this name for this site; raises ``RequestError`` like ``engine``."""
-    return cast(ImageStore, _load(IMAGE_STORES, name)(policy))
+def image_store(policy: Policy) -> ImageStore:
+    """Return the image store that a site has chosen; raises ``RequestError`` like ``engine``."""
+    return cast(ImageStore, _load(IMAGE_STORES, policy.image_store)(policy))

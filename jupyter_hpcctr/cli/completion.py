@@ -61,7 +61,7 @@ def kernelspec_names() -> Iterable[str]:
 
 def stored_images() -> Iterable[str]:
     """Return the references of the images in the store."""
-    return {image.reference for image in image_store("squash", load_policy()).list()}
+    return {image.reference for image in image_store(load_policy()).list()}
 
 
 def known_images() -> Iterable[str]:

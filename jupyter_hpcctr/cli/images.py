@@ -35,7 +35,7 @@ def register(commands: parts.Commands[argparse.ArgumentParser]) -> None:
 
 
 def _store() -> ImageStore:
-    return image_store("squash", load_policy())
+    return image_store(load_policy())
 
 
 def _pull(args: argparse.Namespace) -> int:

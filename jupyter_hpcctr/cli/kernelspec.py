@@ -81,7 +81,7 @@ def _say_what_is_missing(request: KernelRequest) -> None:
         return
     reference = request.image.text
     try:
-        found = image_store("squash", load_policy()).find(request.image)
+        found = image_store(load_policy()).find(request.image)
     except HpcctrError as error:
         sys.stderr.write(f"note: the image store cannot be used: {error}\n")
         return

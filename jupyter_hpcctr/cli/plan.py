@@ -31,7 +31,7 @@ def register(commands: parts.Commands[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Draw a plan and print it."""
     policy = load_policy()
-    store = plugins.image_store("squash", policy)
+    store = plugins.image_store(policy)
     request = asking.request(arguments)
     facts = gather(request, policy, store, cwd=os.getcwd())  # noqa: PTH109
     drawn = draw(request, facts, policy, engine=plugins.engine, scheduler=plugins.scheduler)

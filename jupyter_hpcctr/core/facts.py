@@ -172,6 +172,7 @@ class Policy:
     drop_env: tuple[str, ...] = DROP_ENV
     max_nodes: int | None = None
     max_time_minutes: int | None = None
+    image_store: str = "squash"
     store: str = ""
     store_owners: tuple[str, ...] = ()
     state_dir: str = ""

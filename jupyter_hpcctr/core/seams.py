@@ -34,8 +34,8 @@ class Engine(Protocol):
     def hold(self, container: Container, argv: Sequence[str]) -> EngineCommand:
         """Start a container whose only process is parked, for others to join.
 
-        Called by ``plan``; the agent runs it once a node, first. The command's process id, as the
-        agent sees it, is the holder's: an engine's command must become or be the parked process.
+        Called by ``plan``; the agent runs it once a node, first. The parked program writes its process id to a
+        file, so the command may become it or be its parent; when one of them ends, the other must end too.
         ``container.image`` is a word of its own, if it is to be the file that the node has compared and holds open.
         """
         ...

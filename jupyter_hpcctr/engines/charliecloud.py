@@ -55,8 +55,9 @@ class Charliecloud:
 
     def join(self, container: Container, holder_pid: str, argv: Sequence[str]) -> EngineCommand | None:
         """Enter the namespaces of the parked process; the image is only looked at, not mounted again."""
+        # A rank's launcher hands on all of its environment, and the other commands are given none of it.
         words = (*_program(container), f"--join-pid={holder_pid}", container.image, "--", *argv)
-        return EngineCommand(words, reads_env_file=True)
+        return EngineCommand(("env", "--unset=TMPDIR", *words), reads_env_file=True)
 
     def command(self, container: Container, argv: Sequence[str]) -> EngineCommand:
         """Run a program in a container of its own."""
@@ -70,11 +71,10 @@ class Charliecloud:
 
 
 def _program(container: Container) -> tuple[str, ...]:
-    # TMPDIR decides which directory of the host becomes /tmp (ch-run(1), "--private-tmp"). The options
-    # of the environment take effect in their order: first nothing, then the file's values as they are.
+    # TMPDIR decides which directory of the host becomes /tmp (ch-run(1), "--private-tmp"): it is not set here. ch-run
+    # is the first word, so that a node without it can say so. The options of the environment take effect in their
+    # order: first nothing, then the file's values as they are.
     return (
-        "env",
-        "--unset=TMPDIR",
         "ch-run",
         "--unset-env=*",
         "--env-no-expand",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from support.clusters import run
-from support.slurm import base_environment, jobs_of
+from support.slurm import slurm_jobs_of
 from support.waiting import text, wait_for_file, wait_until
 
 from jupyter_hpcctr.core import ranks
@@ -46,7 +46,7 @@ def step(number, nodes):
 def three(place):
     """A cluster of three nodes with little patience."""
     cluster = Cluster.up(place, nodes=3, cpus=2)
-    with jobs_of(Slurm(), base_environment() | cluster.env, cluster) as jobs:
+    with slurm_jobs_of(cluster) as jobs:
         yield jobs
 
 

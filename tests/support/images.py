@@ -1,6 +1,7 @@
 """Real images for the tests: built from kernels/images, served by a real registry, pulled into a real store."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 import re
@@ -151,6 +152,15 @@ def _link(source, target, stem="*"):
 def kernel_image(pulled):
     """The image without MPI, pulled into the session's store (an ``ImageInfo``)."""
     return pulled("python")
+
+
+@pytest.fixture(scope="session")
+def image_directory(kernel_image, tmp_path_factory):
+    """The image without MPI, unpacked (an ``ImageInfo``)."""
+    place = tmp_path_factory.mktemp("unpacked") / "image"
+    words = ("unsquashfs", "-no-progress", "-no-xattrs", "-quiet", "-dest", str(place), kernel_image.path)
+    subprocess.run(words, check=True, capture_output=True, timeout=150)
+    return dataclasses.replace(kernel_image, path=str(place), kind="directory")
 
 
 @pytest.fixture(scope="session")

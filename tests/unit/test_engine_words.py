@@ -31,8 +31,6 @@ def engine():
 def test_ch_run_on_a_squashfs_file(engine):
     expected = EngineCommand(
         (
-            "env",
-            "--unset=TMPDIR",
             "ch-run",
             "--unset-env=*",
             "--env-no-expand",

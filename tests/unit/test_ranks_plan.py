@@ -39,13 +39,16 @@ NODE_STEP = (
 )  # fmt: skip
 
 RUN = "/tmp/hpcctr-1001-1@NODE@"
-CH_RUN = ("env", "--unset=TMPDIR", "ch-run", "--unset-env=*", "--env-no-expand", f"--set-env={RUN}/env")
+CH_RUN = ("ch-run", "--unset-env=*", "--env-no-expand", f"--set-env={RUN}/env")
 IN_AN_IMAGE = RankPlan(
     step=STEP,
     node_step=NODE_STEP,
     overcommit="--overcommit",
     enter=EngineCommand(
-        (*CH_RUN, "--cd=/home/alice/nb", "--join-pid=@HOLDER_PID@", "/store/1.sqfs", "--", "@ARGV@"),
+        (
+            "env", "--unset=TMPDIR", *CH_RUN, "--cd=/home/alice/nb", "--join-pid=@HOLDER_PID@", "/store/1.sqfs", "--",
+            "@ARGV@",
+        ),  # fmt: skip
         reads_env_file=True,
     ),
     shares=True,

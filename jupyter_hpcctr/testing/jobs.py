@@ -1,0 +1,119 @@
+"""Real jobs of a scheduler: all that the suite knows of schedulers. It does with one what a launch does."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..core.job import Command, JobId, JobState, JobStatus, Output
+from ..core.plan import JobSpec
+from ..core.request import Resources
+from ..core.seams import Scheduler
+from ..edge import process
+from . import waiting
+from .waiting import PATIENCE_S
+
+BASE_ENV = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR")
+
+
+@dataclass
+class Jobs:
+    """A scheduler, and what its commands need.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+        Whose jobs they are.
+    env : mapping
+        Variables for its commands; only those that its ``keep_env`` names reach them, as in a launch.
+    resources : mapping
+        What every job asks for, by the fields of ``Resources``: a partition, an account.
+    patience_s : float
+        Seconds to wait for a job's start or end.
+    """
+
+    scheduler: Scheduler
+    env: dict[str, str] = field(default_factory=dict)
+    resources: Mapping[str, object] = field(default_factory=dict)
+    patience_s: float = PATIENCE_S
+    started: list[JobId] = field(default_factory=list)
+
+    def run(self, command: Command, **more: str) -> Output:
+        """Run one of the scheduler's commands, with further variables."""
+        base = {name: os.environ[name] for name in BASE_ENV if name in os.environ}
+        kept = {n: v for n, v in self.env.items() if any(fnmatch.fnmatchcase(n, p) for p in self.scheduler.keep_env)}
+        return process.run(command, env=base | kept | more)
+
+    def spec(
+        self,
+        argv: Sequence[str],
+        directory: Path,
+        *,
+        name: str = "a test",
+        token: str = "",
+        log_file: str | None = None,
+        **resources: object,
+    ) -> JobSpec:
+        """Return what a job is to be; its work directory is ``directory``, its log is ``job.log`` in it."""
+        wanted = Resources(**{**self.resources, **resources})  # type: ignore[arg-type]
+        return JobSpec(name, tuple(argv), wanted, str(directory), log_file or f"{directory}/job.log", token)
+
+    def submit(self, argv: Sequence[str], directory: Path, *, hasten: bool = False, **of_spec: object) -> JobId:
+        """Submit a real job, as ``spec`` describes it; ``hasten`` says that its end will be wanted early."""
+        command = self.scheduler.submit(self.spec(argv, directory, **of_spec))  # type: ignore[arg-type]
+        job = self.scheduler.submitted(self.run(self.hastened(command) if hasten else command))
+        self.started.append(job)
+        return job
+
+    def hastened(self, command: Command) -> Command:
+        """Change a submission so that the time limit, a minute, comes sooner. As it is, unless a subclass can."""
+        return command
+
+    def hasten(self, job: JobId) -> None:
+        """Bring the time limit of a running job near. Nothing, unless a subclass can: then a case takes a minute."""
+
+    def status(self, job: JobId) -> JobStatus:
+        """Ask where a job stands."""
+        found = self.scheduler.statuses(self.run(self.scheduler.query([job])))
+        return found.get(job, JobStatus(job, JobState.UNKNOWN))
+
+    def settled(self, job: JobId) -> JobStatus:
+        """Ask how a job has ended."""
+        return self.scheduler.settled(self.run(self.scheduler.settle(job)), job)
+
+    def wait(self, job: JobId, state: JobState, *, timeout_s: float | None = None) -> JobStatus:
+        """Return the first status at or past a state."""
+        return self.until(job, lambda status: status.state >= state, timeout_s=timeout_s)
+
+    def until(self, job: JobId, wanted: Callable[[JobStatus], object], *, timeout_s: float | None = None) -> JobStatus:
+        """Return the first status of a kind; raises ``AssertionError`` where it does not come in time."""
+        deadline = time.monotonic() + (timeout_s or self.patience_s)
+        while not wanted(status := self.status(job)):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"still {status}")
+            time.sleep(0.1)
+        return status
+
+    def ended(self, job: JobId, *, timeout_s: float | None = None) -> JobStatus:
+        """Wait for a job's end and return what is known of it."""
+        self.wait(job, JobState.ENDED, timeout_s=timeout_s)
+        return self.settled(job)
+
+    def await_file(self, path: Path, job: JobId) -> None:
+        """Wait for a file that a job writes."""
+        waiting.until(path.exists, lambda: self.status(job), patience_s=self.patience_s)
+
+
+@contextlib.contextmanager
+def jobs_of(jobs: Jobs) -> Iterator[Jobs]:
+    """Yield a ``Jobs``, and cancel what is left of them."""
+    try:
+        yield jobs
+    finally:
+        if jobs.started:
+            jobs.run(jobs.scheduler.cancel(jobs.started))
