@@ -7,6 +7,7 @@ jupyter_client hands whatever a kernelspec's ``config`` holds to this class's tr
 from __future__ import annotations
 
 import asyncio
+import datetime
 import os
 import signal
 from typing import Any
@@ -89,6 +90,9 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
                 self._forget_failed_start(hub, error)
                 raise
         kwargs.setdefault("cmd", [])
+        if self.parent is not None and self.parent.has_trait("last_activity"):
+            # jupyter_server lists a kernel a moment before it sets this, and until then cannot list any.
+            self.parent.last_activity = datetime.datetime.now(datetime.timezone.utc)
         return await super().pre_launch(**kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:

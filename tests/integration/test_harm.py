@@ -11,6 +11,7 @@ import time
 
 import pytest
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from support.notebooks import by_rank
 from support.waiting import wait_until
 from support.wire import between_link_and_agents
@@ -227,3 +228,21 @@ def test_a_kernel_that_the_server_gives_up_takes_its_job_with_it(site, serve):
         assert time.monotonic() < until, "jupyter_server restarts it, as often as configured, and then forgets it"
         time.sleep(0.5)
     assert site.left_behind() == []
+
+
+def test_kernels_can_be_listed_from_the_moment_in_which_one_is_there(site):
+    listed = []
+
+    class Kernels(AsyncMappingKernelManager):
+        async def _add_kernel_when_ready(self, *what):
+            await super()._add_kernel_when_ready(*what)
+            listed.extend(self.list_kernels())
+
+    async def scenario():
+        kernels = Kernels()
+        kernel_id = await kernels.start_kernel(kernel_name=site.kernelspec("mine", **BARE))
+        await kernels.shutdown_kernel(kernel_id, now=True)
+        return kernel_id
+
+    kernel_id = asyncio.run(scenario())
+    assert [each["id"] for each in listed] == [kernel_id]
