@@ -15,10 +15,11 @@ from jupyter_hpcctr.ranks.relay import Relay
 from .slurm import short_directory
 
 SPEAKING = """
-import json, os, sys, zmq
+import atexit, json, os, sys, zmq
 who = f"{os.environ['HPCCTR_WORLD']}.{os.environ['HPCCTR_RANK']}"
 context = zmq.Context()
 socket = context.socket(zmq.DEALER)
+atexit.register(context.destroy, linger=10_000)  # else what was sent last may be lost
 socket.identity = who.encode()
 socket.connect(f"ipc://{os.environ['HPCCTR_DIR']}/world")
 count = 0
