@@ -22,13 +22,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .core.facts import DROP_ENV
-from .core.job import Command, EngineCommand, Output
+from .core.job import Command, Output
 from .core.plan import Container
-from .core.ranks import HOLDER_PID
 from .core.seams import Engine
 from .edge import process
 from .errors import EngineError
 from .guest import environment
+from .protocol.shared import EngineCommand
+from .protocol.words import HOLDER_PID
 
 if TYPE_CHECKING:
     import subprocess

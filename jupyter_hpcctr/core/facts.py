@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-ImageKind = Literal["squashfs", "directory", "none"]
+from ..protocol.shared import ImageKind
 
 GUEST_ROOT = "/hpcctr"
 """Where our own directories are seen in a container; every image of our store has it."""

@@ -7,13 +7,16 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError, RequestError
-from .devices import Devices
-from .facts import GUEST_ROOT, HOST_ROOTS, Facts, ImageInfo, ImageKind, Policy
-from .job import Command, EngineCommand
-from .ranks import HOLDER_PID, NODE, Place, RankPlan, rank_plan
+from ..protocol.ranks import RankPlan
+from ..protocol.shared import Devices, EngineCommand, ImageKind
+from ..protocol.values import JobPlan
+from ..protocol.words import HOLDER_PID, NODE
+from .facts import GUEST_ROOT, HOST_ROOTS, Facts, ImageInfo, Policy
+from .job import Command
+from .ranks import Place, image_file, rank_plan
 from .request import Mount, Resources
 from .resolve import Resolved, shown
 
@@ -61,7 +64,7 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True)
 class LaunchPlan:
-    """One launch, whole: submitted by the edge, carried out by the agent.
+    """One launch, whole: submitted by the edge; the agent carries out the job's part of it (``job_plan``).
 
     ``directories`` are made (0700) on the node before the first command; ``hold`` starts the parked
     container and ``kernel`` the kernel in it, with ``HOLDER_PID`` in its words.
@@ -152,6 +155,13 @@ def _check_devices(resolved: Resolved, command: EngineCommand) -> None:
 def job_spec(plan_: LaunchPlan, facts: Facts) -> JobSpec:
     """Return the job of a plan, as the scheduler was told of it."""
     return _job_spec(plan_.name, plan_.resources, facts)
+
+
+def job_plan(plan_: LaunchPlan) -> JobPlan:
+    """Return the job's part of a plan: what goes with the job."""
+    own: dict[str, Any] = {"time_minutes": plan_.resources.time_minutes, "image": image_file(plan_.image)}
+    same = [each.name for each in dataclasses.fields(JobPlan) if each.name not in own]
+    return JobPlan(**own, **{name: getattr(plan_, name) for name in same})
 
 
 def _job_spec(name: str, resources: Resources, facts: Facts) -> JobSpec:

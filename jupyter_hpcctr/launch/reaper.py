@@ -179,7 +179,7 @@ def _made_by(path: Path) -> tuple[str, str]:
     for file in path.glob("*.json"):
         try:
             said = json.loads(files.read_private(file))
-            return str(said["plan"]["scheduler"]), str(said.get("host", ""))
+            return str(said["scheduler"]), str(said.get("host", ""))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return "", ""

@@ -7,12 +7,12 @@ import pytest
 from support.plans import FACTS, HOST, IMAGE, drawn
 
 from jupyter_hpcctr.core.facts import Facts, Policy
-from jupyter_hpcctr.core.job import EngineCommand
 from jupyter_hpcctr.core.plan import stage, to_json
 from jupyter_hpcctr.core.quote import job_script, line
 from jupyter_hpcctr.core.request import Mount
 from jupyter_hpcctr.errors import ImageError, PolicyError, RequestError
 from jupyter_hpcctr.guest.environment import compose
+from jupyter_hpcctr.protocol.shared import EngineCommand
 
 
 def test_a_plan_for_an_image_holds_a_container_and_joins_it():

@@ -7,13 +7,13 @@ import pytest
 from test_plan import HOST, IMAGE
 
 from jupyter_hpcctr.core.facts import Facts, Policy
-from jupyter_hpcctr.core.job import EngineCommand
 from jupyter_hpcctr.core.plan import plan, to_json
-from jupyter_hpcctr.core.ranks import ImageFile, ImageMpi, RankPlan
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve
 from jupyter_hpcctr.engines.bare import Bare
 from jupyter_hpcctr.engines.charliecloud import Charliecloud
+from jupyter_hpcctr.protocol.ranks import ImageMpi, RankPlan
+from jupyter_hpcctr.protocol.shared import EngineCommand, ImageFile
 from jupyter_hpcctr.schedulers.local import Local
 from jupyter_hpcctr.schedulers.slurm import Slurm
 
@@ -62,6 +62,7 @@ IN_AN_IMAGE = RankPlan(
     env_file=f"{RUN}/env",
     directories=(f"{RUN}/kernel", f"{RUN}/mnt", f"{RUN}/stage/home/alice"),
     rank_argv=("python3", "/hpcctr/guest/mpirun/rank.py"),
+    hub_argv=("/opt/venv/bin/python", "-m", "jupyter_hpcctr.ranks"),
     python="/opt/venv/bin/python",
     enter_script="/opt/guest/mpirun/enter.py",
     guest_python="python3",
@@ -83,6 +84,7 @@ WITHOUT_IMAGE = RankPlan(
     env_file=f"{RUN}/env",
     directories=(f"{RUN}/kernel", f"{RUN}/mnt"),
     rank_argv=("/opt/venv/bin/python", "/opt/guest/mpirun/rank.py"),
+    hub_argv=("/opt/venv/bin/python", "-m", "jupyter_hpcctr.ranks"),
     python="/opt/venv/bin/python",
     enter_script="/opt/guest/mpirun/enter.py",
     guest_python="/opt/venv/bin/python",
