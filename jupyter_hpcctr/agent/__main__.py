@@ -1,4 +1,4 @@
-"""``python -m jupyter_hpcctr.agent SECRET_FILE``: what a job runs."""
+"""``python agent.zip agent SECRET_FILE``: what a job runs."""
 
 import logging
 import sys

@@ -19,7 +19,7 @@ import zmq
 from ..delivery.kept import Kept
 from ..protocol.shared import EngineCommand
 from ..protocol.values import AgentFile
-from . import room, signals
+from . import room, signals, unpacked
 from .asked import AGAIN, Asked
 from .channels import Channels, kernel_info
 from .children import Child
@@ -111,12 +111,14 @@ class Agent:
     def _set_up(self) -> None:
         plan = self._plan
         room.make(self._run_dir, plan.directories)
+        unpacked.lay_holder(self._run_dir)
         self._container.prepare()
         self._doors.open(self._container.image_env)
         if plan.hold is not None:
             self._held_since = time.monotonic()
             self._holder = self._start(plan.hold, opens=True)
-        else:
+        unpacked.lay(self._run_dir)  # while the container starts, for the kernel, which starts after this
+        if plan.hold is None:
             self._start_kernel()
 
     def _start(self, command: EngineCommand, *, opens: bool) -> Child:

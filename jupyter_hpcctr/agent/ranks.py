@@ -12,14 +12,17 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import zmq
 
 from ..protocol import codec
-from ..protocol.ranks import HubTask
 from ..protocol.values import JobPlan
 from . import room
 from .children import Child
+
+if TYPE_CHECKING:
+    from ..protocol.tasks import HubTask
 
 START_S = 20.0
 END_S = 2.0
@@ -118,6 +121,8 @@ class Ranks:
         self._ready, self._until = False, time.monotonic() + START_S
 
     def _task(self, kernel_pid: int, holder_pid: str) -> HubTask:
+        from ..protocol.tasks import HubTask  # here: few kernels have ranks, and every agent is to start fast
+
         plan = self._plan
         return HubTask(
             env=plan.env,

@@ -14,7 +14,7 @@ from ..protocol.ranks import RankPlan
 from ..protocol.shared import Devices, EngineCommand, ImageKind
 from ..protocol.values import JobPlan
 from ..protocol.words import HOLDER_PID, NODE
-from .facts import GUEST_ROOT, HOST_ROOTS, Facts, ImageInfo, Policy
+from .facts import ARCHIVE, GUEST_ROOT, HOST_ROOTS, Facts, ImageInfo, Policy
 from .job import Command
 from .ranks import Place, image_file, rank_plan
 from .request import Mount, Resources
@@ -166,14 +166,14 @@ def job_plan(plan_: LaunchPlan) -> JobPlan:
 
 def _job_spec(name: str, resources: Resources, facts: Facts) -> JobSpec:
     host = facts.host
-    agent = (host.python, "-m", "jupyter_hpcctr.agent", f"{host.job_dir}/agent.json")
+    agent = (host.python, f"{host.agent_dir}/{ARCHIVE}", "agent", f"{host.job_dir}/agent.json")
     token = PurePosixPath(host.job_dir).name
     return JobSpec(name, agent, resources, host.job_dir, f"{host.job_dir}/job.log", token)
 
 
 def _place(resolved: Resolved, facts: Facts, run_dir: str) -> Place:
     bare = resolved.image is None
-    guest = facts.host.guest_dir if bare else f"{GUEST_ROOT}/guest"
+    guest = f"{run_dir}/guest" if bare else f"{GUEST_ROOT}/guest"
     python = resolved.request.python
     if bare and python == "python3":
         python = facts.host.python  # no image: the server's own Python, which has ipykernel
@@ -207,7 +207,7 @@ def _startup_cache(resolved: Resolved, policy: Policy) -> dict[str, str]:
 def _container(resolved: Resolved, facts: Facts, run_dir: str) -> tuple[Container, tuple[str, ...]]:
     image = resolved.image
     own = (
-        Mount(facts.host.guest_dir, f"{GUEST_ROOT}/guest"),
+        Mount(f"{run_dir}/guest", f"{GUEST_ROOT}/guest"),
         Mount(f"{run_dir}/kernel", f"{GUEST_ROOT}/run"),
     )
     staged, stages = ((), ()) if image is None else stage(resolved.mounts, image, run_dir, missing=facts.missing)

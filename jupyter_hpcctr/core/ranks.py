@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..protocol.ranks import Beyond, ImageMpi, RankPlan
 from ..protocol.shared import ImageFile
 from ..protocol.words import ARGV, HOLDER_PID
-from .facts import Facts, ImageInfo, Policy
+from .facts import ARCHIVE, Facts, ImageInfo, Policy
 from .resolve import Resolved
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ def rank_plan(
         env_file=place.container.env_file,
         directories=place.directories,
         rank_argv=(place.python, f"{place.guest}/mpirun/rank.py"),
-        hub_argv=(facts.host.python, "-m", "jupyter_hpcctr.ranks"),
+        hub_argv=(facts.host.python, f"{facts.host.agent_dir}/{ARCHIVE}", "ranks"),
         python=facts.host.python,
-        enter_script=f"{facts.host.guest_dir}/mpirun/enter.py",
+        enter_script=f"{facts.host.agent_dir}/guest/mpirun/enter.py",
         guest_python=place.python,
         guest_enter=f"{place.guest}/mpirun/enter.py",
         mpi=image_mpi(resolved.image),

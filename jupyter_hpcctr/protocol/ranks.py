@@ -1,11 +1,11 @@
-"""What the ranks of ``%%mpirun`` need: the plan, and what the hub and the other nodes' processes are told of it."""
+"""How the ranks of ``%%mpirun`` are started in a job."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Optional
 
-from .shared import Devices, EngineCommand, ImageFile, Rules
+from .shared import Devices, EngineCommand, ImageFile
 
 Beyond = Literal["refuse", "reduce"]
 
@@ -75,41 +75,3 @@ class RankPlan:
     kernel_dir: str
     image: Optional[ImageFile] = None
     devices: Optional[Devices] = None
-
-
-@dataclass(frozen=True)
-class HubTask(Rules):
-    """What the hub is told when it is started.
-
-    ``dir`` is the kernel's directory for sockets on the host, and ``dir_inside`` the same as the kernel sees it.
-    ``node`` is Slurm's name of this node, "" without Slurm. ``plain``: the kernel is not one that we have launched.
-    """
-
-    plan: RankPlan
-    run_dir: str
-    workdir: str
-    dir: str
-    dir_inside: str
-    holder_pid: str
-    kernel_pid: int
-    node: str
-    plain: bool
-
-
-@dataclass(frozen=True)
-class Invitation:
-    """How another node's process reaches the hub: a port, and keys (CURVE, in Z85)."""
-
-    port: int
-    server_key: str
-    public_key: str
-    secret_key: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class NodeTask(Rules):
-    """What another node's process is told. ``dir_inside`` is "" where the node's directory has no other name inside."""
-
-    plan: RankPlan
-    dir_inside: str
-    invitation: Invitation

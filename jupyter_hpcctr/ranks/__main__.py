@@ -1,4 +1,4 @@
-"""``python -m jupyter_hpcctr.ranks CONFIG_FILE``: the hub. ``… --node``: another node, told by standard input."""
+"""``python agent.zip ranks TASK_FILE``: the hub. ``… --node``: another node, told by standard input."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ from ..protocol import codec
 def main(argv: list[str]) -> int:
     """Be the hub, or a node."""
     if argv[1:] == ["--node"]:
-        from ..protocol.ranks import NodeTask
+        from ..protocol.tasks import NodeTask
         from .node import NodeProcess
 
         logging.basicConfig(level=logging.INFO, format="hpcctr node: %(message)s", stream=sys.stderr)

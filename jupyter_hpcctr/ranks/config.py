@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from ..guest import environment
-from ..protocol.ranks import HubTask
+from ..protocol.tasks import HubTask
 from ..protocol.words import ARGV, HOLDER_PID, NODE
 
 

@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from ..agent.children import Child
 from ..protocol import codec
 from ..protocol import words as placeholders
-from ..protocol.ranks import Invitation, NodeTask
+from ..protocol.tasks import Invitation, NodeTask
 from .config import Config, filled
 from .found import answer
 

@@ -1,4 +1,4 @@
-"""Another node of the allocation: ``python -m jupyter_hpcctr.ranks --node``, with the invitation on standard input.
+"""Another node of the allocation: ``python agent.zip ranks --node``, with the invitation on standard input.
 
 It holds the node's container, has its relay, and ends when the hub is silent.
 """
@@ -17,12 +17,12 @@ from typing import Any
 
 import zmq
 
-from ..agent import room
+from ..agent import room, unpacked
 from ..agent.children import Child
 from ..agent.container import NodeContainer
 from ..agent.devices import DevicesMissing
 from ..agent.image import ImageChanged
-from ..protocol.ranks import Invitation, NodeTask
+from ..protocol.tasks import Invitation, NodeTask
 from ..protocol.words import NODE
 from .relay import Relay
 from .segments import Copies, Shelf
@@ -46,6 +46,8 @@ def settle(run_dir: str, directories: Sequence[str], patience_s: float = SILENCE
     while os.path.lexists(run_dir) and time.monotonic() < until:
         time.sleep(0.1)
     room.make(run_dir, directories)
+    unpacked.lay_holder(run_dir)
+    unpacked.lay(run_dir)
 
 
 class NodeProcess:

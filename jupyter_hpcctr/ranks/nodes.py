@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import zmq
 
-from ..protocol.ranks import Invitation
+from ..protocol.tasks import Invitation
 from .bundle import Item
 from .relay import Relay
 from .slots import Machine, this_machine

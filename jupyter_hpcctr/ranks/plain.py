@@ -16,8 +16,9 @@ from ..agent import room
 from ..agent.children import Child
 from ..config import load_policy
 from ..protocol import codec
-from ..protocol.ranks import HubTask, ImageMpi, RankPlan
+from ..protocol.ranks import ImageMpi, RankPlan
 from ..protocol.shared import EngineCommand
+from ..protocol.tasks import HubTask
 from ..protocol.words import ARGV, NODE
 from .failure import RankError
 

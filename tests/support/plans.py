@@ -11,7 +11,7 @@ from jupyter_hpcctr.protocol.values import AgentFile, Link
 
 HOST = Host(
     user="alice", uid=1001, home="/home/alice", cwd="/home/alice/nb", job_dir="/state/jobs/1",
-    run_dir="/tmp/hpcctr-1001-1", guest_dir="/opt/guest", python="/opt/venv/bin/python",
+    run_dir="/tmp/hpcctr-1001-1", agent_dir="/opt", python="/opt/venv/bin/python",
 )  # fmt: skip
 IMAGE = ImageInfo(
     reference="r/n:1", digest="sha256:1", path="/store/1.sqfs", kind="squashfs",

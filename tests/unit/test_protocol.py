@@ -13,8 +13,8 @@ from support.plans import agent_file
 
 from jupyter_hpcctr.protocol import codec
 from jupyter_hpcctr.protocol.codec import FORMAT, OtherFormat, Unreadable, from_json, to_json
-from jupyter_hpcctr.protocol.ranks import HubTask, NodeTask
 from jupyter_hpcctr.protocol.shared import EngineCommand
+from jupyter_hpcctr.protocol.tasks import HubTask, NodeTask
 from jupyter_hpcctr.protocol.values import AgentFile
 
 WORDS = st.text(max_size=20)

@@ -10,7 +10,7 @@ from test_ranks_plan import IN_AN_IMAGE
 
 from jupyter_hpcctr.agent import container
 from jupyter_hpcctr.protocol import codec, shared
-from jupyter_hpcctr.protocol.ranks import Invitation, NodeTask
+from jupyter_hpcctr.protocol.tasks import Invitation, NodeTask
 from jupyter_hpcctr.ranks import launch_nodes, node
 
 

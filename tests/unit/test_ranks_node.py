@@ -8,7 +8,7 @@ import zmq
 from support.slurm import short_directory
 from test_ranks_plan import WITHOUT_IMAGE
 
-from jupyter_hpcctr.protocol.ranks import Invitation, NodeTask
+from jupyter_hpcctr.protocol.tasks import Invitation, NodeTask
 from jupyter_hpcctr.ranks import node
 
 
