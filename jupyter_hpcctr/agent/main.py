@@ -117,7 +117,7 @@ class Agent:
         if plan.hold is not None:
             self._held_since = time.monotonic()
             self._holder = self._start(plan.hold, opens=True)
-        unpacked.lay(self._run_dir)  # while the container starts, for the kernel, which starts after this
+        unpacked.lay_early(self._run_dir)  # while the container starts
         if plan.hold is None:
             self._start_kernel()
 
@@ -137,6 +137,7 @@ class Agent:
             return
         self._channels.prepare()
         self._kernel = self._start(self._plan.kernel, opens=self._holder is None)
+        unpacked.lay_later(self._run_dir)  # while the kernel starts: before this it gets no cell
 
     def _rebuild(self) -> None:
         """Make the run directory, which somebody has removed, and a container that has it."""

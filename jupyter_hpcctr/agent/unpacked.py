@@ -11,10 +11,11 @@ import sys
 from typing import Any
 
 HOLDER = "holder.py"
-ENTRY = "guest"
-"""The archive's entry with all others: one file to read instead of fifty."""
+EARLY, LATER = "guest-early", "guest-later"
+"""The archive's entries with all others, first those that a kernel reads while it starts."""
 DIRECTORY = "guest"
 """Below the private directory of a node."""
+_ONE_OF_THE_LATER = "mpirun/rank.py"
 
 
 def archive() -> str:
@@ -36,10 +37,20 @@ def lay_holder(run_dir: str) -> None:
         _write(f"{run_dir}/{DIRECTORY}/{HOLDER}", _loader().get_data(f"{path}/{package}/guest/{HOLDER}"))
 
 
-def lay(run_dir: str) -> None:
-    """Write all the others, and their code for the Python that has made the archive; raises as ``lay_holder``."""
+def lay_early(run_dir: str) -> None:
+    """Write what a kernel reads while it starts; raises as ``lay_holder``."""
+    _lay(run_dir, EARLY)
+
+
+def lay_later(run_dir: str) -> None:
+    """Write all the rest, if it is not there; raises as ``lay_holder``."""
+    if not os.path.exists(f"{run_dir}/{DIRECTORY}/{_ONE_OF_THE_LATER}"):
+        _lay(run_dir, LATER)
+
+
+def _lay(run_dir: str, entry: str) -> None:
     if path := archive():
-        found: dict[str, bytes] = marshal.loads(_loader().get_data(f"{path}/{ENTRY}"))  # noqa: S302
+        found: dict[str, bytes] = marshal.loads(_loader().get_data(f"{path}/{entry}"))  # noqa: S302
         top = f"{run_dir}/{DIRECTORY}"
         for directory in sorted({os.path.dirname(f"{top}/{name}") for name in found} - {top}):
             os.makedirs(directory, mode=0o700, exist_ok=True)

@@ -39,6 +39,12 @@ ROOMS = ("agent", "delivery", "devices", "guest", "protocol", "ranks")
 LEFT_OUT = ("ranks/plain.py",)
 """What is in these rooms for kernels that nobody has launched: it does not run in a job."""
 GUEST = "guest/"
+EARLY = (
+    "__init__.py", "boot.py", "forks.py", "loading.py", "startup.py",
+    "checkpoint/__init__.py", "checkpoint/door.py", "checkpoint/magic.py", "checkpoint/manual.py", "checkpoint/tee.py",
+    "mpirun/__init__.py", "mpirun/door.py", "mpirun/magic.py", "mpirun/manual.py",
+)  # fmt: skip
+"""What of the guest a kernel reads while it starts."""
 HOST_TOO = (
     "guest/__init__.py", "guest/environment.py", "guest/wire.py", "guest/mpirun/__init__.py",
     "guest/mpirun/offspring.py",
@@ -89,7 +95,7 @@ def archive() -> Archive:
     The same content gives the same bytes, wherever it is installed. Another Python compiles the sources.
     """
     out = io.BytesIO()
-    guest: dict[str, bytes] = {}
+    guest: dict[str, dict[str, bytes]] = {unpacked.EARLY: {}, unpacked.LATER: {}}
     with zipfile.ZipFile(out, "w") as made:
         _add(made, "__main__.py", _MAIN.encode())
         for name in sources():
@@ -100,12 +106,14 @@ def archive() -> Archive:
             _add(made, f"{_PACKAGE}/{name}", source)
             if name.startswith(GUEST) and name != f"{GUEST}{unpacked.HOLDER}":
                 inside = PurePosixPath(name.removeprefix(GUEST))
-                guest[str(inside)] = source
+                entry = guest[unpacked.EARLY if str(inside) in EARLY else unpacked.LATER]
+                entry[str(inside)] = source
                 cached = f"{inside.stem}.{sys.implementation.cache_tag}.pyc"
-                guest[str(inside.parent / "__pycache__" / cached)] = compiled
+                entry[str(inside.parent / "__pycache__" / cached)] = compiled
             if not name.startswith(GUEST) or name in HOST_TOO:
                 _add(made, f"{_PACKAGE}/{name}c", compiled)
-        _add(made, unpacked.ENTRY, marshal.dumps(guest, 2))
+        for part, entry in guest.items():
+            _add(made, part, marshal.dumps(entry, 2))
     data = out.getvalue()
     return Archive(data, hashlib.sha256(data).hexdigest()[:32])
 

@@ -47,7 +47,8 @@ def settle(run_dir: str, directories: Sequence[str], patience_s: float = SILENCE
         time.sleep(0.1)
     room.make(run_dir, directories)
     unpacked.lay_holder(run_dir)
-    unpacked.lay(run_dir)
+    unpacked.lay_early(run_dir)
+    unpacked.lay_later(run_dir)
 
 
 class NodeProcess:

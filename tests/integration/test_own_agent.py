@@ -9,7 +9,7 @@ import pytest
 import zmq
 from support.notebooks import Notebook
 
-from jupyter_hpcctr.launch import gather
+from jupyter_hpcctr.launch import carried, gather
 
 
 @pytest.fixture
@@ -52,6 +52,10 @@ def test_a_job_of_the_local_scheduler_carries_its_agent_too(site, start, mpi_ima
     site.configure(store=image_policy.store)
     how = {"image": mpi_image.reference} if image else {"engine": "bare", "python": sys.executable}
     kernel = start(**how, scheduler="local")
-    assert kernel.value("'jupyter_hpcctr' in __import__('sys').modules") is False
+    loaded = kernel.value("[[n, getattr(m, '__file__', '')] for n, m in list(__import__('sys').modules.items())]")
+    files = {file.rpartition("/guest/")[2] for name, file in loaded if name.startswith("_hpcctr_guest") and file}
+    assert files <= set(carried.EARLY), "what is read while the kernel starts is laid out before it"
+    assert files
+    assert "jupyter_hpcctr" not in dict(loaded)
     if image:
         works(Notebook(kernel), kernel.launch.plan, without_us, 2)

@@ -88,7 +88,8 @@ def test_the_rooms_of_an_archive_are_its_own_and_not_those_that_are_installed(st
 def test_the_guest_is_laid_out_on_a_node_as_it_is_in_the_package(state, tmp_path):
     directory = job(state)
     carried.give(state, directory)
-    code = "from jupyter_hpcctr.agent import unpacked; unpacked.lay_holder(sys.argv[2]); unpacked.lay(sys.argv[2])"
+    lay = "".join(f"unpacked.{each}(sys.argv[2]); " for each in ("lay_holder", "lay_early", "lay_later", "lay_later"))
+    code = f"from jupyter_hpcctr.agent import unpacked; {lay}"
     code = f"import sys; sys.path.insert(0, sys.argv[1]); {code}"
     words = [sys.executable, "-c", code, f"{directory}/agent/agent.zip", str(tmp_path)]
     subprocess.run(words, timeout=60, check=True)
