@@ -94,6 +94,13 @@ def test_one_door_to_the_operating_system():
     assert found == {"edge/process.py", "agent/children.py", "guest/mpirun/probe.py"}
 
 
+def test_placeholders_are_spelt_in_one_file():
+    found = {shown(path) for path in MODULES if re.search(r"@[A-Z][A-Z_]*@", path.read_text(encoding="utf-8"))}
+    assert found == {"jupyter_hpcctr/protocol/words.py"}
+    spelt = re.findall(r"@[A-Z][A-Z_]*@", (PACKAGE / "protocol" / "words.py").read_text(encoding="utf-8"))
+    assert len(spelt) == len(set(spelt))
+
+
 def test_nothing_is_asked_of_the_environment_at_import():
     # Every module, in a process whose environment tells on those who read it.
     names = [module_name(p) for p in MODULES if p.name != "__main__.py" and "guest" not in p.parts]

@@ -19,6 +19,7 @@ from typing import Any
 
 import zmq
 
+from ..protocol.values import JobPlan
 from . import room
 from .deadline import Deadline, first_end
 
@@ -33,7 +34,7 @@ class Checkpoint:
 
     Parameters
     ----------
-    plan : Mapping
+    plan : JobPlan
         The launch's plan.
     before_s : float
         How long before the end, where the user does not say.
@@ -44,14 +45,14 @@ class Checkpoint:
     def __init__(
         self,
         context: zmq.Context[zmq.Socket[bytes]],
-        plan: Mapping[str, Any],
+        plan: JobPlan,
         before_s: float,
         tell: Callable[..., None],
     ) -> None:
-        self._path, self._before_s, self._tell = f"{plan['run_dir']}/kernel/checkpoint", before_s, tell
+        self._path, self._before_s, self._tell = f"{plan.run_dir}/kernel/checkpoint", before_s, tell
         self.socket = context.socket(zmq.ROUTER)
         self.socket.linger = 0
-        self._deadline = Deadline(first_end(plan, os.environ, began=time.time() - room.age_s()))
+        self._deadline = Deadline(first_end(plan.time_minutes, os.environ, began=time.time() - room.age_s()))
         self._kernel: list[bytes] = []
         self._status: dict[str, Any] = dict(_IDLE)
         self._restore: str | None = None  # "" where it was taken back

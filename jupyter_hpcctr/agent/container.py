@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from ..guest import environment
+from ..protocol import shared
+from ..protocol.shared import EngineCommand, Rules
+from ..protocol.words import HOLDER_PID
 from . import room
 from .children import Child
 from .devices import NodeDevices
 from .image import ImageFile
-
-HOLDER_PID = "@HOLDER_PID@"
 
 
 class NodeContainer:
@@ -23,12 +23,12 @@ class NodeContainer:
 
     Parameters
     ----------
-    rules : Mapping
-        ``env``, ``image_env``, ``pass_env``, ``drop_env``: how its environment is composed.
-    recorded : Mapping or None
-        The image, as ``ImageFile`` wants it.
-    devices : Mapping or None
-        ``core.devices.Devices``.
+    rules : Rules
+        How its environment is composed.
+    recorded : ImageFile or None
+        The image's file, as the plan recorded it.
+    devices : Devices or None
+        What the node is to look up.
     run_dir : str
         The private directory on this node.
     workdir : str
@@ -37,10 +37,10 @@ class NodeContainer:
 
     def __init__(
         self,
-        rules: Mapping[str, Any],
+        rules: Rules,
         *,
-        recorded: Mapping[str, Any] | None,
-        devices: Mapping[str, Any] | None,
+        recorded: shared.ImageFile | None,
+        devices: shared.Devices | None,
         run_dir: str,
         workdir: str,
     ) -> None:
@@ -49,7 +49,7 @@ class NodeContainer:
         self._image = ImageFile(None)
         self._devices = NodeDevices(None, "")
         self._env: dict[str, str] = {}
-        self.image_env: Mapping[str, str] = dict(rules.get("image_env") or {})
+        self.image_env: Mapping[str, str] = dict(rules.image_env)
         """Variables that give way to the job's: the image's, and those of the devices."""
 
     def prepare(self) -> None:
@@ -67,23 +67,21 @@ class NodeContainer:
         rules = self._rules
         self._devices = NodeDevices(self._wanted, f"{self._run_dir}/kernel")
         self._devices.lay()
-        self.image_env = {**(rules.get("image_env") or {}), **self._devices.env}
-        self._env = environment.compose(
-            rules["env"], os.environ, rules["pass_env"], rules["drop_env"], self.image_env
-        )
+        self.image_env = {**rules.image_env, **self._devices.env}
+        self._env = environment.compose(rules.env, os.environ, rules.pass_env, rules.drop_env, self.image_env)
         room.write(f"{self._run_dir}/env", environment.lines(self._env))
         if not self._image.fds:
             self._image = ImageFile(self._recorded)
 
     def start(
-        self, command: Mapping[str, Any], *, opens: bool, holder_pid: str = "", output: int | None = None
+        self, command: EngineCommand, *, opens: bool, holder_pid: str = "", output: int | None = None
     ) -> Child:
         """Start an engine's command; ``opens`` says whether it opens the image, and does not join a container."""
         words = [word.replace(HOLDER_PID, holder_pid) for word in self._devices.words(command)]
         fds = self._image.fds if opens else ()
         words = self._image.words(words) if opens else words
-        reads = bool(command["reads_env_file"])
-        env = environment.of_command(self._env, os.environ, self._rules["drop_env"], reads_env_file=reads)
+        reads = command.reads_env_file
+        env = environment.of_command(self._env, os.environ, self._rules.drop_env, reads_env_file=reads)
         return Child(words, env=env, cwd=self._run_dir if reads else self._workdir, fds=fds, output=output)
 
     def fault(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 SAME_S = 30.0
 """Ends that differ by less are one: the agent's own reckoning and the scheduler's word for it."""
@@ -67,13 +66,13 @@ class Deadline:
         return self.end <= self._done_for + SAME_S
 
 
-def first_end(plan: Mapping[str, Any], environ: Mapping[str, str], *, began: float) -> float | None:
+def first_end(time_minutes: int | None, environ: Mapping[str, str], *, began: float) -> float | None:
     """Return when a job ends, as far as it can know by itself; the server hears later what the scheduler says.
 
     Parameters
     ----------
-    plan : Mapping
-        The launch's plan, with the time limit that was asked for, if any.
+    time_minutes : int or None
+        The time limit that was asked for, if any.
     environ : Mapping
         The job's environment: later releases of Slurm say there when it ends.
     began : float
@@ -82,5 +81,4 @@ def first_end(plan: Mapping[str, Any], environ: Mapping[str, str], *, began: flo
     try:
         return float(environ["SLURM_JOB_END_TIME"])
     except (KeyError, ValueError):
-        limit = plan["resources"]["time_minutes"]
-        return None if limit is None else began + limit * 60
+        return None if time_minutes is None else began + time_minutes * 60

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..protocol.shared import Devices, EngineCommand
 from .children import Child
 
 if TYPE_CHECKING:
@@ -31,14 +32,14 @@ class NodeDevices:
 
     Parameters
     ----------
-    wanted : Mapping or None
-        ``core.devices.Devices`` as the plan has it; None for none.
+    wanted : Devices or None
+        What the plan wants; None for none.
     directory : str
-        The kernel's directory on the host; the container sees it at ``wanted["inside"]``'s parent.
+        The kernel's directory on the host; the container sees it at ``wanted.inside``'s parent.
     """
 
-    def __init__(self, wanted: Mapping[str, Any] | None, directory: str) -> None:
-        self._inside = "" if wanted is None else str(wanted["inside"])
+    def __init__(self, wanted: Devices | None, directory: str) -> None:
+        self._inside = "" if wanted is None else wanted.inside
         self._directory = directory
         self._laid: Laid | None = None
         self._glibc: tuple[tuple[int, int], str] = ((0, 0), "")
@@ -51,7 +52,7 @@ class NodeDevices:
         """Variables that the devices want, where the job says nothing else."""
         return {} if self._laid is None else self._laid.env
 
-    def _look(self, wanted: Mapping[str, Any]) -> None:
+    def _look(self, wanted: Devices) -> None:
         from ..devices import found, laid
 
         try:
@@ -77,13 +78,13 @@ class NodeDevices:
 
             laid.make(self._laid, f"{self._directory}/{os.path.basename(self._inside)}", self._report)
 
-    def words(self, command: Mapping[str, Any]) -> list[str]:
+    def words(self, command: EngineCommand) -> list[str]:
         """Return an engine's words with the devices' mounts in them."""
         if self._laid is None:
-            return list(command["argv"])
+            return list(command.argv)
         from ..devices import laid
 
-        return laid.expand(command["argv"], command["mount"], self._laid, self._inside)
+        return laid.expand(command.argv, command.mount, self._laid, self._inside)
 
     def fault(self, env: Mapping[str, str]) -> str:
         """Say why the image cannot load the libraries, "" if it can; its holder has written down its glibc."""

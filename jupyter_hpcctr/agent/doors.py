@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import zmq
 
+from ..protocol.values import AgentFile
 from .checkpoint import Checkpoint
 from .children import Child
 from .ranks import Ranks
 
-CHECKPOINT_S = 300.0
-
 
 class Doors:
-    """All doors at once. ``config`` is the agent's, ``output`` what programs print into, ``tell`` tells the server."""
+    """All doors at once. ``output`` is what programs print into, ``tell`` tells the server."""
 
     def __init__(
         self,
         context: zmq.Context[zmq.Socket[bytes]],
-        config: Mapping[str, Any],
+        config: AgentFile,
         output: int,
         tell: Callable[..., None],
     ) -> None:
-        plan, before_s = config["plan"], float(config.get("checkpoint_seconds", CHECKPOINT_S))
-        self.ranks = Ranks(context, plan, output)
-        self.checkpoint = Checkpoint(context, plan, before_s, tell)
+        self.ranks = Ranks(context, config.plan, output)
+        self.checkpoint = Checkpoint(context, config.plan, config.checkpoint_seconds, tell)
 
     @property
     def haste_ms(self) -> int | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from ..protocol import shared
 
 
 class ImageChanged(Exception):  # noqa: N818  (it is a finding)
@@ -22,8 +23,8 @@ class ImageFile:
 
     Parameters
     ----------
-    recorded : Mapping or None
-        ``path``, ``kind``, ``size_bytes`` and ``owner`` of the image; 0 and None where they are not known.
+    recorded : protocol's ImageFile, or None
+        What it was when the launch was planned.
 
     Raises
     ------
@@ -31,10 +32,10 @@ class ImageFile:
         It belongs to somebody else, others may write to it, or it has another size.
     """
 
-    def __init__(self, recorded: Mapping[str, Any] | None) -> None:
+    def __init__(self, recorded: shared.ImageFile | None) -> None:
         self._path, self._fd = "", -1
-        if recorded is not None and recorded["kind"] == "squashfs":
-            self._path = recorded["path"]
+        if recorded is not None and recorded.kind == "squashfs":
+            self._path = recorded.path
             self._fd = _opened(recorded)
 
     @property
@@ -47,8 +48,8 @@ class ImageFile:
         return [f"/proc/self/fd/{self._fd}" if self._fd >= 0 and word == self._path else word for word in words]
 
 
-def _opened(recorded: Mapping[str, Any]) -> int:
-    path = recorded["path"]
+def _opened(recorded: shared.ImageFile) -> int:
+    path = recorded.path
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
@@ -63,8 +64,8 @@ def _opened(recorded: Mapping[str, Any]) -> int:
     return fd
 
 
-def _fault(found: os.stat_result, recorded: Mapping[str, Any]) -> str:
-    owner, size = recorded["owner"], recorded["size_bytes"]
+def _fault(found: os.stat_result, recorded: shared.ImageFile) -> str:
+    owner, size = recorded.owner, recorded.size_bytes
     if not stat.S_ISREG(found.st_mode):
         return "it is no file"
     if owner is not None and found.st_uid not in (owner, os.getuid(), 0):

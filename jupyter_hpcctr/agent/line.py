@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any, Protocol
 
 import zmq
 
 from ..delivery import session as delivery
 from ..delivery.kept import Frames, Kept
+from ..protocol.values import Link
 from . import memory
 
 log = logging.getLogger("hpcctr.agent")
@@ -26,27 +27,27 @@ DIAL_S, REDIAL_S = 5.0, 0.2  # the second grows up to the first while nobody ans
 ACK_S = 0.5
 
 
-class Link(Protocol):
+class Look(Protocol):
     """Where to dial."""
 
-    def __call__(self, *, alone: bool) -> Mapping[str, Any]:
+    def __call__(self, *, alone: bool) -> Link:
         """Return it; ``alone``: nobody has been heard for a while."""
 
 
 class _Connection:
     """A DEALER that has been told to dial, and a socket that tells when its connection is gone."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], link: Mapping[str, Any]) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], link: Link) -> None:
         dealer = context.socket(zmq.DEALER)
-        dealer.curve_serverkey = str(link["server_key"]).encode()
-        dealer.curve_publickey = str(link["public_key"]).encode()
-        dealer.curve_secretkey = str(link["secret_key"]).encode()
+        dealer.curve_serverkey = link.server_key.encode()
+        dealer.curve_publickey = link.public_key.encode()
+        dealer.curve_secretkey = link.secret_key.encode()
         dealer.linger = 0  # what was not acknowledged is sent by the next one
         dealer.rcvhwm = dealer.sndhwm = 0
         dealer.reconnect_ivl, dealer.reconnect_ivl_max = 100, 1000
         self.socket, self.since = dealer, time.monotonic()
         self.monitor = dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        for address in link["addresses"]:
+        for address in link.addresses:
             dealer.connect(address)
 
     def send(self, frames: Frames) -> bool:
@@ -71,9 +72,9 @@ class Line:
     ----------
     poller : zmq.Poller
         Knows the sockets that are there now.
-    link : Link
-        Returns ``addresses`` of the server, ``server_key``, and our ``public_key`` and ``secret_key``. It is called
-        often, and says something else where another server is to be dialled.
+    link : Look
+        Returns where to dial, and the keys for that. It is called often, and says something else where another server
+        is to be dialled.
     kept : Kept
         For what cannot be sent yet.
     """
@@ -82,7 +83,7 @@ class Line:
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         poller: zmq.Poller,
-        link: Link,
+        link: Look,
         kept: Kept,
     ) -> None:
         self._context, self._poller, self._look, self._link = context, poller, link, link(alone=False)
@@ -194,7 +195,7 @@ class Line:
             kept.drained = False
             memory.give_back()
 
-    def _dial(self, link: Mapping[str, Any] | None = None) -> None:
+    def _dial(self, link: Link | None = None) -> None:
         self._dialled, self._last_dial = self._dialled + 1, time.monotonic()
         self._next = _Connection(self._context, link or self._link)
         self._register(self._next)

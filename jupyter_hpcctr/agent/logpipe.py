@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from . import logfile
+from . import logfile, unpacked
 from .children import Child
 
 TURN_S = 1.0
@@ -57,7 +57,7 @@ class LogPipe:
 
     def _start(self) -> None:
         fds = (self._reading, self._life_end, self._news_end)
-        words = (sys.executable, "-I", "-S", logfile.__file__, self._path, *map(str, fds))
+        words = (sys.executable, "-I", "-S", _script(), self._path, *map(str, fds))
         with contextlib.suppress(OSError):  # no more processes: later, perhaps
             self._writer = Child(words, env=os.environ, cwd="/", fds=fds)
 
@@ -73,3 +73,9 @@ class LogPipe:
         os.close(self._life)
         if self._writer is not None and not self._writer.ended(patience_s=END_S):
             self._writer.signal(signal.SIGKILL)
+
+
+def _script() -> str:
+    """Return the path of the program, which lies beside the archive where this runs from one."""
+    archive = unpacked.archive()
+    return f"{os.path.dirname(archive)}/agent/logfile.py" if archive else logfile.__file__

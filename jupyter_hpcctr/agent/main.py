@@ -17,7 +17,9 @@ from typing import Any
 import zmq
 
 from ..delivery.kept import Kept
-from . import room, signals
+from ..protocol.shared import EngineCommand
+from ..protocol.values import AgentFile
+from . import room, signals, unpacked
 from .asked import AGAIN, Asked
 from .channels import Channels, kernel_info
 from .children import Child
@@ -43,25 +45,25 @@ ORPHANED = 75  # sysexits.h: EX_TEMPFAIL
 class Agent:
     """Carries out one plan until the server, the scheduler or the kernel ends it."""
 
-    def __init__(self, path: str, config: Mapping[str, Any]) -> None:
-        self._plan: Mapping[str, Any] = config["plan"]
-        self._key = str(config["kernel_key"]).encode()
+    def __init__(self, path: str, config: AgentFile) -> None:
+        self._plan = config.plan
+        self._key = config.kernel_key.encode()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._poller = zmq.Poller()
-        self._run_dir = str(self._plan["run_dir"])
-        kept = Kept(f"{self._run_dir}/kept", files=int(config["keep_bytes"]))
+        self._run_dir = self._plan.run_dir
+        kept = Kept(f"{self._run_dir}/kept", files=config.keep_bytes)
         self._vigil = Vigil(path, config)
         self._line = Line(self._context, self._poller, self._vigil.link, kept)
         self._output = Output(self._line, self._key)
         self._kernel_dir = f"{self._run_dir}/kernel"
-        self._channels = Channels(self._context, self._kernel_dir, self._plan["kernel_dir"], self._key)
+        self._channels = Channels(self._context, self._kernel_dir, self._plan.kernel_dir, self._key)
         self._asked = Asked()
-        self._log = LogPipe(self._plan["log_file"])
+        self._log = LogPipe(self._plan.log_file)
         self._doors = Doors(self._context, config, self._log.output, self._line.say)
         self._doors.register(self._poller)
         plan, dir_ = self._plan, self._run_dir
         self._container = NodeContainer(
-            plan, recorded=plan["image"], devices=plan.get("devices"), run_dir=dir_, workdir=plan["workdir"]
+            plan, recorded=plan.image, devices=plan.devices, run_dir=dir_, workdir=plan.workdir
         )
         self._holder: Child | None = None
         self._holder_pid = ""
@@ -108,16 +110,18 @@ class Agent:
 
     def _set_up(self) -> None:
         plan = self._plan
-        room.make(self._run_dir, plan["directories"])
+        room.make(self._run_dir, plan.directories)
+        unpacked.lay_holder(self._run_dir)
         self._container.prepare()
         self._doors.open(self._container.image_env)
-        if plan["hold"] is not None:
+        if plan.hold is not None:
             self._held_since = time.monotonic()
-            self._holder = self._start(plan["hold"], opens=True)
-        else:
+            self._holder = self._start(plan.hold, opens=True)
+        unpacked.lay_early(self._run_dir)  # while the container starts
+        if plan.hold is None:
             self._start_kernel()
 
-    def _start(self, command: Mapping[str, Any], *, opens: bool) -> Child:
+    def _start(self, command: EngineCommand, *, opens: bool) -> Child:
         return self._container.start(command, opens=opens, holder_pid=self._holder_pid, output=self._log.output)
 
     def _start_kernel(self) -> None:
@@ -132,7 +136,8 @@ class Agent:
             self._rebuild()
             return
         self._channels.prepare()
-        self._kernel = self._start(self._plan["kernel"], opens=self._holder is None)
+        self._kernel = self._start(self._plan.kernel, opens=self._holder is None)
+        unpacked.lay_later(self._run_dir)  # while the kernel starts: before this it gets no cell
 
     def _rebuild(self) -> None:
         """Make the run directory, which somebody has removed, and a container that has it."""
@@ -290,5 +295,5 @@ class Agent:
         self._line.close()
         shutil.rmtree(self._run_dir, ignore_errors=True)
         if self._status == ORPHANED:  # else the server tidies up, after it has read the log
-            shutil.rmtree(self._plan["job_dir"], ignore_errors=True)
+            shutil.rmtree(self._plan.job_dir, ignore_errors=True)
         self._context.term()

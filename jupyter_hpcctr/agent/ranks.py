@@ -10,15 +10,19 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import zmq
 
+from ..protocol import codec
+from ..protocol.values import JobPlan
 from . import room
 from .children import Child
+
+if TYPE_CHECKING:
+    from ..protocol.tasks import HubTask
 
 START_S = 20.0
 END_S = 2.0
@@ -30,15 +34,15 @@ class Ranks:
 
     Parameters
     ----------
-    plan : Mapping
+    plan : JobPlan
         The launch's plan.
     output : int
         File descriptor into which the hub prints, and what it starts.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], plan: Mapping[str, Any], output: int) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], plan: JobPlan, output: int) -> None:
         self._plan, self._output = plan, output
-        self._dir = f"{plan['run_dir']}/kernel"
+        self._dir = f"{plan.run_dir}/kernel"
         self._image_env: dict[str, str] = {}
         self.socket = context.socket(zmq.ROUTER)
         self.socket.linger = 0
@@ -103,36 +107,38 @@ class Ranks:
                 self._ending.remove(each)
 
     def _start(self, *, kernel_pid: int, holder_pid: str) -> None:
-        file = f"{self._plan['run_dir']}/ranks.json"
+        file = f"{self._plan.run_dir}/ranks.json"
         try:
             for path in (file, f"{self._dir}/ranks"):  # of a hub that was killed
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
-            room.write(file, json.dumps(self._told(kernel_pid, holder_pid)))
-            words = (sys.executable, "-m", "jupyter_hpcctr.ranks", file)
-            self._hub = Child(words, env=os.environ, cwd=self._plan["run_dir"], output=self._output)
+            room.write(file, codec.to_json(self._task(kernel_pid, holder_pid)))
+            words = (*self._plan.ranks.hub_argv, file)
+            self._hub = Child(words, env=os.environ, cwd=self._plan.run_dir, output=self._output)
         except OSError as error:
             self._answer(f"the ranks' hub cannot be started: {error}")
             return
         self._ready, self._until = False, time.monotonic() + START_S
 
-    def _told(self, kernel_pid: int, holder_pid: str) -> dict[str, Any]:
+    def _task(self, kernel_pid: int, holder_pid: str) -> HubTask:
+        from ..protocol.tasks import HubTask  # here: few kernels have ranks, and every agent is to start fast
+
         plan = self._plan
-        return {
-            "plan": plan["ranks"],
-            "env": plan["env"],
-            "image_env": self._image_env,
-            "pass_env": plan["pass_env"],
-            "drop_env": plan["drop_env"],
-            "run_dir": plan["run_dir"],
-            "workdir": plan["workdir"],
-            "dir": self._dir,
-            "dir_inside": plan["kernel_dir"],
-            "holder_pid": holder_pid,
-            "kernel_pid": kernel_pid,
-            "node": os.environ.get("SLURMD_NODENAME", ""),
-            "plain": False,
-        }
+        return HubTask(
+            env=plan.env,
+            image_env=self._image_env,
+            pass_env=plan.pass_env,
+            drop_env=plan.drop_env,
+            plan=plan.ranks,
+            run_dir=plan.run_dir,
+            workdir=plan.workdir,
+            dir=self._dir,
+            dir_inside=plan.kernel_dir,
+            holder_pid=holder_pid,
+            kernel_pid=kernel_pid,
+            node=os.environ.get("SLURMD_NODENAME", ""),
+            plain=False,
+        )
 
     def _look(self) -> None:
         assert self._hub is not None  # noqa: S101  (turn)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
-from collections.abc import Mapping
-from typing import Any
 
+from ..protocol import codec
+from ..protocol.values import AgentFile, Link
 from . import room
 
 LOOK_S, SELDOM_S = 1.0, 5.0
@@ -23,25 +22,24 @@ class Vigil:
     ----------
     path : str
         The launch's file.
-    config : mapping
+    config : AgentFile
         What it said when the agent began.
     """
 
-    def __init__(self, path: str, config: Mapping[str, Any]) -> None:
+    def __init__(self, path: str, config: AgentFile) -> None:
         self._path, self._config = path, config
-        self._busy_s, self._idle_s = float(config["orphan_seconds"]), float(config["orphan_idle_seconds"])
+        self._busy_s, self._idle_s = config.orphan_seconds, config.orphan_idle_seconds
         self._began = self._last_look = self._idle_since = time.monotonic()
         self._busy = False
         self._known: object = None
 
-    def link(self, *, alone: bool = False) -> Mapping[str, Any]:
+    def link(self, *, alone: bool = False) -> Link:
         """Return where to dial, and the keys for that; it is looked up each second while the agent is ``alone``."""
         now = time.monotonic()
         if now - self._last_look >= (LOOK_S if alone else SELDOM_S):
             self._last_look = now
             self._read(alone=alone)
-        link: Mapping[str, Any] = self._config["link"]
-        return link
+        return self._config.link
 
     def _read(self, *, alone: bool) -> None:
         # Opening a file has a network file system ask its server for it; a mere stat may be answered from memory.
@@ -49,7 +47,7 @@ class Vigil:
             found = os.stat(self._path)
             known = found.st_ino, found.st_mtime_ns
             if alone or known != self._known:
-                self._config = json.loads(room.read_private(self._path))
+                self._config = codec.from_json(AgentFile, room.read_private(self._path))
                 self._known = known
 
     def heard(self, *, busy: bool) -> None:
@@ -69,9 +67,9 @@ class Vigil:
             Whether one ever was.
         """
         now = time.monotonic()
-        if not heard and now - self._began > FIRST_WORD_S and not self._config.get("kept"):
+        if not heard and now - self._began > FIRST_WORD_S and not self._config.kept:
             self._read(alone=True)
-            if not self._config.get("kept"):
+            if not self._config.kept:
                 return f"the server that submitted this job was not there in {FIRST_WORD_S:g} s"
         patience = self._busy_s if self._busy else self._idle_s
         alone_s = silent_s if self._busy else min(silent_s, now - self._idle_since)

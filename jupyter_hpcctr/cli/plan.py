@@ -11,10 +11,10 @@ from .. import compose, plugins
 from ..config import load_policy
 from ..core import limits, quote
 from ..core.facts import Policy
-from ..core.job import MOUNTS
 from ..core.plan import LaunchPlan, to_json
 from ..errors import PolicyError, SchedulerUnreachable
 from ..launch import draw, gather
+from ..protocol.words import MOUNTS
 from . import asking, parts
 
 _PATIENCE_S = 90.0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from ..protocol.shared import Devices
 from .facts import GUEST_ROOT, Policy
 from .request import KernelRequest
 
@@ -13,25 +13,10 @@ INSIDE = f"{GUEST_ROOT}/run/devices"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@dataclass(frozen=True, slots=True)
-class Devices:
-    """What the node looks up in its descriptions (CDI 1.1.0), and where the container sees it.
-
-    Of each of the ``kinds`` (``nvidia.com/gpu``) the job gets those that its scheduler has given to it, where the node
-    has that kind, and of those that are asked for by ``names`` each. ``directories`` have the site's descriptions,
-    beside the standard ones and the user's.
-    """
-
-    kinds: tuple[str, ...]
-    names: tuple[str, ...]
-    directories: tuple[str, ...]
-    inside: str = INSIDE
-
-
 def wanted(request: KernelRequest, policy: Policy) -> Devices | None:
     """Return what a job needs of its nodes, None where it asks for no device."""
     kinds = policy.gpu_kinds if request.resources.gpus_per_node else ()
-    return Devices(kinds, request.devices, policy.cdi_dirs) if kinds or request.devices else None
+    return Devices(kinds, request.devices, policy.cdi_dirs, INSIDE) if kinds or request.devices else None
 
 
 def search_paths(env: Mapping[str, str]) -> dict[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-ImageKind = Literal["squashfs", "directory", "none"]
+from ..protocol.shared import ImageKind
 
+ARCHIVE = "agent.zip"
+"""Everything of ours that runs in a job; ``python agent.zip ROOM WORDS...`` runs one of its rooms."""
 GUEST_ROOT = "/hpcctr"
 """Where our own directories are seen in a container; every image of our store has it."""
 HOST_ROOTS = ("/dev", "/proc", "/sys", "/tmp")  # noqa: S108
@@ -98,8 +99,8 @@ class Host:
     """The account and the directories of the process that launches.
 
     ``job_dir`` is a private directory of this launch on the file system that the nodes share,
-    ``run_dir`` one that the agent will make on the node; ``guest_dir`` holds the guest's code,
-    ``python`` the interpreter that runs the agent.
+    ``run_dir`` one that the agent will make on the node; ``agent_dir`` has what runs in the job, in
+    ``ARCHIVE``; ``python`` is the interpreter that runs the agent.
     """
 
     user: str
@@ -108,7 +109,7 @@ class Host:
     cwd: str
     job_dir: str
     run_dir: str
-    guest_dir: str
+    agent_dir: str
     python: str
 
 

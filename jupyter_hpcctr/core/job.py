@@ -1,4 +1,4 @@
-"""What a job is, and the words of commands: a scheduler's, with their answers, and an engine's."""
+"""What a job is, and a scheduler's commands with their answers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import NewType
 
 JobId = NewType("JobId", str)
-MOUNTS, SOURCE, TARGET = "@MOUNTS@", "@SOURCE@", "@TARGET@"
-"""In an engine's words: the place for mounts of which the node alone knows, and the two paths of such a mount."""
 
 
 class JobState(enum.IntEnum):
@@ -72,24 +70,6 @@ class Command:
 
     argv: tuple[str, ...]
     stdin: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineCommand:
-    """The words that put a program into a container.
-
-    Where ``reads_env_file`` is false, the program gets its environment as the command's own process
-    environment. ``step_options`` are for the srun that starts it, for engines that are Slurm plug-ins
-    (pyxis); ``preserve_fds`` is how many descriptors above 2 must stay open. ``mount`` are the words of one more
-    mount, with ``SOURCE`` and ``TARGET`` in them: the node puts them, once for each file, where the word ``MOUNTS``
-    stands in ``argv``. Empty for a container without devices, and for an engine that can add none.
-    """
-
-    argv: tuple[str, ...]
-    reads_env_file: bool = False
-    mount: tuple[str, ...] = ()
-    step_options: tuple[str, ...] = ()
-    preserve_fds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

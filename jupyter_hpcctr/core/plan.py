@@ -7,13 +7,16 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError, RequestError
-from .devices import Devices
-from .facts import GUEST_ROOT, HOST_ROOTS, Facts, ImageInfo, ImageKind, Policy
-from .job import Command, EngineCommand
-from .ranks import HOLDER_PID, NODE, Place, RankPlan, rank_plan
+from ..protocol.ranks import RankPlan
+from ..protocol.shared import Devices, EngineCommand, ImageKind
+from ..protocol.values import JobPlan
+from ..protocol.words import HOLDER_PID, NODE
+from .facts import ARCHIVE, GUEST_ROOT, HOST_ROOTS, Facts, ImageInfo, Policy
+from .job import Command
+from .ranks import Place, image_file, rank_plan
 from .request import Mount, Resources
 from .resolve import Resolved, shown
 
@@ -61,7 +64,7 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True)
 class LaunchPlan:
-    """One launch, whole: submitted by the edge, carried out by the agent.
+    """One launch, whole: submitted by the edge; the agent carries out the job's part of it (``job_plan``).
 
     ``directories`` are made (0700) on the node before the first command; ``hold`` starts the parked
     container and ``kernel`` the kernel in it, with ``HOLDER_PID`` in its words.
@@ -154,16 +157,23 @@ def job_spec(plan_: LaunchPlan, facts: Facts) -> JobSpec:
     return _job_spec(plan_.name, plan_.resources, facts)
 
 
+def job_plan(plan_: LaunchPlan) -> JobPlan:
+    """Return the job's part of a plan: what goes with the job."""
+    own: dict[str, Any] = {"time_minutes": plan_.resources.time_minutes, "image": image_file(plan_.image)}
+    same = [each.name for each in dataclasses.fields(JobPlan) if each.name not in own]
+    return JobPlan(**own, **{name: getattr(plan_, name) for name in same})
+
+
 def _job_spec(name: str, resources: Resources, facts: Facts) -> JobSpec:
     host = facts.host
-    agent = (host.python, "-m", "jupyter_hpcctr.agent", f"{host.job_dir}/agent.json")
+    agent = (host.python, f"{host.agent_dir}/{ARCHIVE}", "agent", f"{host.job_dir}/agent.json")
     token = PurePosixPath(host.job_dir).name
     return JobSpec(name, agent, resources, host.job_dir, f"{host.job_dir}/job.log", token)
 
 
 def _place(resolved: Resolved, facts: Facts, run_dir: str) -> Place:
     bare = resolved.image is None
-    guest = facts.host.guest_dir if bare else f"{GUEST_ROOT}/guest"
+    guest = f"{run_dir}/guest" if bare else f"{GUEST_ROOT}/guest"
     python = resolved.request.python
     if bare and python == "python3":
         python = facts.host.python  # no image: the server's own Python, which has ipykernel
@@ -197,7 +207,7 @@ def _startup_cache(resolved: Resolved, policy: Policy) -> dict[str, str]:
 def _container(resolved: Resolved, facts: Facts, run_dir: str) -> tuple[Container, tuple[str, ...]]:
     image = resolved.image
     own = (
-        Mount(facts.host.guest_dir, f"{GUEST_ROOT}/guest"),
+        Mount(f"{run_dir}/guest", f"{GUEST_ROOT}/guest"),
         Mount(f"{run_dir}/kernel", f"{GUEST_ROOT}/run"),
     )
     staged, stages = ((), ()) if image is None else stage(resolved.mounts, image, run_dir, missing=facts.missing)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import ImageError, ImageMissing, PolicyError
-from .devices import Devices, search_paths, wanted
+from ..protocol.shared import Devices
+from .devices import search_paths, wanted
 from .facts import HOST_ROOTS, Facts, Host, ImageInfo, Policy
 from .request import KernelRequest, Mount, Resources
 from .wording import minutes_text

@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from ..errors import ImageError
-from .facts import ImageInfo, ImageKind, Site
-from .job import Command, EngineCommand, Estimate, JobId, JobStatus, Output
+from ..protocol.shared import EngineCommand, ImageKind
+from .facts import ImageInfo, Site
+from .job import Command, Estimate, JobId, JobStatus, Output
 from .plan import Container, JobSpec
 from .ranks import Steps
 from .request import ImageRef
@@ -87,7 +88,7 @@ class Scheduler(Protocol):
         ...
 
     def steps(self) -> Steps | None:
-        """Words that start processes within a running job, with the placeholders of ``core.ranks``.
+        """Words that start processes within a running job, with the placeholders of ``protocol.words``.
 
         Called by ``plan``; the job's side fills them in and runs them in the environment of the job's first
         process. None where there are no such words: mpiexec(1) starts the ranks, all on the kernel's node.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..protocol.shared import Devices
 from . import nvidia
 from .cdi import STANDARD, DeviceError, Registry, read
 from .given import given
@@ -22,7 +23,7 @@ class Found:
 
 
 def look(
-    wanted: Mapping[str, Any],
+    wanted: Devices,
     environ: Mapping[str, str],
     *,
     home: str,
@@ -33,8 +34,8 @@ def look(
 
     Parameters
     ----------
-    wanted : mapping
-        ``kinds``, ``names`` and ``directories`` (``core.devices.Devices``).
+    wanted : Devices
+        What the plan wants.
     environ : mapping
         The job's environment.
     home : str
@@ -49,16 +50,16 @@ def look(
     DeviceError
         A device that is asked for by name is not there.
     """
-    asked = {*wanted["kinds"], *(name.partition("=")[0] for name in wanted["names"])}
+    asked = {*wanted.kinds, *(name.partition("=")[0] for name in wanted.names)}
     nvidias = nvidia.KIND in asked
-    node = registry(wanted["directories"], home=home, libraries=libraries, nvidias=nvidias, root=root)
+    node = registry(wanted.directories, home=home, libraries=libraries, nvidias=nvidias, root=root)
     names, said = [], list(node.problems)
-    for kind in wanted["kinds"]:
+    for kind in wanted.kinds:
         there = [name.partition("=")[2] for name in node.devices(kind)]
         names += [f"{kind}={name}" for name in given(kind, there, environ)] if there else []
-    if wanted["kinds"] and not names:
+    if wanted.kinds and not names:
         said.append("this node describes no GPU and has no driver of NVIDIA: the container gets its device files alone")
-    names += [name for name in wanted["names"] if name not in names]
+    names += [name for name in wanted.names if name not in names]
     injection = inject(node.edits(names), root)
     report = {
         "devices": {name: node.specs[name].path for name in names},

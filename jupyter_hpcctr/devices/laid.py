@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..protocol.words import MOUNTS, SOURCE, TARGET
 from .injection import Injection
 
 LIBRARIES, PROGRAMS, FILES, REPORT = "lib", "bin", "etc", "report.json"
@@ -90,14 +91,14 @@ def make(laid: Laid, directory: str, report: Mapping[str, Any]) -> None:
 
 
 def expand(argv: Sequence[str], mount: Sequence[str], laid: Laid, inside: str) -> list[str]:
-    """Put an engine's words for each mount where the word ``@MOUNTS@`` stands (``core.job``)."""
+    """Put an engine's words for each mount where the word ``MOUNTS`` stands."""
     words: list[str] = []
     for word in argv:
-        if word != "@MOUNTS@":
+        if word != MOUNTS:
             words.append(word)
             continue
         for host_path, place in laid.mounts:
-            pair = {"@SOURCE@": host_path, "@TARGET@": f"{inside}/{place}"}
+            pair = {SOURCE: host_path, TARGET: f"{inside}/{place}"}
             words += [_filled(each, pair) for each in mount]
     return words
 

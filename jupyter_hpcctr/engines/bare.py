@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.facts import ImageKind
-from ..core.job import EngineCommand
 from ..core.plan import Container
 from ..errors import EngineError
+from ..protocol.shared import EngineCommand, ImageKind
 
 
 class Bare:

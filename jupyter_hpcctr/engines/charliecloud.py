@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.facts import ImageKind
-from ..core.job import MOUNTS, SOURCE, TARGET, EngineCommand
 from ..core.plan import Container
 from ..core.request import Mount
 from ..errors import EngineError
+from ..protocol.shared import EngineCommand, ImageKind
+from ..protocol.words import MOUNTS, SOURCE, TARGET
 
 
 class Charliecloud:

@@ -9,11 +9,9 @@ import pwd
 import secrets
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import zmq
 
-from .. import guest
 from ..core import plan as planning
 from ..core.facts import Facts, Host, Policy
 from ..core.plan import LaunchPlan
@@ -21,6 +19,7 @@ from ..core.request import KernelRequest
 from ..core.resolve import mounts, plain, resolve
 from ..core.seams import Engine, ImageStore, Scheduler
 from ..errors import DiskFull, HpcctrError, LaunchError
+from . import carried
 
 
 def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: str, token: str = "") -> Facts:
@@ -36,14 +35,15 @@ def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: st
     account = pwd.getpwuid(os.getuid())
     # Two words: everybody can see the job's directory in the queue, nobody may foresee the node's.
     job_token, run_token = token or secrets.token_hex(6), secrets.token_hex(6)
+    job_dir = f"{policy.state_dir}/jobs/{job_token}"
     host = Host(
         user=account.pw_name,
         uid=account.pw_uid,
         home=os.environ.get("HOME") or account.pw_dir,
         cwd=cwd,
-        job_dir=f"{policy.state_dir}/jobs/{job_token}",
+        job_dir=job_dir,
         run_dir=f"{policy.node_tmp}/hpcctr-{account.pw_uid}-{run_token}",
-        guest_dir=str(Path(guest.__file__).resolve().parent),
+        agent_dir=f"{job_dir}/{carried.LINK}",
         python=sys.executable,
     )
     image = None if request.image is None else store.find(request.image)

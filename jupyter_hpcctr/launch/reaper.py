@@ -21,6 +21,7 @@ from ..core.plan import STARTUP
 from ..edge import files, leftovers
 from ..edge.loop import in_thread
 from ..errors import HpcctrError
+from . import carried
 from .found import is_owned, looked_through
 from .hub import Hub
 from .keeper import Claim
@@ -129,12 +130,15 @@ async def sweep() -> None:
 
 async def reap(hub: Hub) -> None:
     """Remove what nobody can want any more, and log the rest. In the edge loop."""
+    await in_thread(carried.archive)  # this process's own: the package may be another one by the first launch
     await sweep()
     for found in await examine(hub):
         if found.sure and (await remove(hub, found)).done:
             log.info("removed: %s", found.what)
         elif found.kind != "scheduler":
             log.warning("%s (%s)", found.what, found.hint)
+    for each in await in_thread(carried.sweep, Path(hub.policy.state_dir)):
+        log.info("removed: %s, which no job has", each)
 
 
 # -- what there is
@@ -145,7 +149,7 @@ def _state(state_dir: str) -> list[Finding]:
     root = Path(state_dir)
     try:
         files.private_dir(root)
-        for name in ("jobs", "kernels", "calls", STARTUP):
+        for name in ("jobs", "kernels", "calls", carried.DIRECTORY, STARTUP):
             if (root / name).exists():
                 files.private_dir(root / name)
         probe = root / "doctor"
@@ -168,7 +172,8 @@ def _directories(state_dir: str) -> Iterator[_Left]:
         try:
             if path.is_symlink() or not path.is_dir():
                 continue
-            age_s = time.time() - max(each.stat().st_mtime for each in (path, *path.iterdir()))
+            own = [path, *(each for each in path.iterdir() if not each.is_symlink())]
+            age_s = time.time() - max(each.stat().st_mtime for each in own)
         except OSError:
             continue  # it goes this moment
         yield _Left(path, *_made_by(path), age_s)
@@ -179,7 +184,7 @@ def _made_by(path: Path) -> tuple[str, str]:
     for file in path.glob("*.json"):
         try:
             said = json.loads(files.read_private(file))
-            return str(said["plan"]["scheduler"]), str(said.get("host", ""))
+            return str(said["scheduler"]), str(said.get("host", ""))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return "", ""

@@ -1,25 +1,26 @@
-"""``python -m jupyter_hpcctr.ranks CONFIG_FILE``: the hub. ``… --node``: another node, told by standard input."""
+"""``python agent.zip ranks TASK_FILE``: the hub. ``… --node``: another node, told by standard input."""
 
-import json
 import logging
 import sys
 from collections.abc import Generator
 
 from ..agent import room
+from ..protocol import codec
 
 
 def main(argv: list[str]) -> int:
     """Be the hub, or a node."""
     if argv[1:] == ["--node"]:
+        from ..protocol.tasks import NodeTask
         from .node import NodeProcess
 
         logging.basicConfig(level=logging.INFO, format="hpcctr node: %(message)s", stream=sys.stderr)
-        return NodeProcess(json.loads(sys.stdin.read())).run()
+        return NodeProcess(codec.from_json(NodeTask, sys.stdin.read())).run()
     from .config import Config
     from .found import look
 
     logging.basicConfig(level=logging.INFO, format="hpcctr ranks: %(message)s", stream=sys.stderr)
-    config = Config(**json.loads(room.read_private(argv[1])))
+    config = codec.from_json(Config, room.read_private(argv[1]))
     looking = begun(look(config))
     from . import strays
     from .hub import Hub

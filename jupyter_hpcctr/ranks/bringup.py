@@ -43,7 +43,7 @@ def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Ge
     for reason in placement.reasons:
         hub.notice(reason, level="warning")
     yield from site.reach(placement, behind=behind)
-    program = list(hub.config.plan["rank_argv"])
+    program = list(hub.config.plan.rank_argv)
     crowded = site.crowded(placement)
     start = launcher.start(site.new_name(), program, placement, pmi=wanted.get("pmi"), extra={}, crowded=crowded)
     hub.notice(f"starting {placement.ranks} rank{'s' * (placement.ranks != 1)} …", fleeting=True)
@@ -147,7 +147,7 @@ def placed(hub: Hub, wanted: Mapping[str, Any]) -> Generator[None, None, Placeme
         wanted.get("ranks_per_node"),
         nodes=nodes,
         oversubscribe=bool(wanted.get("oversubscribe")),
-        reduce=plan["beyond"] == "reduce" or bool(hub.site.lost_nodes and wanted.get("again")),
+        reduce=plan.beyond == "reduce" or bool(hub.site.lost_nodes and wanted.get("again")),
     )
 
 
@@ -209,4 +209,4 @@ def check(hub: Hub, world: World, *, behind: bool = False) -> Generator[None, No
             break
         _heed(hub, behind=behind)
         yield
-    return {"key": _key(world), **explain.checked(world, results, shares=bool(hub.config.plan["shares"]))}
+    return {"key": _key(world), **explain.checked(world, results, shares=hub.config.plan.shares)}

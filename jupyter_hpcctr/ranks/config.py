@@ -1,43 +1,22 @@
-"""What the hub is told when it is started, and the words of the plan with their gaps filled."""
+"""What the hub is told when it is started, with the words of the plan and their gaps filled."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from ..guest import environment
+from ..protocol.tasks import HubTask
+from ..protocol.words import ARGV, HOLDER_PID, NODE
 
-HOLDER_PID, NODE, ARGV = "@HOLDER_PID@", "@NODE@", "@ARGV@"
 
-
-@dataclass(frozen=True)
-class Config:
-    """The hub's configuration, from the agent's private file or from ``plain``; field names are the file's.
-
-    ``plan`` is ``core.ranks.RankPlan`` as a mapping. ``dir`` is the kernel's directory for sockets on the host, and
-    ``dir_inside`` the same as the kernel sees it. ``node`` is Slurm's name of this node, "" without Slurm.
-    """
-
-    plan: Mapping[str, Any]
-    env: Mapping[str, str]
-    pass_env: Sequence[str]
-    drop_env: Sequence[str]
-    run_dir: str
-    workdir: str
-    dir: str
-    dir_inside: str
-    holder_pid: str
-    kernel_pid: int
-    node: str
-    plain: bool
-    image_env: Mapping[str, str] = field(default_factory=dict)
+class Config(HubTask):
+    """The hub's task, from the agent's private file or from ``plain``, and what it makes of the plan's words."""
 
     def enter(self, program: Sequence[str]) -> list[str]:
         """Return the words that run a program in the container, for a wrapper to fill in what is its node's."""
         words: list[str] = []
-        for word in self.plan["enter"]["argv"]:
+        for word in self.plan.enter.argv:
             words += program if word == ARGV else [word]
         return words
 
@@ -45,7 +24,7 @@ class Config:
         """Return words and environment that run a program in this node's container from here."""
         words = [word.replace(NODE, "").replace(HOLDER_PID, self.holder_pid) for word in self.enter(program)]
         env = environment.compose(self.env, os.environ, self.pass_env, self.drop_env, self.image_env)
-        reads = bool(self.plan["enter"]["reads_env_file"])
+        reads = self.plan.enter.reads_env_file
         return words, environment.of_command(env, os.environ, self.drop_env, reads_env_file=reads)
 
 

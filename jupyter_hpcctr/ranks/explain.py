@@ -61,9 +61,10 @@ def hint_pmi(world: World, offered: str) -> str:
 
 def offered(config: Config) -> Generator[None, None, str]:
     """Return what the scheduler offers to MPI (srun(1), ``--mpi=list``)."""
-    if config.plan["step"] is None:
+    step = config.plan.step
+    if step is None:
         return ""
-    printed = yield from answer(config, [program_of(config.plan["step"]), "--mpi=list"], dict(os.environ))
+    printed = yield from answer(config, [program_of(step), "--mpi=list"], dict(os.environ))
     return ", ".join(line.strip() for line in printed.splitlines() if line.strip() and not line.endswith("..."))
 
 

@@ -25,17 +25,17 @@ def look(config: Config) -> Generator[None, None, dict[str, str]]:
     RankError
         The image has no Python that could be asked.
     """
-    says = config.plan["mpi"]
-    if config.plan["step"] is not None and says["implementation"]:
+    says = config.plan.mpi
+    if config.plan.step is not None and says.implementation:
         return {
-            "family": says["implementation"],
-            "version": says["version"],
+            "family": says.implementation,
+            "version": says.version,
             "library": "",
             "mpiexec": "",
             "mpiexec_family": "",
         }
-    probe = str(config.plan["guest_enter"]).rpartition("/")[0] + "/probe.py"
-    words, env = config.entered([config.plan["guest_python"], probe])
+    probe = config.plan.guest_enter.rpartition("/")[0] + "/probe.py"
+    words, env = config.entered([config.plan.guest_python, probe])
     printed = yield from answer(config, words, env)
     try:
         found: dict[str, str] = json.loads(printed.strip().splitlines()[-1])

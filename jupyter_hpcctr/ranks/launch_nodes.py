@@ -3,43 +3,45 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import re
 import socket
-from collections.abc import Generator, Mapping, Sequence
-from typing import Any
+from collections.abc import Generator, Sequence
 
 from ..agent.children import Child
+from ..protocol import codec
+from ..protocol import words as placeholders
+from ..protocol.tasks import Invitation, NodeTask
 from .config import Config, filled
 from .found import answer
 
 EVERYWHERE = "*"
 
 
-def start_nodes(config: Config, names: Sequence[str], invitation: Mapping[str, Any], log: str) -> Child:
+def start_nodes(config: Config, names: Sequence[str], invitation: Invitation, log: str) -> Child:
     """Start one process on each of these nodes; what they must know, a secret among it, goes by standard input."""
     values = {
-        "@RANKS@": len(names),
-        "@NODES@": len(names),
-        "@NODELIST@": ",".join(names),
-        "@CPUS@": 1,
-        "@PMI@": "none",
-        "@OVERCOMMIT@": "",
-        "@DIRECTORY@": "/",
+        placeholders.RANKS: len(names),
+        placeholders.NODES: len(names),
+        placeholders.NODELIST: ",".join(names),
+        placeholders.CPUS: 1,
+        placeholders.PMI: "none",
+        placeholders.OVERCOMMIT: "",
+        placeholders.DIRECTORY: "/",
     }
-    words = [*filled(config.plan["node_step"], values), config.plan["python"], "-m", "jupyter_hpcctr.ranks", "--node"]
-    told = {
-        "plan": {"devices": config.plan.get("devices")}
-        | {name: config.plan[name] for name in ("run_dir", "directories", "hold", "image")},
-        "env": dict(config.env),
-        "image_env": dict(config.image_env),
-        "pass_env": list(config.pass_env),
-        "drop_env": list(config.drop_env),
-        "dir_inside": "" if config.dir_inside == config.dir else config.dir_inside,  # without a container, its own
-        "invitation": dict(invitation),
-    }
-    return Child(words, env=dict(os.environ), cwd="/", log=log, text=json.dumps(told))
+    plan = config.plan
+    assert plan.node_step is not None  # noqa: S101  (a scheduler that has given several nodes has words for that)
+    task = NodeTask(
+        env=config.env,
+        image_env=config.image_env,
+        pass_env=config.pass_env,
+        drop_env=config.drop_env,
+        plan=plan,
+        dir_inside="" if config.dir_inside == config.dir else config.dir_inside,  # without a container, its own
+        invitation=invitation,
+    )
+    words = [*filled(plan.node_step, values), *plan.hub_argv, "--node"]
+    return Child(words, env=dict(os.environ), cwd="/", log=log, text=codec.to_json(task))
 
 
 def listening_address(config: Config, names: Sequence[str]) -> Generator[None, None, str]:

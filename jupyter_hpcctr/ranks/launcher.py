@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..protocol import words as placeholders
+from ..protocol.words import ENV_FILE, HOLDER_PID, NODE
 from .config import Config, filled
 from .failure import RankError
 from .slots import Placement
@@ -49,7 +51,7 @@ class Launcher:
     @property
     def by_step(self) -> bool:
         """Whether the scheduler starts ranks."""
-        return self.config.plan["step"] is not None
+        return self.config.plan.step is not None
 
     def pmi(self, asked: str | None) -> str:
         """Choose what srun offers to MPI: what was asked for, or what the image's MPI speaks."""
@@ -74,6 +76,7 @@ class Launcher:
         """
         spec: dict[str, Any] = {"world": world, "ranks": placement.ranks, "by_step": self.by_step, **extra}
         spec |= {name: getattr(self.config, name) for name in ("env", "image_env", "pass_env", "drop_env")}
+        spec["gaps"] = {"node": NODE, "env_file": ENV_FILE, "holder_pid": HOLDER_PID}
         if crowded:
             spec["env"] = {name: value for name, value in YIELD.items() if name not in os.environ} | dict(spec["env"])
         if self.by_step:
@@ -85,31 +88,36 @@ class Launcher:
     def _outside(self, spec: dict[str, Any], program: list[str]) -> tuple[list[str], dict[str, Any]]:
         """Return the wrapper's words for the host, and its spec: each rank joins the container by itself."""
         config = self.config
-        env_file = config.plan["env_file"]
-        words = [word.replace(env_file, "@ENV@") if env_file else word for word in config.enter(program)]
+        env_file = config.plan.env_file
+        words = [word.replace(env_file, ENV_FILE) if env_file else word for word in config.enter(program)]
         # Without a container it is each node's own directory, which its wrappers know.
         inside = "" if config.dir_inside == config.dir else config.dir_inside
         spec |= {"argv": words, "inside": False, "dir_inside": inside}
-        if not config.plan["shares"]:
+        if not config.plan.shares:
             spec["env"] = {**SEPARATE, **spec["env"]}
-        spec["cwd"] = config.run_dir if config.plan["enter"]["reads_env_file"] else config.workdir
-        pattern = f"{config.plan['run_dir']}/kernel/{spec['world']}.json"
-        return [config.plan["python"], "-S", "-E", config.plan["enter_script"], pattern, config.node], spec
+        spec["cwd"] = config.run_dir if config.plan.enter.reads_env_file else config.workdir
+        plan = config.plan
+        return self._wrapper(plan.python, plan.enter_script, f"{plan.kernel_dir_host}/{spec['world']}.json"), spec
+
+    def _wrapper(self, python: str, script: str, spec_file: str) -> list[str]:
+        before, _, after = spec_file.partition(NODE)
+        return [python, "-S", "-E", script, before, after, self.config.node]
 
     def _step(self, spec: dict[str, Any], program: list[str], placement: Placement, pmi: str) -> Start:
         wrapper, spec = self._outside(spec, program)
         plan = self.config.plan
+        assert plan.step is not None  # noqa: S101  (by_step)
         values = {
-            "@RANKS@": placement.ranks,
-            "@NODES@": len(placement.nodes),
-            "@NODELIST@": ",".join(node.name for node in placement.nodes),
-            "@CPUS@": "" if placement.over else os.environ.get("SLURM_CPUS_PER_TASK", ""),
-            "@PMI@": pmi,
-            "@OVERCOMMIT@": plan["overcommit"] if placement.over else "",
-            "@DIRECTORY@": "/",
+            placeholders.RANKS: placement.ranks,
+            placeholders.NODES: len(placement.nodes),
+            placeholders.NODELIST: ",".join(node.name for node in placement.nodes),
+            placeholders.CPUS: "" if placement.over else os.environ.get("SLURM_CPUS_PER_TASK", ""),
+            placeholders.PMI: pmi,
+            placeholders.OVERCOMMIT: plan.overcommit if placement.over else "",
+            placeholders.DIRECTORY: "/",
         }
-        words = [*filled(plan["step"], values), *wrapper]
-        return Start(words, dict(os.environ), spec, f"{program_of(plan['step'])} --mpi={pmi}")
+        words = [*filled(plan.step, values), *wrapper]
+        return Start(words, dict(os.environ), spec, f"{program_of(plan.step)} --mpi={pmi}")
 
     def _mpiexec(self, spec: dict[str, Any], program: list[str], placement: Placement) -> Start:
         config, path = self.config, self.found["mpiexec"]
@@ -119,7 +127,7 @@ class Launcher:
                 "there is no mpiexec to start ranks with",
                 hint="install an MPI in the image (openmpi-bin or mpich in Debian), or use a scheduler with steps",
             )
-        contained = bool(config.plan["enter"]["reads_env_file"]) or config.plan["hold"] is not None
+        contained = config.plan.enter.reads_env_file or config.plan.hold is not None
         # A directory of its own: one mpiexec that ends takes away what another one is just making (Open MPI 4).
         scratch = f"{config.dir_inside if contained else config.dir}/{spec['world']}.tmp"
         launch = [path, *mpiexec_options(self.found["mpiexec_family"], self.found["version"], placement, scratch)]
@@ -128,9 +136,8 @@ class Launcher:
             return Start([*launch, *wrapper], _without_slurm(dict(os.environ)), spec, os.path.basename(path))
         # In the container the launcher and its ranks are in the same namespaces, and of the same MPI.
         spec |= {"argv": program, "inside": True, "dir_inside": config.dir_inside, "cwd": config.workdir}
-        pattern = f"{config.dir_inside}/{spec['world']}.json"
         plan = config.plan
-        wrapper = [plan["guest_python"], "-S", "-E", plan["guest_enter"], pattern, config.node]
+        wrapper = self._wrapper(plan.guest_python, plan.guest_enter, f"{config.dir_inside}/{spec['world']}.json")
         words, env = config.entered(["env", *unset(), *launch, *wrapper])
         return Start(words, env, spec, f"the image's {os.path.basename(path)}")
 

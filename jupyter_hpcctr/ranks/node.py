@@ -1,4 +1,4 @@
-"""Another node of the allocation: ``python -m jupyter_hpcctr.ranks --node``, with the invitation on standard input.
+"""Another node of the allocation: ``python agent.zip ranks --node``, with the invitation on standard input.
 
 It holds the node's container, has its relay, and ends when the hub is silent.
 """
@@ -12,17 +12,18 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import zmq
 
-from ..agent import room
+from ..agent import room, unpacked
 from ..agent.children import Child
 from ..agent.container import NodeContainer
 from ..agent.devices import DevicesMissing
 from ..agent.image import ImageChanged
-from .config import NODE
+from ..protocol.tasks import Invitation, NodeTask
+from ..protocol.words import NODE
 from .relay import Relay
 from .segments import Copies, Shelf
 from .slots import this_machine
@@ -45,19 +46,22 @@ def settle(run_dir: str, directories: Sequence[str], patience_s: float = SILENCE
     while os.path.lexists(run_dir) and time.monotonic() < until:
         time.sleep(0.1)
     room.make(run_dir, directories)
+    unpacked.lay_holder(run_dir)
+    unpacked.lay_early(run_dir)
+    unpacked.lay_later(run_dir)
 
 
 class NodeProcess:
     """Carries out what the hub says, for the ranks of this node."""
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        plan = told["plan"]
+    def __init__(self, told: NodeTask) -> None:
+        plan = told.plan
         self._name = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
         suffix = f".{self._name}"
-        self._run_dir = plan["run_dir"].replace(NODE, suffix)
-        settle(self._run_dir, [each.replace(NODE, suffix) for each in plan["directories"]])
+        self._run_dir = plan.run_dir.replace(NODE, suffix)
+        settle(self._run_dir, [each.replace(NODE, suffix) for each in plan.directories])
         self._container = NodeContainer(
-            told, recorded=plan.get("image"), devices=plan.get("devices"), run_dir=self._run_dir, workdir=self._run_dir
+            told, recorded=plan.image, devices=plan.devices, run_dir=self._run_dir, workdir=self._run_dir
         )
         self._holder: Child | None = None
         self._over = False
@@ -66,29 +70,29 @@ class NodeProcess:
         except (ImageChanged, DevicesMissing) as fault:
             shutil.rmtree(self._run_dir, ignore_errors=True)
             raise SystemExit(f"{self._name}: {fault}") from fault
-        if plan["hold"] is not None:
-            hold = {**plan["hold"], "argv": [word.replace(NODE, suffix) for word in plan["hold"]["argv"]]}
+        if plan.hold is not None:
+            hold = replace(plan.hold, argv=tuple(word.replace(NODE, suffix) for word in plan.hold.argv))
             self._holder = self._container.start(hold, opens=True)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._poller = zmq.Poller()
         self._relay = Relay(self._context, self._poller, f"{self._run_dir}/kernel")
-        self._hub = self._dial(told["invitation"])
+        self._hub = self._dial(told.invitation)
         directory = f"{self._run_dir}/kernel"
-        self._copies = Copies(self._say, Shelf(directory, told["dir_inside"] or directory))
+        self._copies = Copies(self._say, Shelf(directory, told.dir_inside or directory))
         self._heard = time.monotonic()
         self._last_beat = self._last_items = 0.0
 
-    def _dial(self, invitation: dict[str, Any]) -> zmq.Socket[bytes]:
+    def _dial(self, invitation: Invitation) -> zmq.Socket[bytes]:
         dealer = self._context.socket(zmq.DEALER)
         dealer.identity = self._name.encode()
-        dealer.curve_serverkey = invitation["server_key"].encode()
-        dealer.curve_publickey = invitation["public_key"].encode()
-        dealer.curve_secretkey = invitation["secret_key"].encode()
+        dealer.curve_serverkey = invitation.server_key.encode()
+        dealer.curve_publickey = invitation.public_key.encode()
+        dealer.curve_secretkey = invitation.secret_key.encode()
         dealer.linger = 500
         dealer.rcvhwm = dealer.sndhwm = 0
         # srun runs on the hub's node (srun(1), "OUTPUT ENVIRONMENT VARIABLES").
         address = os.environ.get("SLURM_LAUNCH_NODE_IPADDR", "127.0.0.1")
-        dealer.connect(f"tcp://{address}:{invitation['port']}")
+        dealer.connect(f"tcp://{address}:{invitation.port}")
         self._poller.register(dealer, zmq.POLLIN)
         return dealer
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import zmq
 
+from ..protocol.tasks import Invitation
 from .bundle import Item
 from .relay import Relay
 from .slots import Machine, this_machine
@@ -121,12 +122,7 @@ class Switchboard:
         self.socket.router_handover = True
         port = self.socket.bind_to_random_port(f"tcp://{address}")
         poller.register(self.socket, zmq.POLLIN)
-        self.invitation = {
-            "port": port,
-            "server_key": public.decode(),
-            "public_key": client_public.decode(),
-            "secret_key": client_secret.decode(),
-        }
+        self.invitation = Invitation(port, public.decode(), client_public.decode(), client_secret.decode())
         """What a node must know to come in; secret."""
 
     def callback(self, domain: str, key: bytes) -> bool:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import json
 import os
 import secrets
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from .. import guest, plugins
 from ..agent import room
 from ..agent.children import Child
 from ..config import load_policy
-from .config import ARGV, NODE
+from ..protocol import codec
+from ..protocol.ranks import ImageMpi, RankPlan
+from ..protocol.shared import EngineCommand
+from ..protocol.tasks import HubTask
+from ..protocol.words import ARGV, NODE
 from .failure import RankError
 
 PATIENCE_S = 20.0
+_HUB = (sys.executable, "-m", "jupyter_hpcctr.ranks")
 _started: list[tuple[Child, str]] = []
 _begun: list[tuple[dict[str, str], str]] = []
 """The environment and the directory of a hub that nobody has used yet."""
@@ -68,23 +69,24 @@ def _start() -> tuple[Child, str]:
     run_dir = f"{tempfile.gettempdir()}/hpcctr-{os.getuid()}-{secrets.token_hex(6)}"
     directory = f"{run_dir}/kernel"
     room.make(run_dir, (directory,))
-    told = {
-        "plan": _plan(run_dir),
-        "env": {},
-        "pass_env": ["*"],
-        "drop_env": [],
-        "run_dir": run_dir,
-        "workdir": os.getcwd(),
-        "dir": directory,
-        "dir_inside": directory,
-        "holder_pid": "",
-        "kernel_pid": os.getpid(),
-        "node": os.environ.get("SLURMD_NODENAME", ""),
-        "plain": True,
-    }
-    room.write(f"{run_dir}/ranks.json", json.dumps(told))
+    task = HubTask(
+        env={},
+        image_env={},
+        pass_env=("*",),
+        drop_env=(),
+        plan=_plan(run_dir),
+        run_dir=run_dir,
+        workdir=os.getcwd(),
+        dir=directory,
+        dir_inside=directory,
+        holder_pid="",
+        kernel_pid=os.getpid(),
+        node=os.environ.get("SLURMD_NODENAME", ""),
+        plain=True,
+    )
+    room.write(f"{run_dir}/ranks.json", codec.to_json(task))
     log = f"{run_dir}/log"
-    words = (sys.executable, "-m", "jupyter_hpcctr.ranks", f"{run_dir}/ranks.json")
+    words = (*_HUB, f"{run_dir}/ranks.json")
     child = Child(words, env=dict(os.environ), cwd=run_dir, log=log)
     return child, directory
 
@@ -103,29 +105,31 @@ def _ready(child: Child, directory: str) -> str:
     return directory
 
 
-def _plan(run_dir: str) -> Mapping[str, Any]:
-    """Return what a launch would have planned (``core.ranks.RankPlan``) for no container at all."""
+def _plan(run_dir: str) -> RankPlan:
+    """Return what a launch would have planned for no container at all."""
     inside_slurm = "SLURM_JOB_ID" in os.environ and "SLURMD_NODENAME" in os.environ and shutil.which("srun")
     steps = plugins.scheduler("slurm").steps() if inside_slurm else None
+    reduces = steps is None and load_policy(None).ranks_beyond_machine == "reduce"
     scripts = f"{os.path.dirname(guest.__file__)}/mpirun"
-    words: dict[str, Any] = {"step": None, "node_step": None, "overcommit": ""}
-    if steps is not None:
-        given = dataclasses.asdict(steps)
-        words = {"step": given["ranks"], "node_step": given["nodes"], "overcommit": given["overcommit"]}
-    return {
-        **words,
-        "enter": {"argv": [ARGV], "reads_env_file": False},
-        "shares": True,
-        "hold": None,
-        "image": None,
-        "run_dir": f"{run_dir}{NODE}",
-        "env_file": f"{run_dir}{NODE}/env",
-        "directories": [f"{run_dir}{NODE}/kernel"],
-        "rank_argv": [sys.executable, f"{scripts}/rank.py"],
-        "python": sys.executable,
-        "enter_script": f"{scripts}/enter.py",
-        "guest_python": sys.executable,
-        "guest_enter": f"{scripts}/enter.py",
-        "mpi": {"implementation": "", "version": "", "pmi": ""},
-        "beyond": "refuse" if steps is not None else load_policy(None).ranks_beyond_machine,
-    }
+    there = f"{run_dir}{NODE}"
+    return RankPlan(
+        step=None if steps is None else steps.ranks,
+        node_step=None if steps is None else steps.nodes,
+        overcommit="" if steps is None else steps.overcommit,
+        enter=EngineCommand((ARGV,)),
+        shares=True,
+        hold=None,
+        run_dir=there,
+        env_file=f"{there}/env",
+        directories=(f"{there}/kernel",),
+        rank_argv=(sys.executable, f"{scripts}/rank.py"),
+        hub_argv=_HUB,
+        python=sys.executable,
+        enter_script=f"{scripts}/enter.py",
+        guest_python=sys.executable,
+        guest_enter=f"{scripts}/enter.py",
+        mpi=ImageMpi(),
+        beyond="reduce" if reduces else "refuse",
+        kernel_dir_host=f"{there}/kernel",
+        kernel_dir=f"{there}/kernel",
+    )

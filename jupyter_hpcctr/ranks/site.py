@@ -70,7 +70,7 @@ class Site:
     def room(self) -> Generator[None, None, tuple[slots.Node, ...]]:
         """Return the nodes that are left, with their slots."""
         config = self._hub.config
-        if config.plan["step"] is None:
+        if config.plan.step is None:
             return (slots.Node("", slots.machine_slots()),)
         if not self._names:
             self._names = yield from self._ask_names()

@@ -8,11 +8,12 @@ from typing import ClassVar
 
 import pytest
 
-from ..core.facts import GUEST_ROOT, HOST_ROOTS, ImageInfo, ImageKind
+from ..core.facts import GUEST_ROOT, HOST_ROOTS, ImageInfo
 from ..core.job import Command
 from ..core.request import Mount
 from ..edge import process
 from ..errors import CommandMissing, EngineError
+from ..protocol.shared import ImageKind
 from .bench import Bench
 from .engine import EngineContract
 

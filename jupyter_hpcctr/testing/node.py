@@ -17,13 +17,14 @@ from types import TracebackType
 
 from ..agent.children import Child
 from ..core.facts import Policy
-from ..core.job import Command, EngineCommand, Output
+from ..core.job import Command, Output
 from ..core.plan import Container
-from ..core.ranks import ARGV, HOLDER_PID, NODE
 from ..core.seams import Engine
 from ..edge import process
 from ..errors import EngineError
 from ..guest import environment
+from ..protocol.shared import EngineCommand
+from ..protocol.words import ARGV, HOLDER_PID, NODE
 from . import waiting
 from .waiting import PATIENCE_S
 

@@ -10,9 +10,9 @@ from support.clusters import run
 from support.slurm import slurm_jobs_of
 from support.waiting import text, wait_for_file, wait_until
 
-from jupyter_hpcctr.core import ranks
 from jupyter_hpcctr.core.job import JobState
 from jupyter_hpcctr.downscale.cluster import Cluster
+from jupyter_hpcctr.protocol import words as gap
 from jupyter_hpcctr.ranks.config import filled
 from jupyter_hpcctr.schedulers.slurm import Slurm
 
@@ -38,8 +38,8 @@ time.sleep(600)
 
 def step(number, nodes):
     count = len(nodes.split(","))
-    gaps = {ranks.RANKS: number, ranks.NODES: count, ranks.NODELIST: nodes, ranks.CPUS: 1, ranks.PMI: "none"}
-    return filled(Slurm().steps().ranks, {**gaps, ranks.OVERCOMMIT: "", ranks.DIRECTORY: os.getcwd()})
+    gaps = {gap.RANKS: number, gap.NODES: count, gap.NODELIST: nodes, gap.CPUS: 1, gap.PMI: "none"}
+    return filled(Slurm().steps().ranks, {**gaps, gap.OVERCOMMIT: "", gap.DIRECTORY: os.getcwd()})
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def three(place):
 
 def test_a_lost_node_ends_what_runs_on_it_and_neither_the_job_nor_its_other_nodes(three, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    node_words = filled(Slurm().steps().nodes, {ranks.NODES: 2, ranks.NODELIST: "n2,n3", ranks.DIRECTORY: tmp_path})
+    node_words = filled(Slurm().steps().nodes, {gap.NODES: 2, gap.NODELIST: "n2,n3", gap.DIRECTORY: tmp_path})
     words = {"both": step(4, "n1,n2"), "own": step(2, "n1"), "nodes": node_words}
     (tmp_path / "words").write_text(json.dumps(words))
     job = three.submit([sys.executable, "-c", IN_THE_JOB], tmp_path, nodes=3, ntasks=6)

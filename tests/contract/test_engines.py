@@ -9,6 +9,7 @@ from jupyter_hpcctr import plugins
 from jupyter_hpcctr.agent.container import NodeContainer
 from jupyter_hpcctr.core.facts import DROP_ENV, HOST_ROOTS, PASS_ENV
 from jupyter_hpcctr.errors import EngineError
+from jupyter_hpcctr.protocol.shared import EngineCommand, Rules
 from jupyter_hpcctr.testing import Bench, EngineContract, ImageEngineContract
 from jupyter_hpcctr.testing.bench import IMAGE_ENV, JOB_ENV
 
@@ -58,13 +59,13 @@ def test_the_suite_composes_the_environment_as_the_agent_does(tmp_path, monkeypa
     for name, value in node.host_env.items():
         monkeypatch.setenv(name, value)
     assert {"SLURM_MY_TOKEN", "OF_THE_JOB"} <= JOB_ENV.keys() <= os.environ.keys()
-    rules = {"env": node.env, "image_env": IMAGE_ENV, "pass_env": PASS_ENV, "drop_env": DROP_ENV}
+    rules = Rules(node.env, IMAGE_ENV, PASS_ENV, DROP_ENV)
     agents = NodeContainer(
         rules, recorded=None, devices=None, run_dir=str(node.run_dir), workdir=node.container.workdir
     )
     agents.prepare()
     assert (node.run_dir / "env").read_text() == file_of_suite
     with open(tmp_path / "said", "wb") as said:
-        child = agents.start({"argv": shown, "reads_env_file": False}, opens=True, output=said.fileno())
+        child = agents.start(EngineCommand(tuple(shown)), opens=True, output=said.fileno())
         assert child.ended(patience_s=60)
     assert (tmp_path / "said").read_text() == by_suite

@@ -255,7 +255,7 @@ def test_an_engine_gets_a_file_and_the_holders_process(node):
 
 
 def test_a_wrapper_without_a_relay_ends_at_once(tmp_path):
-    words = [sys.executable, "-S", "-E", enter.__file__, f"{tmp_path}@NODE@/w1.json", "n1"]
+    words = [sys.executable, "-S", "-E", enter.__file__, str(tmp_path), "/w1.json", "n1"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, env={"PMIX_RANK": "0"})
     assert done.returncode == 1
     assert f"No such file or directory: '{tmp_path}/w1.json'" in done.stderr
@@ -288,5 +288,5 @@ def test_another_nodes_directory_has_its_name(tmp_path, monkeypatch):
     (tmp_path / "run.n2").mkdir()
     (tmp_path / "run.n2" / "w1.json").write_text(json.dumps({"world": "w1"}))
     monkeypatch.setenv("SLURMD_NODENAME", "n2")
-    assert enter.read_spec(f"{tmp_path}/run@NODE@/w1.json", "n1") == {"world": "w1", "first": "n1"}
+    assert enter.read_spec(f"{tmp_path}/run", "/w1.json", "n1") == {"world": "w1", "first": "n1"}
     assert [enter.suffix("n1"), enter.suffix("n2")] == [".n2", ""]

@@ -8,8 +8,8 @@ import pytest
 from support.mpi import MPIS, PATIENT, compiled, said
 from support.waiting import text
 
-from jupyter_hpcctr.core import ranks
 from jupyter_hpcctr.core.job import Ending, JobState
+from jupyter_hpcctr.protocol import words
 from jupyter_hpcctr.ranks.config import filled
 
 WHERE = "import os; print(os.environ['SLURM_PROCID'], os.environ['SLURMD_NODENAME'], os.getcwd())"
@@ -30,7 +30,7 @@ SHAPES = [
 
 def gaps(**values):
     """Every placeholder with its value, which is None unless given."""
-    names = (ranks.RANKS, ranks.NODES, ranks.NODELIST, ranks.CPUS, ranks.PMI, ranks.OVERCOMMIT, ranks.DIRECTORY)
+    names = (words.RANKS, words.NODES, words.NODELIST, words.CPUS, words.PMI, words.OVERCOMMIT, words.DIRECTORY)
     return {name: values.get(name.strip("@").lower()) for name in names}
 
 

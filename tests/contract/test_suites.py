@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from jupyter_hpcctr import plugins
-from jupyter_hpcctr.core.job import EngineCommand
+from jupyter_hpcctr.protocol.shared import EngineCommand
 from jupyter_hpcctr.testing import EngineContract, SchedulerContract
 
 Bare, Local = type(plugins.engine("bare")), type(plugins.scheduler("local"))

@@ -1,11 +1,13 @@
 """How kernels and jobs come to their end, and what the notebook says of it; real in every part."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from support.kernels import processes_with
@@ -59,6 +61,22 @@ def test_scancel_of_a_pending_job_is_told_to_the_waiting_cell(full, start):
     subprocess.run(["scancel", kernel.launch.job], check=True)
     content = kernel.client.get_shell_msg(timeout=60)["content"]
     assert (content["ename"], "cancelled" in content["evalue"]) == ("JobEnded", True)
+
+
+def test_a_plan_that_another_version_has_written_is_refused_with_what_to_do(full, start):
+    kernel = start(**BARE)
+    kernel.client.execute("1")
+    path = Path(kernel.launch.plan.secret_file)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    full()
+    content = kernel.client.get_shell_msg(timeout=60)["content"]
+    assert content["ename"] == "JobEnded"
+    said = " ".join(content["traceback"])
+    assert "written by another version of jupyter_hpcctr" in said
+    assert "Restart the kernel" in said
+    kernel.manager.restart_kernel()
+    kernel.client.wait_for_ready(timeout=60)
+    assert kernel.value("1 + 1") == 2
 
 
 @pytest.mark.parametrize("scheduler", ["slurm", "local"])

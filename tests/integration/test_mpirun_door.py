@@ -43,7 +43,7 @@ def hubs(site):
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"jupyter_hpcctr.ranks" in words and str(site.directory).encode() in b" ".join(words):
+        if b"ranks" in words and str(site.directory).encode() in b" ".join(words):
             found.append(int(path.parent.name))
     return found
 

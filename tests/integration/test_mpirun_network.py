@@ -21,7 +21,7 @@ def hubs(run_dir):
             words = path.read_bytes().decode(errors="replace").split("\0")
         except OSError:
             continue
-        if "jupyter_hpcctr.ranks" in words and f"{run_dir}/ranks.json" in words:
+        if "ranks" in words and f"{run_dir}/ranks.json" in words:
             yield int(path.parent.name)
 
 

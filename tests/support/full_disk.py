@@ -43,7 +43,7 @@ def left_behind(site):
 def main(directory):
     site = Site(Path(directory), {})
     site.configure()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=700", "none", site.state], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "none", site.state], check=True)
     with site.entered():
         env = {"IPYTHONDIR": str(site.state / "ipython")}  # as where all is in a home that is full
         kernel = Running(site.manager(engine="bare", scheduler="local", env=env), cwd=site.cwd)

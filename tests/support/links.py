@@ -9,6 +9,7 @@ from jupyter_hpcctr.agent.line import Line
 from jupyter_hpcctr.delivery.kept import Kept
 from jupyter_hpcctr.edge.link import KeyPair, Link
 from jupyter_hpcctr.edge.loop import EdgeLoop
+from jupyter_hpcctr.protocol import values
 
 from .wire import Wire
 
@@ -48,12 +49,8 @@ class Both:
         address = self.edge.wait(self._call(self.link.listen, "127.0.0.1"))
         host, _, port = address.removeprefix("tcp://").rpartition(":")
         self.wire = Wire((host, int(port))) if wired else None
-        self.about = {
-            "addresses": [self.wire.address if wired else address],
-            "server_key": self.link.public_key,
-            "public_key": self.keys.public,
-            "secret_key": self.keys.secret,
-        }
+        address = self.wire.address if wired else address
+        self.about = values.Link((address,), self.link.public_key, self.keys.public, self.keys.secret)
         self.agent = Agent(self.about, directory)
         self.agent.start()
 

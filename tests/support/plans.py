@@ -1,15 +1,17 @@
 """Plans of made-up launches: an engine and a scheduler that only write down what they are told."""
 
 from jupyter_hpcctr.core.facts import Facts, Host, ImageInfo, Policy
-from jupyter_hpcctr.core.job import Command, EngineCommand
-from jupyter_hpcctr.core.plan import plan
+from jupyter_hpcctr.core.job import Command
+from jupyter_hpcctr.core.plan import job_plan, plan
 from jupyter_hpcctr.core.quote import job_script
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve
+from jupyter_hpcctr.protocol.shared import EngineCommand
+from jupyter_hpcctr.protocol.values import AgentFile, Link
 
 HOST = Host(
     user="alice", uid=1001, home="/home/alice", cwd="/home/alice/nb", job_dir="/state/jobs/1",
-    run_dir="/tmp/hpcctr-1001-1", guest_dir="/opt/guest", python="/opt/venv/bin/python",
+    run_dir="/tmp/hpcctr-1001-1", agent_dir="/opt", python="/opt/venv/bin/python",
 )  # fmt: skip
 IMAGE = ImageInfo(
     reference="r/n:1", digest="sha256:1", path="/store/1.sqfs", kind="squashfs",
@@ -49,3 +51,20 @@ class Words:
 def drawn(raw, facts=FACTS, policy=Policy()):  # noqa: B008
     words = Words()
     return plan(resolve(parse(raw), facts, policy), facts, policy, engine=words, scheduler=words), words.container
+
+
+def agent_file():
+    """Return what the agent of a launch is told."""
+    made, _ = drawn({"image": "r/n:1"})
+    return AgentFile(
+        link=Link(("tcp://10.0.0.1:5",), "server's", "agent's", "s3cret"),
+        kernel_key="s3cret too",
+        keep_bytes=1000,
+        orphan_seconds=60.0,
+        orphan_idle_seconds=60.0,
+        checkpoint_seconds=300.0,
+        kept=False,
+        scheduler="words",
+        host="login",
+        plan=job_plan(made),
+    )

@@ -10,6 +10,7 @@ import time
 import zmq
 
 from jupyter_hpcctr.guest.mpirun import enter
+from jupyter_hpcctr.protocol.words import ENV_FILE, HOLDER_PID, NODE
 from jupyter_hpcctr.ranks.relay import Relay
 
 from .slurm import short_directory
@@ -54,8 +55,9 @@ class Node:
         """Run a program on ranks, and return their wrappers."""
         own = {"world": world, "ranks": len(ranks), "argv": list(argv), "by_step": False, "cwd": str(self.directory)}
         policy = {"env": {"A": "of the plan"}, "pass_env": ["KEPT*"], "drop_env": ["KEPT_NOT"], "inside": False}
+        policy["gaps"] = {"node": NODE, "env_file": ENV_FILE, "holder_pid": HOLDER_PID}
         self.relay.expect({**own, **policy, "dir_inside": str(self.directory), **more})
-        words = [sys.executable, "-S", "-E", self.script, f"{self.directory}@NODE@/{world}.json", "n1"]
+        words = [sys.executable, "-S", "-E", self.script, str(self.directory), f"/{world}.json", "n1"]
         for rank in ranks or (0,):
             env = {**os.environ, "PMIX_RANK": str(rank)}
             self.wrappers[world, rank] = subprocess.Popen(words, env=env, stderr=subprocess.PIPE)

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import zmq
@@ -79,7 +80,7 @@ def test_a_signal_runs_it_unless_the_clock_does_or_has():
     ],
 )
 def test_a_job_knows_its_first_end(minutes, environ, end):
-    assert first_end({"resources": {"time_minutes": minutes}}, environ, began=1000.0) == end
+    assert first_end(minutes, environ, began=1000.0) == end
 
 
 class Kernel:
@@ -108,7 +109,7 @@ def agent(monkeypatch):
     monkeypatch.setattr(checkpoints.room, "age_s", lambda: 0.0)
     with zmq.Context() as context, short_directory() as directory:
         (directory / "kernel").mkdir()
-        plan = {"run_dir": str(directory), "resources": {"time_minutes": 60}}
+        plan = SimpleNamespace(run_dir=str(directory), time_minutes=60)
         it = Checkpoint(context, plan, 300.0, lambda event, **more: told.append((event, more)))
         it.open()
         kernel = Kernel(context, it)

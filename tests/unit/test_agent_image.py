@@ -1,11 +1,13 @@
 """The image's file on its node: what is run is what was recorded, and stays what was compared."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from jupyter_hpcctr.agent.children import Child
 from jupyter_hpcctr.agent.image import ImageChanged, ImageFile
+from jupyter_hpcctr.protocol import shared
 
 
 @pytest.fixture
@@ -14,7 +16,7 @@ def image(tmp_path):
     path = tmp_path / "image.sqfs"
     path.write_text("the image that was pulled")
     path.chmod(0o444)
-    return {"path": str(path), "kind": "squashfs", "size_bytes": path.stat().st_size, "owner": os.getuid()}
+    return shared.ImageFile(str(path), "squashfs", path.stat().st_size, os.getuid())
 
 
 def swap(path, how):
@@ -47,16 +49,16 @@ def test_a_file_that_changed_while_the_job_waited_is_not_run(image, tmp_path, ho
     swap(tmp_path / "image.sqfs", how)
     with pytest.raises(ImageChanged) as refused:
         ImageFile(image)
-    assert image["path"] in str(refused.value)
+    assert image.path in str(refused.value)
     assert said in str(refused.value)
 
 
 def test_a_file_of_somebody_else_is_not_run(image, monkeypatch):
     if os.getuid() == 0:
-        os.chown(image["path"], 1, 1)
+        os.chown(image.path, 1, 1)
     else:
         monkeypatch.setattr("os.getuid", lambda: 12345)
-        image["owner"] = 12345
+        image = replace(image, owner=12345)
     with pytest.raises(ImageChanged, match="it belongs to user"):
         ImageFile(image)
 
@@ -65,12 +67,12 @@ def test_what_is_compared_is_what_is_run_though_the_name_is_another_files_by_the
     held = ImageFile(image)
     (tmp_path / "image.sqfs").unlink()
     (tmp_path / "image.sqfs").write_text("another with the same name")
-    words = held.words(["sh", "-c", 'cat "$1" > copy', "sh", image["path"]])
+    words = held.words(["sh", "-c", 'cat "$1" > copy', "sh", image.path])
     Child(words, env=os.environ, cwd=str(tmp_path), fds=held.fds)._process.wait()
     assert (tmp_path / "copy").read_text() == "the image that was pulled"
 
 
 def test_without_a_file_nothing_is_opened():
-    for nothing in (None, {"path": "/", "kind": "directory", "size_bytes": 0, "owner": None}):
+    for nothing in (None, shared.ImageFile("/", "directory", 0, None)):
         held = ImageFile(nothing)
         assert (held.words(["a", "/"]), held.fds) == (["a", "/"], ())

@@ -9,6 +9,7 @@ import zmq
 from jupyter_hpcctr.agent import line as lines
 from jupyter_hpcctr.delivery.kept import Kept
 from jupyter_hpcctr.edge.link import KeyPair
+from jupyter_hpcctr.protocol.values import Link
 
 
 @pytest.fixture
@@ -28,12 +29,7 @@ def context():
 @pytest.fixture
 def line(context, tmp_path):
     server, own = KeyPair.new(), KeyPair.new()
-    link = {
-        "addresses": ["ipc://" + str(tmp_path / "nobody")],
-        "server_key": server.public,
-        "public_key": own.public,
-        "secret_key": own.secret,
-    }
+    link = Link(("ipc://" + str(tmp_path / "nobody"),), server.public, own.public, own.secret)
     made = lines.Line(context, zmq.Poller(), lambda alone: link, Kept(str(tmp_path / "kept")))
     yield made
     made.close(patience_s=0)

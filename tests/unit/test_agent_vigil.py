@@ -1,15 +1,18 @@
 """How long an agent waits for its server, and where it looks for the next one."""
 
-import json
+import dataclasses
 import os
 
 import pytest
+from support.plans import agent_file
 
 from jupyter_hpcctr.agent import vigil
 from jupyter_hpcctr.agent.vigil import Vigil
+from jupyter_hpcctr.protocol import codec
+from jupyter_hpcctr.protocol.values import Link
 
-LINK = {"addresses": ["tcp://10.0.0.1:5"], "server_key": "a"}
-CONFIG = {"orphan_seconds": 1000, "orphan_idle_seconds": 100, "kept": False, "link": LINK}
+LINK = Link(("tcp://10.0.0.1:5",), "a", "b", "c")
+CONFIG = dataclasses.replace(agent_file(), orphan_seconds=1000, orphan_idle_seconds=100, link=LINK)
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ def kept(tmp_path, clock):
 
     def write(**changes):
         new = tmp_path / "new"
-        new.write_text(json.dumps(CONFIG | changes))
+        new.write_text(codec.to_json(dataclasses.replace(CONFIG, **changes)))
         new.chmod(0o600)
         new.replace(path)
 
@@ -62,7 +65,7 @@ def test_a_job_whose_server_is_gone_when_it_starts_ends_soon_unless_it_is_kept(k
 def test_the_next_servers_address_is_seen_within_a_second_while_nobody_is_heard(kept, clock):
     it, write = kept
     assert it.link() == it.link(alone=True) == LINK
-    there = {"addresses": ["tcp://10.0.0.2:6"], "server_key": "b"}
+    there = dataclasses.replace(LINK, addresses=("tcp://10.0.0.2:6",), server_key="b")
     write(link=there)
     clock[0] += 0.9
     assert it.link(alone=True) == LINK
@@ -74,7 +77,7 @@ def test_it_is_looked_for_seldom_while_a_server_is_heard(kept, clock):
     it, write = kept
     clock[0] += 10
     assert it.link() == LINK
-    there = {"addresses": ["tcp://10.0.0.2:6"], "server_key": "b"}
+    there = dataclasses.replace(LINK, addresses=("tcp://10.0.0.2:6",), server_key="b")
     write(link=there)
     clock[0] += 4
     assert it.link() == LINK

@@ -10,6 +10,7 @@ from jupyter_hpcctr.devices.found import look
 from jupyter_hpcctr.devices.given import given
 from jupyter_hpcctr.devices.injection import Injection, Library
 from jupyter_hpcctr.guest.devices import shown
+from jupyter_hpcctr.protocol.shared import Devices
 
 THERE = ("0", "1", "2", "GPU-aa", "GPU-bb", "MIG-cc", "all")
 
@@ -103,8 +104,8 @@ def machine(tmp_path):
 
 
 def looked(machine, **wanted):
-    wanted = {"kinds": [], "names": [], "directories": [str(machine / "cdi")], **wanted}
-    return look(wanted, {}, home=str(machine), libraries=lambda: "", root=str(machine))
+    named = {"kinds": (), "names": (), "directories": (str(machine / "cdi"),), "inside": "/in", **wanted}
+    return look(Devices(**named), {}, home=str(machine), libraries=lambda: "", root=str(machine))
 
 
 def test_devices_are_found_by_name_and_what_cannot_be_read_is_said(machine):

@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 
 from jupyter_hpcctr import plugins
-from jupyter_hpcctr.core.job import EngineCommand
 from jupyter_hpcctr.core.plan import Container
-from jupyter_hpcctr.core.ranks import HOLDER_PID
 from jupyter_hpcctr.core.request import Mount
 from jupyter_hpcctr.errors import EngineError
+from jupyter_hpcctr.protocol.shared import EngineCommand
+from jupyter_hpcctr.protocol.words import HOLDER_PID
 
 CONTAINER = Container(
     image="/store/a b.sqfs",

@@ -8,6 +8,7 @@ from support.links import Agent, Both, texts, until
 
 from jupyter_hpcctr.agent import line as lines
 from jupyter_hpcctr.edge.link import KeyPair
+from jupyter_hpcctr.protocol.values import Link
 
 
 @pytest.fixture
@@ -116,12 +117,7 @@ def test_what_waits_for_an_agent_is_not_for_the_next_one_of_a_job_that_was_reque
 
 def test_another_key_is_not_let_in(both, tmp_path):
     stranger = KeyPair.new()
-    link = {
-        "addresses": [both.wire.address],
-        "server_key": both.link.public_key,
-        "public_key": stranger.public,
-        "secret_key": stranger.secret,
-    }
+    link = Link((both.wire.address,), both.link.public_key, stranger.public, stranger.secret)
     agent = Agent(link, tmp_path / "other")
     agent.to_say += texts(0, 1)
     agent.start()

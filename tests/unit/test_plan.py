@@ -7,13 +7,13 @@ import pytest
 from support.plans import FACTS, HOST, IMAGE, drawn
 
 from jupyter_hpcctr.core.facts import Facts, Policy
-from jupyter_hpcctr.core.job import EngineCommand
 from jupyter_hpcctr.core.plan import stage, to_json
 from jupyter_hpcctr.core.quote import job_script, line
 from jupyter_hpcctr.core.request import Mount
 from jupyter_hpcctr.core.resolve import plain
 from jupyter_hpcctr.errors import ImageError, PolicyError, RequestError
 from jupyter_hpcctr.guest.environment import compose
+from jupyter_hpcctr.protocol.shared import EngineCommand
 
 
 def test_a_plan_for_an_image_holds_a_container_and_joins_it():
@@ -22,7 +22,7 @@ def test_a_plan_for_an_image_holds_a_container_and_joins_it():
     assert made.kernel == EngineCommand(("join", "@HOLDER_PID@", *boot))
     assert made.hold.argv[-1] == "/hpcctr/guest/holder.py"
     assert container.mounts == (
-        Mount("/opt/guest", "/hpcctr/guest"),
+        Mount("/tmp/hpcctr-1001-1/guest", "/hpcctr/guest"),
         Mount("/tmp/hpcctr-1001-1/kernel", "/hpcctr/run"),
         Mount("/tmp/hpcctr-1001-1/stage/home", "/home"),
         Mount("/tmp/hpcctr-1001-1/stage/scratch", "/scratch"),
@@ -51,7 +51,8 @@ def test_without_an_image_the_kernel_is_the_servers_own_python():
     made, container = drawn({"scheduler": "local"}, Facts(HOST))
     assert (made.engine, made.hold, container.kind) == ("bare", None, "none")
     assert made.kernel.argv == (
-        "command", "/opt/venv/bin/python", "/opt/guest/boot.py", "bare", "/tmp/hpcctr-1001-1/kernel/connection.json",
+        "command", "/opt/venv/bin/python", "/tmp/hpcctr-1001-1/guest/boot.py", "bare",
+        "/tmp/hpcctr-1001-1/kernel/connection.json",
     )  # fmt: skip
 
 

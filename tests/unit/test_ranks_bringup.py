@@ -24,7 +24,7 @@ class Hub:
     def __init__(self):
         self.interrupts, self.background, self.told = 0, None, []
         self.own = types.SimpleNamespace(name="n1", tell=lambda world, message, ranks: self.told.append(message))
-        self.config = types.SimpleNamespace(plan={})
+        self.config = types.SimpleNamespace(plan=None)
         self.shelf = Shelf("/nowhere", "/nowhere")
         self.site = Site(self)
 
@@ -101,7 +101,7 @@ def test_what_is_advised_to_who_wants_other_ranks_can_be_done(hub, monkeypatch, 
         yield
         return (Node("n1", 4),)
 
-    hub.config.plan = {"beyond": "refuse"}
+    hub.config.plan = types.SimpleNamespace(beyond="refuse")
     monkeypatch.setattr(hub.site, "room", room)
     with pytest.raises(RankError) as refused:
         until_end(bringup.bring_up(hub, wanted))
@@ -113,7 +113,7 @@ def test_ranks_that_would_be_reduced_to_those_that_run_are_those(hub, monkeypatc
         yield
         return (Node("", 2),)
 
-    hub.config.plan = {"beyond": "reduce"}
+    hub.config.plan = types.SimpleNamespace(beyond="reduce")
     hub.notice = lambda text, level: hub.told.append((level, text))
     monkeypatch.setattr(hub.site, "room", room)
     assert until_end(bringup.bring_up(hub, {"ranks": 9})) is hub.site.world

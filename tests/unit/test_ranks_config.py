@@ -12,8 +12,9 @@ from jupyter_hpcctr.ranks.launcher import program_of
 def config_of(plan, **more):
     own = {
         "env": {"LANG": "C.UTF-8", "A": "a'b"},
-        "pass_env": ["KEPT*"],
-        "drop_env": ["KEPT_NOT"],
+        "image_env": {},
+        "pass_env": ("KEPT*",),
+        "drop_env": ("KEPT_NOT",),
         "run_dir": "/tmp/hpcctr-1001-1",
         "workdir": "/home/alice/nb",
         "dir": "/tmp/hpcctr-1001-1/kernel",
@@ -23,7 +24,7 @@ def config_of(plan, **more):
         "node": "n1",
         "plain": False,
     }
-    return Config(plan=dataclasses.asdict(plan), **own | more)
+    return Config(plan=plan, **own | more)
 
 
 @pytest.mark.parametrize(
@@ -78,4 +79,4 @@ def test_the_program_behind_env():
 
 
 def test_plans_without_steps_have_no_words_for_them():
-    assert config_of(dataclasses.replace(WITHOUT_IMAGE, **ON_THIS_MACHINE)).plan["step"] is None
+    assert config_of(dataclasses.replace(WITHOUT_IMAGE, **ON_THIS_MACHINE)).plan.step is None

@@ -1,11 +1,13 @@
 """The sentences about ranks, whole."""
 
 import signal
+from dataclasses import replace
 
 import pytest
+from test_ranks_config import config_of
+from test_ranks_plan import WITHOUT_IMAGE
 
 from jupyter_hpcctr.ranks import explain
-from jupyter_hpcctr.ranks.config import Config
 from jupyter_hpcctr.ranks.launcher import Start
 from jupyter_hpcctr.ranks.slots import Node, Placement
 from jupyter_hpcctr.ranks.world import World
@@ -286,12 +288,12 @@ def test_what_a_scheduler_offers(tmp_path, monkeypatch, printed, expected):
     srun.write_text(f"#!/bin/sh\n[ \"$*\" = --mpi=list ] && printf '{printed}'\n")
     srun.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    step = ["env", "--unset=A", "srun", "--overlap"]
-    config = Config({"step": step}, {}, (), (), str(tmp_path), "/", "", "", "", 0, "n1", plain=False)
+    step = ("env", "--unset=A", "srun", "--overlap")
+    config = config_of(replace(WITHOUT_IMAGE, step=step), run_dir=str(tmp_path))
     assert run(explain.offered(config)) == expected
     assert [each.name for each in tmp_path.iterdir()] == ["srun"]
 
 
 def test_without_a_scheduler_nothing_is_offered():
-    config = Config({"step": None}, {}, (), (), "/no", "/", "", "", "", 0, "", plain=True)
+    config = config_of(replace(WITHOUT_IMAGE, step=None), run_dir="/no")
     assert run(explain.offered(config)) == ""

@@ -1,6 +1,6 @@
 """What a process on another node is told by the scheduler's step that starts it, and whether that is enough for it."""
 
-import json
+from dataclasses import replace
 
 import pytest
 import zmq
@@ -9,6 +9,8 @@ from test_ranks_config import config_of
 from test_ranks_plan import IN_AN_IMAGE
 
 from jupyter_hpcctr.agent import container
+from jupyter_hpcctr.protocol import codec, shared
+from jupyter_hpcctr.protocol.tasks import Invitation, NodeTask
 from jupyter_hpcctr.ranks import launch_nodes, node
 
 
@@ -16,7 +18,7 @@ class Step:
     """A program that another node is to run, and which is not started here."""
 
     def __init__(self, words, *, text, **_):
-        self.words, self.told = words, json.loads(text)
+        self.words, self.told = words, codec.from_json(NodeTask, text)
 
 
 class Parked:
@@ -35,28 +37,26 @@ def told(monkeypatch):
     monkeypatch.setattr(container, "Child", Parked)
     monkeypatch.setenv("SLURMD_NODENAME", "n2")
     public = zmq.curve_keypair()[0].decode()
-    invitation = {"port": 1, "server_key": public, "public_key": public, "secret_key": public}
+    invitation = Invitation(1, public, public, public)
     found = launch_nodes.start_nodes(config_of(IN_AN_IMAGE), ["n2"], invitation, "/dev/null").told
-    own, plan = found["plan"]["run_dir"], found["plan"]
     with short_directory() as directory:
         image = f"{directory}/1.sqfs"
         with open(image, "wb") as file:
             file.write(b"x" * 100)
-        text = json.dumps(plan).replace(own, f"{directory}/run@NODE@")
-        whole = json.loads(text.replace(plan["image"]["path"], image))
-        whole["image"] |= {"size_bytes": 100, "owner": None}
-        yield found | {"plan": whole}
+        text = codec.to_json(found).replace(found.plan.run_dir, f"{directory}/run@NODE@")
+        told = codec.from_json(NodeTask, text.replace(found.plan.image.path, image))
+        yield replace(told, plan=replace(told.plan, image=shared.ImageFile(image, "squashfs", 100, None)))
 
 
 def test_a_container_on_another_node_is_given_the_image_as_an_open_file(told):
     made = node.NodeProcess(told)
     (fd,) = made._holder.fds
     assert f"/proc/self/fd/{fd}" in made._holder.words
-    assert told["plan"]["image"]["path"] not in made._holder.words
+    assert told.plan.image.path not in made._holder.words
     made._context.destroy(linger=0)
 
 
 def test_a_node_refuses_an_image_that_is_not_the_one_that_was_planned(told):
-    told["plan"]["image"]["size_bytes"] = 99
+    told = replace(told, plan=replace(told.plan, image=replace(told.plan.image, size_bytes=99)))
     with pytest.raises(SystemExit, match="n2: .*it has 100 bytes, not 99"):
         node.NodeProcess(told)

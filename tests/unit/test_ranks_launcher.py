@@ -29,12 +29,12 @@ SRUN = [
     "--nodelist=n1,n2", "--chdir=/", "--mem=0", "--kill-on-bad-exit=0", "--wait=0",
 ]  # fmt: skip
 ENTER = ["/opt/venv/bin/python", "-S", "-E", "/opt/guest/mpirun/enter.py"]
-WRAPPER = [*ENTER, f"{RUN}@NODE@/kernel/w1.json", "n1"]
+WRAPPER = [*ENTER, RUN, "/kernel/w1.json", "n1"]
 CH_RUN = [
     "env", "--unset=TMPDIR", "ch-run", "--unset-env=*", "--env-no-expand", "--cd=/home/alice/nb",
     "--join-pid=4711", "/store/1.sqfs", "--",
 ]  # fmt: skip
-GUEST_WRAPPER = ["python3", "-S", "-E", "/hpcctr/guest/mpirun/enter.py", "/hpcctr/run/w1.json", "n1"]
+GUEST_WRAPPER = ["python3", "-S", "-E", "/hpcctr/guest/mpirun/enter.py", "/hpcctr/run/w1.json", "", "n1"]
 OPEN_MPI_ON_THIS_NODE = [
     "--mca", "plm", "isolated", "--mca", "ras", "^slurm", "--mca", "orte_tmpdir_base",
 ]  # fmt: skip
@@ -42,8 +42,9 @@ SPEC = {
     "world": "w1",
     "env": {"LANG": "C.UTF-8", "A": "a'b"},
     "image_env": {},
-    "pass_env": ["KEPT*"],
-    "drop_env": ["KEPT_NOT"],
+    "pass_env": ("KEPT*",),
+    "drop_env": ("KEPT_NOT",),
+    "gaps": {"node": "@NODE@", "env_file": "@ENV@", "holder_pid": "@HOLDER_PID@"},
     "limit": 7,
 }
 

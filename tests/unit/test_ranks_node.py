@@ -1,11 +1,14 @@
 """The process of another node: whether it says that it is there, and for how long it hears nothing."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import zmq
 from support.slurm import short_directory
+from test_ranks_plan import WITHOUT_IMAGE
 
+from jupyter_hpcctr.protocol.tasks import Invitation, NodeTask
 from jupyter_hpcctr.ranks import node
 
 
@@ -19,14 +22,9 @@ def other(monkeypatch):
     public, secret = (key.decode() for key in zmq.curve_keypair())
     with short_directory() as directory:
         run_dir = f"{directory}/run"
-        plan = {
-            "run_dir": f"{run_dir}@NODE@",
-            "directories": [f"{run_dir}@NODE@/kernel"],
-            "env_file": f"{run_dir}@NODE@/env",
-            "hold": None,
-        }
-        invitation = {"port": 1, "server_key": public, "public_key": public, "secret_key": secret}
-        told = {"plan": plan, "env": {}, "pass_env": [], "drop_env": [], "dir_inside": "", "invitation": invitation}
+        directories = (f"{run_dir}@NODE@/kernel",)
+        plan = replace(WITHOUT_IMAGE, run_dir=f"{run_dir}@NODE@", directories=directories)
+        told = NodeTask({}, {}, (), (), plan, "", Invitation(1, public, public, secret))
         made = node.NodeProcess(told)
         made.said, made.turns = [], []
         made._say = lambda what, data=None: made.said.append(what["kind"])

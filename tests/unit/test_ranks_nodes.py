@@ -50,9 +50,9 @@ def test_a_node_that_is_given_up_is_absent_also_where_it_has_only_just_come():
         board = Switchboard(context, zmq.Poller(), lambda *items: None, address="127.0.0.1")
         dealer = context.socket(zmq.DEALER)
         dealer.identity = b"n2"
-        keys = {name: board.invitation[f"{name}_key"].encode() for name in ("server", "public", "secret")}
+        keys = {name: getattr(board.invitation, f"{name}_key").encode() for name in ("server", "public", "secret")}
         dealer.curve_serverkey, dealer.curve_publickey, dealer.curve_secretkey = keys.values()
-        dealer.connect(f"tcp://127.0.0.1:{board.invitation['port']}")
+        dealer.connect(f"tcp://127.0.0.1:{board.invitation.port}")
         dealer.send(json.dumps({"kind": "node"}).encode())
         try:
             assert board.socket.poll(30_000)

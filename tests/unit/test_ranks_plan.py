@@ -7,13 +7,13 @@ import pytest
 from test_plan import HOST, IMAGE
 
 from jupyter_hpcctr.core.facts import Facts, Policy
-from jupyter_hpcctr.core.job import EngineCommand
 from jupyter_hpcctr.core.plan import plan, to_json
-from jupyter_hpcctr.core.ranks import ImageFile, ImageMpi, RankPlan
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve
 from jupyter_hpcctr.engines.bare import Bare
 from jupyter_hpcctr.engines.charliecloud import Charliecloud
+from jupyter_hpcctr.protocol.ranks import ImageMpi, RankPlan
+from jupyter_hpcctr.protocol.shared import EngineCommand, ImageFile
 from jupyter_hpcctr.schedulers.local import Local
 from jupyter_hpcctr.schedulers.slurm import Slurm
 
@@ -54,7 +54,7 @@ IN_AN_IMAGE = RankPlan(
     shares=True,
     hold=EngineCommand(
         (
-            *CH_RUN, "--cd=/home/alice/nb", f"--mount={RUN}/mnt", "--bind=/opt/guest:/hpcctr/guest",
+            *CH_RUN, "--cd=/home/alice/nb", f"--mount={RUN}/mnt", f"--bind={RUN}/guest:/hpcctr/guest",
             f"--bind={RUN}/kernel:/hpcctr/run", f"--bind={RUN}/stage/home:/home",
             "--bind=/home/alice:/home/alice", "/store/1.sqfs", "--",
             "python3", "-S", "-E", "/hpcctr/guest/holder.py",
@@ -65,6 +65,7 @@ IN_AN_IMAGE = RankPlan(
     env_file=f"{RUN}/env",
     directories=(f"{RUN}/kernel", f"{RUN}/mnt", f"{RUN}/stage/home/alice"),
     rank_argv=("python3", "/hpcctr/guest/mpirun/rank.py"),
+    hub_argv=("/opt/venv/bin/python", "/opt/agent.zip", "ranks"),
     python="/opt/venv/bin/python",
     enter_script="/opt/guest/mpirun/enter.py",
     guest_python="python3",
@@ -85,11 +86,12 @@ WITHOUT_IMAGE = RankPlan(
     run_dir=RUN,
     env_file=f"{RUN}/env",
     directories=(f"{RUN}/kernel", f"{RUN}/mnt"),
-    rank_argv=("/opt/venv/bin/python", "/opt/guest/mpirun/rank.py"),
+    rank_argv=("/opt/venv/bin/python", f"{RUN}/guest/mpirun/rank.py"),
+    hub_argv=("/opt/venv/bin/python", "/opt/agent.zip", "ranks"),
     python="/opt/venv/bin/python",
     enter_script="/opt/guest/mpirun/enter.py",
     guest_python="/opt/venv/bin/python",
-    guest_enter="/opt/guest/mpirun/enter.py",
+    guest_enter=f"{RUN}/guest/mpirun/enter.py",
     mpi=ImageMpi(),
     beyond="refuse",
     kernel_dir_host=f"{RUN}/kernel",

@@ -71,7 +71,7 @@ class World:
         directory.mkdir(parents=True, mode=0o700)
         directory.parent.chmod(0o700)
         agent = directory / "agent.json"
-        agent.write_text(json.dumps({"host": host, "plan": {"scheduler": "slurm"}}))
+        agent.write_text(json.dumps({"host": host, "scheduler": "slurm"}))
         agent.chmod(0o600)
         then = time.time() - age_s
         for each in (agent, directory):

@@ -1,15 +1,15 @@
-"""Wraps each process that is started as a rank: ``python -S -E enter.py SPEC_PATTERN FIRST_NODE``.
+"""Wraps each process that is started as a rank: ``python -S -E enter.py SPEC_PATH REST FIRST_NODE``.
 
 It runs under the launcher (srun, mpiexec) on the host, or inside a container where the launcher is the
 image's own. It gives the process its environment, makes two FIFOs for what it prints, tells the node's
-relay of both, lets the process join the container, and reports how it ended. ``SPEC_PATTERN`` is the
-path of a JSON file with ``@NODE@`` in it, which stands for nothing on the first node and for ``.NAME`` on
-any other.
+relay of both, lets the process join the container, and reports how it ended. ``SPEC_PATH`` and ``REST`` are the
+path of a JSON file, with nothing between them on the first node and ``.NAME`` on any other.
 
 The spec's keys: ``world``, ``ranks``, ``argv``, ``by_step`` (whether a scheduler's step starts us), ``dir`` (with the
 FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it, "" where that is
 no other), ``cwd``, ``env``, ``image_env``, ``pass_env``, ``drop_env``, ``shared_memory`` (a directory for MPI's, ""
 for none), and ``inside``: whether the container is around us already, so that our own environment is the process's.
+``gaps`` are the placeholders in ``argv``, for ``node`` (as in the path), ``env_file`` and ``holder_pid``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would be 20 modules more for every rank
     from typing import Any
 
-ENV_FILE, HOLDER_PID = "@ENV@", "@HOLDER_PID@"
 LAST_WORDS_S = 2.0  # a launcher that sees a rank fail ends the others, who are to say first where they stood
 OPEN_PATIENCE_S = 30
 OFFSPRING_S = 2.0
@@ -45,7 +44,7 @@ _RANK_VARIABLES = ("SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RAN
 
 def main(argv: list[str]) -> int:
     """Run one process as a rank; return its exit status, or 128 and the signal that ended it."""
-    spec = read_spec(argv[1], argv[2])
+    spec = read_spec(argv[1], argv[2], argv[3])
     rank = own_rank(spec)
     stdio = Stdio(spec, rank)
     program, env = prepare(spec, rank, stdio.token)
@@ -83,7 +82,7 @@ def main(argv: list[str]) -> int:
     return status if status >= 0 else 128 - status
 
 
-def read_spec(pattern: str, first: str) -> dict[str, Any]:
+def read_spec(path: str, rest: str, first: str) -> dict[str, Any]:
     """Read what is to be run on this node.
 
     Raises
@@ -91,7 +90,7 @@ def read_spec(pattern: str, first: str) -> dict[str, Any]:
     OSError, ValueError
         Nobody wrote it: the launcher put a rank where no relay is.
     """
-    with open(pattern.replace("@NODE@", suffix(first)), encoding="utf-8") as file:
+    with open(f"{path}{suffix(first)}{rest}", encoding="utf-8") as file:
         spec: dict[str, Any] = json.load(file)
     return {**spec, "first": first}
 
@@ -126,18 +125,19 @@ def prepare(spec: dict[str, Any], rank: int, token: str) -> tuple[list[str], dic
         return spec["argv"], {**os.environ, **memory, **own}
     plan_env = {**memory, **spec["env"], **own}
     env = environment.compose(plan_env, os.environ, spec["pass_env"], spec["drop_env"], spec.get("image_env"))
-    argv = [word.replace("@NODE@", suffix(spec["first"])) for word in spec["argv"]]
-    if any(HOLDER_PID in word for word in argv):
+    gaps = spec["gaps"]
+    argv = [word.replace(gaps["node"], suffix(spec["first"])) for word in spec["argv"]]
+    if any(gaps["holder_pid"] in word for word in argv):
         with open(f"{spec['dir']}/holder.pid", encoding="ascii") as file:
             pid = file.read().strip()
-        argv = [word.replace(HOLDER_PID, pid) for word in argv]
-    if not any(ENV_FILE in word for word in argv):
+        argv = [word.replace(gaps["holder_pid"], pid) for word in argv]
+    if not any(gaps["env_file"] in word for word in argv):
         return argv, {name: os.environ[name] for name in _NEEDED if name in os.environ} | env
     path = f"{spec['dir']}/{spec['world']}.{rank}.env"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(environment.lines(env))
-    return [word.replace(ENV_FILE, path) for word in argv], dict(os.environ)
+    return [word.replace(gaps["env_file"], path) for word in argv], dict(os.environ)
 
 
 class Stdio:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ...core import ranks
 from ...core.facts import Site
 from ...core.job import Command, Estimate, JobId, JobStatus, Output
 from ...core.plan import JobSpec
 from ...core.quote import job_script
+from ...core.ranks import Steps
 from ...core.request import Resources
 from ...errors import RequestError
+from ...protocol import words
 from . import answers, site
 
 
@@ -78,7 +79,7 @@ class Slurm:
         """Read squeue's rows; other jobs' comments may hold anything."""
         return answers.tokens(output)
 
-    def steps(self) -> ranks.Steps | None:
+    def steps(self) -> Steps | None:
         """Return the srun(1) words for ranks and for the other nodes' own processes.
 
         srun takes what the job was submitted with for options of its own (srun(1), "INPUT ENVIRONMENT VARIABLES"),
@@ -86,20 +87,20 @@ class Slurm:
         other steps; what a rank's end means is not srun's to decide. Ranks are spread evenly over the
         nodes, in blocks, as far as there are CPUs on each.
         """
-        return ranks.Steps(
+        return Steps(
             ranks=(
                 *_STEP,
-                f"--ntasks={ranks.RANKS}",
-                f"--cpus-per-task={ranks.CPUS}",
+                f"--ntasks={words.RANKS}",
+                f"--cpus-per-task={words.CPUS}",
                 "--distribution=block",
                 "--input=none",
-                f"--mpi={ranks.PMI}",
+                f"--mpi={words.PMI}",
                 "--no-kill=off",
-                ranks.OVERCOMMIT,
+                words.OVERCOMMIT,
             ),
             nodes=(
                 *_STEP,
-                f"--ntasks={ranks.NODES}",
+                f"--ntasks={words.NODES}",
                 "--ntasks-per-node=1",
                 "--cpus-per-task=1",
                 "--gres=none",
@@ -182,9 +183,9 @@ _STEP = (
     "--overlap",
     "--quiet",
     "--export=ALL",
-    f"--nodes={ranks.NODES}",
-    f"--nodelist={ranks.NODELIST}",
-    f"--chdir={ranks.DIRECTORY}",
+    f"--nodes={words.NODES}",
+    f"--nodelist={words.NODELIST}",
+    f"--chdir={words.DIRECTORY}",
     "--mem=0",
     "--kill-on-bad-exit=0",
     "--wait=0",
