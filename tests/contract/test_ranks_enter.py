@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.relays import relayed, shell, speaking
+from support.relays import W1, W2, W3, W4, relayed, shell, speaking
 from support.waiting import state_of
 
 from jupyter_hpcctr.guest.mpirun import enter
@@ -25,21 +25,21 @@ def test_how_programs_end_is_told_at_once_and_to_the_launcher(node):
     (node.directory / "plain").write_text("no program")
     ends = shell("echo $HPCCTR_RANK; case $HPCCTR_RANK in 2) kill -SEGV $$;; *) exit $(($HPCCTR_RANK * 3)) ;; esac")
     wrappers = node.start(ends, 0, 1, 2)
-    wrappers += node.start(["no-such-program"], world="w2")
-    wrappers += node.start([str(node.directory / "plain")], world="w3")
-    wrappers += node.start(shell("true"), world="w4", cwd=str(node.directory / "away"))
-    node.until(lambda: len(node.gone()) == 3 and all(node.gone(world) for world in ("w2", "w3", "w4")))
+    wrappers += node.start(["no-such-program"], world=W2)
+    wrappers += node.start([str(node.directory / "plain")], world=W3)
+    wrappers += node.start(shell("true"), world=W4, cwd=str(node.directory / "away"))
+    node.until(lambda: len(node.gone()) == 3 and all(node.gone(world) for world in (W2, W3, W4)))
     assert [wrapper.poll() for wrapper in wrappers[1:]] == [None] * 5  # or a launcher would end the other ranks
-    assert [node.gone(world) for world in ("w1", "w2", "w3", "w4")] == [
+    assert [node.gone(world) for world in (W1, W2, W3, W4)] == [
         {0: 0, 1: 3, 2: -11},
         {0: 127},
         {0: 126},
         {0: 127},
     ]
     assert [node.printed(rank=rank) for rank in (0, 1, 2)] == ["0\n", "1\n", "2\n"]
-    assert node.printed("stderr", world="w2") == "no-such-program: No such file or directory\n"
-    assert node.printed("stderr", world="w3") == f"{node.directory}/plain: Permission denied\n"
-    assert node.printed("stderr", world="w4") == f"{node.directory}/away: No such file or directory\n"
+    assert node.printed("stderr", world=W2) == "no-such-program: No such file or directory\n"
+    assert node.printed("stderr", world=W3) == f"{node.directory}/plain: Permission denied\n"
+    assert node.printed("stderr", world=W4) == f"{node.directory}/away: No such file or directory\n"
     assert [wrapper.wait(30) for wrapper in wrappers] == [0, 3, 128 + 11, 127, 126, 127]
 
 
@@ -54,11 +54,11 @@ def test_only_who_has_a_handler_is_asked_by_a_signal(node):
     node.start(shell("echo up; exec sleep 60"))
     node.start(
         speaking("import signal\nsignal.signal(signal.SIGUSR1, print)\nprint('up', flush=True)\nsocket.recv()"),
-        world="w2",
+        world=W2,
     )
-    node.until(lambda: "up" in node.printed() and "up" in node.printed(world="w2"))
-    assert not node.relay.ranks["w1", 0].catches(signal.SIGUSR1)
-    assert node.relay.ranks["w2", 0].catches(signal.SIGUSR1)
+    node.until(lambda: "up" in node.printed() and "up" in node.printed(world=W2))
+    assert not node.relay.ranks[W1, 0].catches(signal.SIGUSR1)
+    assert node.relay.ranks[W2, 0].catches(signal.SIGUSR1)
 
 
 def test_shared_memory_that_killed_ranks_leave_goes_with_their_world(node):
@@ -66,9 +66,9 @@ def test_shared_memory_that_killed_ranks_leave_goes_with_their_world(node):
     node.until(lambda: "\n" in node.printed())
     directory = Path(node.printed().strip())
     assert directory.stat().st_mode & 0o777 == 0o700
-    node.relay.kill("w1")
+    node.relay.kill(W1)
     node.until(lambda: 0 in node.gone())
-    node.relay.forget("w1")
+    node.relay.forget(W1)
     assert not directory.exists()
 
 
@@ -87,7 +87,7 @@ socket.recv()
     node.until(lambda: sorted(rank for item in node.told("done") for rank in item[1]) == [0, 1])
     node.until(lambda: "too late" in node.printed(rank=0) and "too late" in node.printed(rank=1))
     for rank in (0, 1):
-        mine = [item for item in node.items["w1"] if rank in item[1] and item[0] != "entered"]
+        mine = [item for item in node.items[W1] if rank in item[1] and item[0] != "entered"]
         out, err = "", ""
         shown = []
         for kind, _, *rest in mine:
@@ -105,9 +105,9 @@ socket.recv()
                 assert out.endswith("last\n")
         assert shown == list(range(200))
         assert out == "".join(f"before {n}\n" for n in range(200)) + "last\ntoo late"
-    node.relay.tell("w1", {"op": "end"}, ranks=[1])
+    node.relay.tell(W1, {"op": "end"}, ranks=[1])
     node.until(lambda: node.gone() == {1: 0})
-    node.relay.tell("w1", {"op": "end"})
+    node.relay.tell(W1, {"op": "end"})
     node.until(lambda: node.gone() == {0: 0, 1: 0})
 
 
@@ -127,7 +127,7 @@ os._exit(0)
     (node.directory / "go").touch()
     assert wrapper.wait(30) == 0
     node.until(lambda: node.gone())
-    kinds = [item for item in node.items["w1"] if item[0] != "entered"]
+    kinds = [item for item in node.items[W1] if item[0] != "entered"]
     assert kinds == [
         ["out", [0], "stdout", "text\n"],
         ["display", [0], 1, "display_data", "shown"],
@@ -149,11 +149,11 @@ done()
     assert node.printed() + node.printed("stderr") == (line * 100)[:100_000]
     ((_, _, path, size, error),) = node.told("spilled")
     assert (size, error) == (lines * len(line) + 3, "")
-    assert path == str(node.directory / "spilled" / "w1-rank-0.txt")
+    assert path == str(node.directory / "spilled" / f"{W1}-rank-0.txt")
     with open(path, "rb") as file:
         found = hashlib.sha1(file.read())
     assert found.digest() == hashlib.sha1((line * lines + "end").encode()).digest()
-    assert [item[0] for item in node.items["w1"]][-3:] == ["spilled", "done", "gone"]
+    assert [item[0] for item in node.items[W1]][-3:] == ["spilled", "done", "gone"]
 
 
 def test_each_cell_has_a_bound_of_its_own(node):
@@ -168,10 +168,10 @@ while (told := json.loads(socket.recv()))["op"] == "execute":
     assert node.told("up") == [["up", [0], {"pid": node.pids()[0]}]]
     spill = str(node.directory / "spilled")
     for cell in (1, 2):
-        node.relay.tell("w1", {"op": "execute", "cell": cell, "code": str(cell), "limit": 5, "spill": spill})
-        node.until(lambda done=["done", [0], cell, "ok", None]: done in node.items["w1"])
+        node.relay.tell(W1, {"op": "execute", "cell": cell, "code": str(cell), "limit": 5, "spill": spill})
+        node.until(lambda done=["done", [0], cell, "ok", None]: done in node.items[W1])
     assert node.printed() == "1111122222"
-    assert node.told("spilled") == [["spilled", [0], f"{spill}/cell-{cell}-rank-0-w1.txt", 10, ""] for cell in (1, 2)]
+    assert node.told("spilled") == [["spilled", [0], f"{spill}/cell-{cell}-rank-0-{W1}.txt", 10, ""] for cell in (1, 2)]
 
 
 def test_a_program_that_is_killed(node):
@@ -199,7 +199,7 @@ def test_a_wrapper_that_is_told_to_end_says_how_its_program_did(node):
 
 WORDS = shell("env; pwd; cat; exit 0")
 OWN = {
-    "HPCCTR_WORLD": "w1", "HPCCTR_RANK": "5", "HPCCTR_RANKS": "1", "HPCCTR_DIR": "/seen/inside",
+    "HPCCTR_WORLD": W1, "HPCCTR_RANK": "5", "HPCCTR_RANKS": "1", "HPCCTR_DIR": "/seen/inside",
 }  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def test_a_program_gets_the_environment_of_the_plan(node, monkeypatch):
     found = environment(node)
     assert len(found.pop("HPCCTR_TOKEN")) == 32
     memory = found.pop("UCX_POSIX_DIR")
-    assert Path(memory).name == f"mpi-{node.directory.parent.name}-w1"
+    assert Path(memory).name == f"mpi-{node.directory.parent.name}-{W1}"
     assert {found.pop(f"OMPI_MCA_btl_{name}_backing_directory") for name in ("vader", "sm")} == {memory}
     assert found == {**OWN, "A": "of the plan", "KEPT": "of the job", "PATH": os.environ["PATH"]}
     assert node.printed(rank=5).splitlines()[-1] == str(node.directory)
@@ -229,7 +229,7 @@ def test_in_a_container_a_program_gets_the_launchers_environment(node, monkeypat
     inside = f"{node.directory}/inside"
     os.symlink(".", inside)
     node.start(WORDS, 5, inside=True, dir_inside=inside)
-    assert json.loads((node.directory / "w1.json").read_text())["dir"] == inside
+    assert json.loads((node.directory / f"{W1}.json").read_text())["dir"] == inside
     node.until(lambda: node.gone() == {5: 0})
     found = environment(node)
     own = {**OWN, "HPCCTR_DIR": inside, "OTHER": "of the launcher", "PMIX_RANK": "5"}
@@ -255,10 +255,10 @@ def test_an_engine_gets_a_file_and_the_holders_process(node):
 
 
 def test_a_wrapper_without_a_relay_ends_at_once(tmp_path):
-    words = [sys.executable, "-S", "-E", enter.__file__, str(tmp_path), "/w1.json", "n1"]
+    words = [sys.executable, "-S", "-E", enter.__file__, str(tmp_path), f"/{W1}.json", "n1"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, env={"PMIX_RANK": "0"})
     assert done.returncode == 1
-    assert f"No such file or directory: '{tmp_path}/w1.json'" in done.stderr
+    assert f"No such file or directory: '{tmp_path}/{W1}.json'" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_which_rank_a_launcher_means(monkeypatch, env, by_step, expected):
 
 def test_another_nodes_directory_has_its_name(tmp_path, monkeypatch):
     (tmp_path / "run.n2").mkdir()
-    (tmp_path / "run.n2" / "w1.json").write_text(json.dumps({"world": "w1"}))
+    (tmp_path / "run.n2" / f"{W1}.json").write_text(json.dumps({"world": W1}))
     monkeypatch.setenv("SLURMD_NODENAME", "n2")
-    assert enter.read_spec(f"{tmp_path}/run", "/w1.json", "n1") == {"world": "w1", "first": "n1"}
+    assert enter.read_spec(f"{tmp_path}/run", f"/{W1}.json", "n1") == {"world": W1, "first": "n1"}
     assert [enter.suffix("n1"), enter.suffix("n2")] == [".n2", ""]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from support.relays import relayed, shell
+from support.relays import W1, relayed, shell
 from support.waiting import state_of
 
 from jupyter_hpcctr.ranks import strays
@@ -48,7 +48,7 @@ def wrapper_is_told_to_end(_node, wrapper):
 
 
 def relay_kills(node, _wrapper):
-    node.relay.kill("w1")
+    node.relay.kill(W1)
 
 
 @pytest.mark.parametrize("script", [DAEMON, TWICE], ids=["once", "twice"])
@@ -86,9 +86,9 @@ def sleep():
 
 def test_a_daemon_of_a_program_that_ended_before_ends_with_its_world(node, sleep):
     """Without a subreaper it has nobody: a Python without ctypes, for example."""
-    daemon, other = sleep(HPCCTR_WORLD="w1"), sleep(HPCCTR_WORLD="w10")
-    node.relay.expect({"world": "w1", "ranks": 1})
-    node.relay.forget("w1")
+    daemon, other = sleep(HPCCTR_WORLD=W1), sleep(HPCCTR_WORLD=f"{W1}0")
+    node.relay.expect({"world": W1, "ranks": 1})
+    node.relay.forget(W1)
     assert daemon.wait(30) == -signal.SIGKILL
     assert other.poll() is None
 
@@ -96,8 +96,8 @@ def test_a_daemon_of_a_program_that_ended_before_ends_with_its_world(node, sleep
 def test_a_job_that_a_rank_has_submitted_is_none_of_its_processes(monkeypatch, sleep):
     """sbatch(1) hands on the environment."""
     monkeypatch.setenv("SLURM_JOB_ID", "1")
-    job, daemon = sleep(HPCCTR_WORLD="w1", SLURM_JOB_ID="2"), sleep(HPCCTR_WORLD="w1")
-    strays.end("w1")
+    job, daemon = sleep(HPCCTR_WORLD=W1, SLURM_JOB_ID="2"), sleep(HPCCTR_WORLD=W1)
+    strays.end(W1)
     assert daemon.wait(30) == -signal.SIGKILL
     assert job.poll() is None
 

@@ -15,6 +15,8 @@ from jupyter_hpcctr.ranks.relay import Relay
 
 from .slurm import short_directory
 
+W1, W2, W3, W4 = (f"w{os.getpid()}x{number}" for number in range(1, 5))
+"""Worlds, by names that no other process of a run has: a relay ends all of a world's processes on its node."""
 SPEAKING = """
 import atexit, json, os, sys, zmq
 who = f"{os.environ['HPCCTR_WORLD']}.{os.environ['HPCCTR_RANK']}"
@@ -51,7 +53,7 @@ class Node:
         self.context, self.poller = zmq.Context(), zmq.Poller()
         self.relay = Relay(self.context, self.poller, str(directory))
 
-    def start(self, argv, *ranks, world="w1", **more):
+    def start(self, argv, *ranks, world=W1, **more):
         """Run a program on ranks, and return their wrappers."""
         own = {"world": world, "ranks": len(ranks), "argv": list(argv), "by_step": False, "cwd": str(self.directory)}
         policy = {"env": {"A": "of the plan"}, "pass_env": ["KEPT*"], "drop_env": ["KEPT_NOT"], "inside": False}
@@ -74,16 +76,16 @@ class Node:
             assert time.monotonic() < deadline, str(self.items)[-2000:]
             self.turn()
 
-    def told(self, kind, world="w1"):
+    def told(self, kind, world=W1):
         return [item for item in self.items.get(world, []) if item[0] == kind]
 
-    def gone(self, world="w1"):
+    def gone(self, world=W1):
         return {rank: status for _, ranks, status in self.told("gone", world) for rank in ranks}
 
-    def pids(self, world="w1"):
+    def pids(self, world=W1):
         return {rank: pid for _, ranks, pid in self.told("entered", world) for rank in ranks}
 
-    def printed(self, stream="stdout", rank=0, world="w1"):
+    def printed(self, stream="stdout", rank=0, world=W1):
         return "".join(text for _, ranks, name, text in self.told("out", world) if name == stream and rank in ranks)
 
     def close(self):

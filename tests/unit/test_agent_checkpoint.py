@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import zmq
 from support.slurm import short_directory
+from support.waiting import wait_until
 
 from jupyter_hpcctr.agent import checkpoint as checkpoints
 from jupyter_hpcctr.agent.checkpoint import Checkpoint
@@ -97,8 +98,14 @@ class Kernel:
         self.it.turn()
 
     def hear(self):
-        assert self.socket.poll(10_000)
+        wait_until(self._has_come, "an answer")
         return json.loads(self.socket.recv())
+
+    def _has_come(self):
+        if self.socket.poll(20):
+            return True
+        self.it.turn()  # of several messages the last may have come late
+        return False
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def test_a_kernelspec_whose_image_is_there_or_that_has_none_says_nothing(home, c
         def find(self, reference):
             return reference
 
-    monkeypatch.setattr("jupyter_hpcctr.cli.kernelspec.image_store", lambda name, policy: Store())
+    monkeypatch.setattr("jupyter_hpcctr.cli.kernelspec.image_store", lambda policy: Store())
     assert main(["kernelspec", "add", "tool", "--image", IMAGE]) == 0
     assert main(["kernelspec", "add", "none", "--engine", "bare"]) == 0
     assert capsys.readouterr().err == ""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import zmq
-from support.relays import relayed, shell, speaking
+from support.relays import W1, W2, relayed, shell, speaking
 from support.waiting import state_of, wait_until
 
 from jupyter_hpcctr.guest.mpirun import enter
@@ -32,7 +32,7 @@ def test_kill_ends_what_a_rank_has_started_whatever_its_wrapper_is_at(node):
     node.until(lambda: node.pids() and node.printed().endswith("\n"))
     started = int(node.printed())
     wrapper.send_signal(signal.SIGSTOP)  # it is too slow to do it
-    node.relay.kill("w1")
+    node.relay.kill(W1)
     wait_for_end(started)
     node.until(node.gone)
     assert wrapper.wait(30) == -signal.SIGKILL
@@ -45,8 +45,8 @@ def test_kill_ends_a_process_that_has_begun_while_its_relay_was_at_work(node):
     assert node.pids() == {}
     wait_until(begun.exists, "it has not begun")
     assert dict(node.poller.poll(30_000))  # what its wrapper says of it
-    node.relay.kill("w1")
-    node.relay.forget("w1")
+    node.relay.kill(W1)
+    node.relay.forget(W1)
     assert wrapper.wait(30) == -signal.SIGKILL
     wait_for_end(int(begun.read_text()))
 
@@ -80,7 +80,7 @@ os._exit(0)
         patched.setattr(node.relay, "_socket", Late(node.relay._socket))
         node.start(speaking(says))
         node.until(node.gone)
-    assert [item for item in node.items["w1"] if item[0] != "entered"] == [
+    assert [item for item in node.items[W1] if item[0] != "entered"] == [
         ["out", [0], "stdout", "text\n"],
         ["display", [0], 1, "display_data", "first"],
         ["display", [0], 1, "display_data", "second"],
@@ -98,29 +98,29 @@ print("last", flush=True)
     with monkeypatch.context() as patched:
         patched.setattr(node.relay, "_socket", late := Late(node.relay._socket))
         node.start(speaking(marks), 0)
-        node.start(speaking(marks + "import time\ntime.sleep(1000)"), 0, world="w2")
+        node.start(speaking(marks + "import time\ntime.sleep(1000)"), 0, world=W2)
         node.until(lambda: node.gone() == {0: 0})
         assert node.printed() == "last\n"
         looked = late.looked
         assert looked > 0
-        node.until(lambda: node.pids("w2") and node.relay.ranks["w2", 0].owes_message(node.relay.bundles["w2"]))
-        node.relay.forget("w2")  # where nobody hears it any more
+        node.until(lambda: node.pids(W2) and node.relay.ranks[W2, 0].owes_message(node.relay.bundles[W2]))
+        node.relay.forget(W2)  # where nobody hears it any more
         assert late.looked == looked
 
 
 def test_a_wrapper_that_comes_when_its_world_is_forgotten_runs_nothing(node):
-    node.relay.expect({"world": "w1", "ranks": 1})
-    node.relay.forget("w1")
+    node.relay.expect({"world": W1, "ranks": 1})
+    node.relay.forget(W1)
     before = sorted(path.name for path in node.directory.iterdir())
     for name in ("out", "err"):
-        os.mkfifo(node.directory / f"w1.0.{name}")
-    waits = f"import os; os.open({str(node.directory / 'w1.0.out')!r}, os.O_WRONLY)"
+        os.mkfifo(node.directory / f"{W1}.0.{name}")
+    waits = f"import os; os.open({str(node.directory / f'{W1}.0.out')!r}, os.O_WRONLY)"
     late = subprocess.Popen([sys.executable, "-c", waits])
     gone = os.posix_spawn("/bin/true", ["true"], {})
     os.waitpid(gone, 0)
     door = os.open(node.directory / "door", os.O_WRONLY)
     for rank, pid in ((0, late.pid), (1, gone)):
-        os.write(door, f'{{"event":"open","world":"w1","rank":{rank},"token":"ab","pid":{pid}}}\n'.encode())
+        os.write(door, f'{{"event":"open","world":"{W1}","rank":{rank},"token":"ab","pid":{pid}}}\n'.encode())
     os.close(door)
     node.turn()
     try:
@@ -133,17 +133,17 @@ def test_a_wrapper_that_comes_when_its_world_is_forgotten_runs_nothing(node):
 
 
 def test_a_directory_that_cannot_be_emptied_stays_and_its_world_is_forgotten(node):
-    node.relay.expect({"world": "w1", "ranks": 1})
-    kept = node.directory / "w1.tmp" / "kept"
+    node.relay.expect({"world": W1, "ranks": 1})
+    kept = node.directory / f"{W1}.tmp" / "kept"
     kept.mkdir()
     (kept / "file").touch()
     kept.chmod(0o500)
     try:
-        node.relay.forget("w1")
+        node.relay.forget(W1)
     finally:
         kept.chmod(0o700)
     assert (kept / "file").exists()
-    assert not (node.directory / "w1.json").exists()
+    assert not (node.directory / f"{W1}.json").exists()
 
 
 def test_a_wrapper_that_is_told_to_end_when_its_process_has_ended_says_how(node):

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.relays import relayed
+from support.relays import W1, relayed
 from support.waiting import wait_until
 
 from jupyter_hpcctr.guest.mpirun import rank, segment
@@ -27,16 +27,16 @@ def places(tmp_path, monkeypatch):
 
 
 def test_an_owners_segments_are_removed_and_nobody_elses(places):
-    others = [segment.new_name(owner) for owner in ("w10", "w1-2", "2-w1", "w", "")]
-    others += [f"hpcctr-{UID + 1}-w1-0123", "w1", f"mpi-hpcctr-{UID}-w1"]
+    others = [segment.new_name(owner) for owner in (f"{W1}0", f"{W1}-2", f"2-{W1}", "w", "")]
+    others += [f"hpcctr-{UID + 1}-{W1}-0123", W1, f"mpi-hpcctr-{UID}-{W1}"]
     for place in places:
-        for name in (*others, segment.new_name("w1"), segment.new_name("w1")):
+        for name in (*others, segment.new_name(W1), segment.new_name(W1)):
             (place / name).touch()
-    (places[0] / f"hpcctr-{UID}-w1-directory").mkdir()  # nothing that we have made, or can remove
-    remove_all("w1", str(places[1]))
+    (places[0] / f"hpcctr-{UID}-{W1}-directory").mkdir()  # nothing that we have made, or can remove
+    remove_all(W1, str(places[1]))
     assert [len(list(place.iterdir())) for place in places] == [len(others) + 1, len(others)]
     assert all((place / name).exists() for place in places for name in others)
-    remove_all("w1", str(places[0] / "missing"))
+    remove_all(W1, str(places[0] / "missing"))
 
 
 def test_the_kernels_and_the_hubs_segments_are_of_one_owner_which_the_kernel_is_told(places):
@@ -51,7 +51,7 @@ def test_the_kernels_and_the_hubs_segments_are_of_one_owner_which_the_kernel_is_
     packed = {}, [memoryview(b"x")]
     name = segment.new_name(segment.owner_of(str(private)))
     pushed = segment.Segment.create([packed], str(private), memory=str(memory), name=name)
-    other = memory / segment.new_name("w1")
+    other = memory / segment.new_name(W1)
     other.touch()
     assert os.path.exists(path) and os.path.exists(pushed.path)
     shelf.clear()
