@@ -112,7 +112,7 @@ def test_cells_that_wait_for_a_kernel_run_though_their_server_was_killed(kept, s
     server.crash()
     server, page = again(serve, session)
     full()
-    assert [page.ended(each)[1] for each in asked] == ["1\n", "2\n"]
+    assert [text for _, text in page.all_ended(asked)] == ["1\n", "2\n"]
     assert page.run("print(_ih.count('print(1)'))")[1] == "1\n", "the kernel got it once"
     shut_down(server)
 

@@ -71,6 +71,7 @@ def test_a_requeued_job_is_followed_and_waiting_cells_run_in_it(site, start):
 
 def test_an_agent_tells_a_server_that_does_not_know_it_what_it_is_at(site, start):
     kernel = start(engine="bare", scheduler="local")
+    kernel.value("1")  # it is there: what is restarted while it waits is started once
     kernel.manager.restart_kernel(now=True)
     kernel.client.wait_for_ready(timeout=60)
     kernel.value("1")

@@ -208,12 +208,9 @@ class Socket:
 
     def execute(self, code, *, stop_on_error=True, cell=None):
         """Ask for a cell's execution, with its id as JupyterLab names it; return the request's id."""
-        return self.send(
-            "execute_request",
-            {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False,
-             "stop_on_error": stop_on_error},
-            metadata=None if cell is None else {"cellId": cell},
-        )  # fmt: skip
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+        content["stop_on_error"] = stop_on_error
+        return self.send("execute_request", content, metadata=None if cell is None else {"cellId": cell})
 
     def receive(self, *, timeout=PATIENCE_S):
         """The next message, a dictionary with ``channel``; raises ``TimeoutError``."""
@@ -263,18 +260,20 @@ class Socket:
         return self.ended(self.execute(code, stop_on_error=False), timeout=timeout)
 
     def ended(self, asked, *, timeout=PATIENCE_S):
-        """Wait for a cell's reply and its ``idle``; return as ``run``.
+        """Wait for a cell's reply and its ``idle``, which comes later after an error; return as ``run``."""
+        return self.all_ended([asked], timeout=timeout)[0]
 
-        A kernel that has answered with an error aborts what it is asked before it says ``idle``.
-        """
-        replied, idle, text = None, False, ""
-        while replied is None or not idle:
-            message = self.until(lambda m: m["parent_header"].get("msg_id") == asked, timeout=timeout)[-1]
+    def all_ended(self, asked, *, timeout=PATIENCE_S):
+        """The same of several cells: one's reply may come behind all that the next one says."""
+        told = {each: [None, False, ""] for each in asked}
+        while not all(reply and idle for reply, idle, _ in told.values()):
+            message = self.until(lambda m: m["parent_header"].get("msg_id") in told, timeout=timeout)[-1]
             kind, content = message["header"]["msg_type"], message["content"]
-            replied = content if kind == "execute_reply" else replied
-            idle = idle or (kind == "status" and content["execution_state"] == "idle")
-            text += content["text"] if kind == "stream" and content["name"] == "stdout" else ""
-        return replied, text
+            cell = told[message["parent_header"]["msg_id"]]
+            cell[0] = content if kind == "execute_reply" else cell[0]
+            cell[1] |= kind == "status" and content["execution_state"] == "idle"
+            cell[2] += content["text"] if kind == "stream" and content["name"] == "stdout" else ""
+        return [(reply, text) for reply, _, text in told.values()]
 
     def close(self):
         self._socket.close()
