@@ -18,7 +18,7 @@ from support.links import Both, texts, until
 def main(directory, seconds, rules):
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     both, said = Both(pathlib.Path(directory), wired=False), 0
-    port = both.agent.line._link["addresses"][0].rpartition(":")[2]
+    port = both.agent.line._link.addresses[0].rpartition(":")[2]
 
     def talk(seconds):
         nonlocal said
