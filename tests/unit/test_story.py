@@ -3,7 +3,8 @@
 import pytest
 
 from jupyter_hpcctr.core.job import Ending, JobId, JobState, JobStatus
-from jupyter_hpcctr.core.story import RESTART, died, ended, waiting
+from jupyter_hpcctr.core.life.words import words
+from jupyter_hpcctr.core.story import RESTART, died, ended, told, waiting
 
 JOB = JobId("7")
 
@@ -56,3 +57,11 @@ def test_a_dead_process_is_told_by_its_signal_or_status():
 def test_a_job_that_a_signal_ended_says_which():
     status = JobStatus(JOB, JobState.ENDED, ending=Ending.FAILED, exit_code=0, signal=9)
     assert ended("slurm", status, time_limit_minutes=None).startswith("Slurm job 7 ended by SIGKILL.")
+
+
+def test_of_a_job_that_ended_before_it_began_the_node_is_suspected():
+    status = JobStatus(JOB, JobState.ENDED, nodes="n1", ending=Ending.CANCELLED)
+    text = told(words("ended", words("not begun"), status=status), scheduler="slurm")
+    why = "it was cancelled, or the scheduler could not prepare the node (its prolog failed)"
+    assert text == f"Slurm job 7 ended before anything of it ran on n1: {why}. {RESTART}"
+    assert told(words("ended", status=status), scheduler="slurm").startswith("Slurm job 7 was cancelled from outside")
