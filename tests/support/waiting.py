@@ -41,9 +41,14 @@ def wait_for_file(path, jobs, job):
 
 
 def state_of(pid):
-    """The letter of a process's state (proc(5), stat), or "gone"."""
+    """The letter of a process's state (proc(5), stat), or "gone".
+
+    A main thread that has ended is a zombie while other threads of its process still end, and only then can a parent
+    wait for the process: until then it is "D" here.
+    """
     try:
-        return text(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
+        state = text(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
+        return "D" if state == "Z" and len(os.listdir(f"/proc/{pid}/task")) > 1 else state
     except (FileNotFoundError, ProcessLookupError):
         return "gone"
 
