@@ -27,6 +27,7 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
 
     default_engine = Unicode("charliecloud", help="Engine for kernels with an image.").tag(config=True)
     default_scheduler = Unicode("slurm", help="Scheduler where none is asked for: 'slurm' or 'local'.").tag(config=True)
+    plain_engine = Unicode("bare", help="Engine of kernels without an image.").tag(config=True)
     engines = List(Unicode(), ["charliecloud", "bare"], help="Engines that may be used.").tag(config=True)
     schedulers = List(Unicode(), ["slurm", "local"], help="Schedulers that may be used.").tag(config=True)
     image_patterns = List(

@@ -29,6 +29,8 @@ class Child:
         text: str | None = None,
         fds: Sequence[int] = (),
     ) -> None:
+        self.pid_file = ""
+        """Names the process that signals are for, where they do not reach it by our group; it leads one of its own."""
         opened = None if log is None else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         out = output if opened is None else opened
         stdin = subprocess.DEVNULL if text is None else subprocess.PIPE
@@ -66,6 +68,10 @@ class Child:
         """Send a signal to the whole group; none left is no error."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signum)
+        with contextlib.suppress(OSError, ValueError):  # not there yet, or gone
+            if self.pid_file:
+                with open(self.pid_file, encoding="ascii") as file:
+                    os.killpg(int(file.read()), signum)
 
     def ended(self, *, patience_s: float) -> bool:
         """Wait ``patience_s`` seconds at most for its end; return whether it has ended."""

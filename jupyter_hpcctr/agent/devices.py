@@ -1,4 +1,4 @@
-"""What of its node's devices a container gets: looked up once, laid into the kernel's directory, added to the words.
+"""What of its node's devices a container gets: looked up once, laid into the kernel's directory, mounted.
 
 The room ``devices`` has the descriptions and what they mean; it is imported only where a job asks for devices.
 """
@@ -10,7 +10,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..protocol.shared import Devices, EngineCommand
+from ..protocol.container import Mount
+from ..protocol.shared import Devices
 from .children import Child
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("hpcctr.agent")
 
 LDCONFIG_S = 5.0
+
+
 class DevicesMissing(Exception):  # noqa: N818  (it is a finding)
     """A device that was asked for is not described on this node; the message is for people."""
 
@@ -78,13 +81,11 @@ class NodeDevices:
 
             laid.make(self._laid, f"{self._directory}/{os.path.basename(self._inside)}", self._report)
 
-    def words(self, command: EngineCommand) -> list[str]:
-        """Return an engine's words with the devices' mounts in them."""
-        if self._laid is None:
-            return list(command.argv)
-        from ..devices import laid
-
-        return laid.expand(command.argv, command.mount, self._laid, self._inside)
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        """The files that the container is to see, each on a place in a directory that it sees anyway."""
+        laid = () if self._laid is None else self._laid.mounts
+        return tuple(Mount(host_path, f"{self._inside}/{place}") for host_path, place in laid)
 
     def fault(self, env: Mapping[str, str]) -> str:
         """Say why the image cannot load the libraries, "" if it can; its holder has written down its glibc."""

@@ -1,7 +1,7 @@
 """The image's file on its node: compared with what the plan recorded, opened once, and kept open to the end.
 
 Between submission and start hours can pass, in which somebody with access to a directory above the file could put
-another in its place. What is compared is what gets mounted: engines are given the open file, not its name.
+another in its place. What is compared is what gets mounted: engines are given the open file.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
 
 from ..protocol import shared
 
@@ -33,9 +32,8 @@ class ImageFile:
     """
 
     def __init__(self, recorded: shared.ImageFile | None) -> None:
-        self._path, self._fd = "", -1
+        self._fd = -1
         if recorded is not None and recorded.kind == "squashfs":
-            self._path = recorded.path
             self._fd = _opened(recorded)
 
     @property
@@ -43,9 +41,10 @@ class ImageFile:
         """What a program that is given the file must inherit."""
         return () if self._fd < 0 else (self._fd,)
 
-    def words(self, words: Sequence[str]) -> list[str]:
-        """Put the open file (proc(5), "/proc/self/fd") in the place of its name."""
-        return [f"/proc/self/fd/{self._fd}" if self._fd >= 0 and word == self._path else word for word in words]
+    @property
+    def name(self) -> str:
+        """The open file's name (proc(5), "/proc/self/fd"), "" where there is no file."""
+        return "" if self._fd < 0 else f"/proc/self/fd/{self._fd}"
 
 
 def _opened(recorded: shared.ImageFile) -> int:

@@ -1,6 +1,6 @@
 """The kernel's parent in the job: it starts the container, owns the kernel and dials the server.
 
-One thread, one poll loop. It knows no engine and no scheduler: the plan holds the words.
+One thread, one poll loop. It knows no engine and no scheduler: the plan names the one, and holds the other's words.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 import zmq
 
 from ..delivery.kept import Kept
-from ..protocol.shared import EngineCommand
+from ..errors import EngineError
 from ..protocol.values import AgentFile
-from . import room, signals, unpacked
+from . import removal, room, signals, unpacked
 from .asked import AGAIN, Asked
 from .channels import Channels, kernel_info
 from .children import Child
@@ -61,10 +61,8 @@ class Agent:
         self._log = LogPipe(self._plan.log_file)
         self._doors = Doors(self._context, config, self._log.output, self._line.say)
         self._doors.register(self._poller)
-        plan, dir_ = self._plan, self._run_dir
-        self._container = NodeContainer(
-            plan, recorded=plan.image, devices=plan.devices, run_dir=dir_, workdir=plan.workdir
-        )
+        plan = self._plan
+        self._container = NodeContainer(plan, plan.ranks, run_dir=self._run_dir, workdir=plan.workdir)
         self._holder: Child | None = None
         self._holder_pid = ""
         self._kernel: Child | None = None
@@ -103,26 +101,25 @@ class Agent:
     def _try(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except (ImageChanged, DevicesMissing) as fault:
+        except (ImageChanged, DevicesMissing, EngineError) as fault:
             self._fail(str(fault))
+        except (ImportError, AttributeError) as error:
+            self._fail(f"the engine of this job is not in its archive: {error}")
         except OSError as error:
             self._fail(f"the kernel cannot be started on this node: {error}")
 
     def _set_up(self) -> None:
         plan = self._plan
-        room.make(self._run_dir, plan.directories)
+        room.make(self._run_dir, plan.directories, removal.carry_out)
         unpacked.lay_holder(self._run_dir)
         self._container.prepare()
         self._doors.open(self._container.image_env)
-        if plan.hold is not None:
+        if plan.ranks.holder:
             self._held_since = time.monotonic()
-            self._holder = self._start(plan.hold, opens=True)
+            self._holder = self._container.hold(output=self._log.output)
         unpacked.lay_early(self._run_dir)  # while the container starts
-        if plan.hold is None:
+        if not plan.ranks.holder:
             self._start_kernel()
-
-    def _start(self, command: EngineCommand, *, opens: bool) -> Child:
-        return self._container.start(command, opens=opens, holder_pid=self._holder_pid, output=self._log.output)
 
     def _start_kernel(self) -> None:
         self._ready, self._informed, self._exited = False, None, None
@@ -136,7 +133,9 @@ class Agent:
             self._rebuild()
             return
         self._channels.prepare()
-        self._kernel = self._start(self._plan.kernel, opens=self._holder is None)
+        self._kernel = self._container.start(
+            self._plan.kernel, holder_pid=self._holder_pid, output=self._log.output
+        )
         unpacked.lay_later(self._run_dir)  # while the kernel starts: before this it gets no cell
 
     def _rebuild(self) -> None:
@@ -146,6 +145,7 @@ class Agent:
         if self._holder is not None:
             self._holder.end(patience_s=0.2)
             self._holder, self._holder_pid = None, ""
+        self._container.remove()
         shutil.rmtree(self._run_dir, ignore_errors=True)
         self._set_up()
 
@@ -289,6 +289,7 @@ class Agent:
             self._kernel.end(patience_s=0.5)
         if self._holder is not None:
             self._holder.end(patience_s=0.2)
+        self._container.remove()
         self._log.close()
         self._line.say("bye", why=self._over or "the agent failed")
         self._channels.close()

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
-def make(run_dir: str, directories: Iterable[str]) -> None:
-    """Make the run directory and what the plan wants in it, all 0700.
+def make(run_dir: str, directories: Iterable[str], remove: Callable[[str], None] = lambda _: None) -> None:
+    """Make the run directory and what the plan wants in it, all 0700; ``remove`` is as for ``sweep``.
 
     Raises
     ------
     FileExistsError
         The run directory is there: somebody made it for us to fall into.
     """
-    sweep(run_dir)
+    sweep(run_dir, remove)
     mask = os.umask(0o077)  # os.makedirs gives its mode to the last directory alone
     try:
         os.mkdir(run_dir)
@@ -34,6 +35,13 @@ def write(path: str, text: str) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def rewrite(path: str, text: str) -> None:
+    """Write a file of ours again; raises ``OSError`` as ``write``."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    write(path, text)
 
 
 def read_private(path: str) -> str:
@@ -64,10 +72,11 @@ def whereabouts() -> dict[str, Any]:
     return {"host": socket.gethostname(), "node": os.environ.get("SLURMD_NODENAME", ""), "age_s": age_s()}
 
 
-def sweep(run_dir: str) -> None:
+def sweep(run_dir: str, remove: Callable[[str], None]) -> None:
     """Remove what agents of this user left on this node that were killed before they could tidy up.
 
-    ``run_dir`` is ``…/hpcctr-UID-TOKEN``; each names its agent's process by a link.
+    ``run_dir`` is ``…/hpcctr-UID-TOKEN``; each names its agent's process by a link. ``remove`` is told of each
+    such directory, while it is still there: to remove its container.
     """
     parent, _, name = run_dir.rpartition("/")
     prefix = name.rpartition("-")[0] + "-"
@@ -80,4 +89,6 @@ def sweep(run_dir: str) -> None:
         except OSError:  # made by somebody else, or this moment
             continue
         if gone:
+            remove(path)
             shutil.rmtree(path, ignore_errors=True)
+

@@ -1,4 +1,4 @@
-"""The guest's files, laid out on a node from the archive that this process runs from (``launch.carried``).
+"""The guest's files and the engines' scripts, laid out on a node from the archive that this process runs from.
 
 They are not left where the archive is: the kernel's restart needs them, and must work when the job's directory is gone.
 """
@@ -10,11 +10,14 @@ import os
 import sys
 from typing import Any
 
+from ..protocol.container import SCRIPTS
+
 HOLDER = "holder.py"
 EARLY, LATER = "guest-early", "guest-later"
 """The archive's entries with all others, first those that a kernel reads while it starts."""
 DIRECTORY = "guest"
 """Below the private directory of a node."""
+_SCRIPTS = ("spaces.py", "serve.py")
 _ONE_OF_THE_LATER = "mpirun/rank.py"
 
 
@@ -24,7 +27,7 @@ def archive() -> str:
 
 
 def lay_holder(run_dir: str) -> None:
-    """Write what parks a container below a node's private directory: all that is needed to start one.
+    """Write what parks a container, and the engines' scripts, below a node's private directory: all that starts one.
 
     Raises
     ------
@@ -32,9 +35,10 @@ def lay_holder(run_dir: str) -> None:
         The archive is gone, or the directory cannot be written.
     """
     if path := archive():
-        os.mkdir(f"{run_dir}/{DIRECTORY}", mode=0o700)
         package = __name__.partition(".")[0]
-        _write(f"{run_dir}/{DIRECTORY}/{HOLDER}", _loader().get_data(f"{path}/{package}/guest/{HOLDER}"))
+        for directory, room, name in ((DIRECTORY, "guest", HOLDER), *((SCRIPTS, SCRIPTS, each) for each in _SCRIPTS)):
+            os.makedirs(f"{run_dir}/{directory}", mode=0o700, exist_ok=True)
+            _write(f"{run_dir}/{directory}/{name}", _loader().get_data(f"{path}/{package}/{room}/{name}"))
 
 
 def lay_early(run_dir: str) -> None:

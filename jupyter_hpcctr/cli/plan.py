@@ -14,7 +14,6 @@ from ..core.facts import Policy
 from ..core.plan import LaunchPlan, to_json
 from ..errors import PolicyError, SchedulerUnreachable
 from ..launch import draw, gather
-from ..protocol.words import MOUNTS
 from . import asking, parts
 
 _PATIENCE_S = 90.0
@@ -73,14 +72,11 @@ def readable(plan: LaunchPlan) -> str:
     lines += [f"changed    {reason}" for reason in plan.reasons]
     lines += ["", "# submitted, with this script on standard input:", quote.line(plan.submit.argv)]
     lines += [f"    {line}" for line in plan.submit.stdin.splitlines()]
-    if plan.hold is not None:
-        lines += [
-            "",
-            "# on the node, once: the container that kernel, restarts and ranks join",
-            quote.line(plan.hold.argv),
-        ]
-    lines += ["", "# the kernel", quote.line(plan.kernel.argv)]
+    if plan.start:
+        lines += ["", "# on the node, once: the container that kernel, restarts and ranks enter"]
+        lines += [quote.line(plan.start)]
+    lines += ["", "# the kernel", quote.line(plan.enter)]
     if plan.devices is not None:
         wanted = ", ".join((*plan.devices.kinds, *plan.devices.names))
-        lines += ["", f"# {MOUNTS} are the files that the node's descriptions of its devices name: {wanted}"]
+        lines += ["", f"# and the files are mounted that the node's descriptions of its devices name: {wanted}"]
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..protocol.shared import ImageKind
+from ..protocol.container import ImageKind
 
 ARCHIVE = "agent.zip"
 """Everything of ours that runs in a job; ``python agent.zip ROOM WORDS...`` runs one of its rooms."""
@@ -105,6 +105,7 @@ class Host:
 
     user: str
     uid: int
+    gid: int
     home: str
     cwd: str
     job_dir: str
@@ -157,11 +158,12 @@ class Policy:
     """What the administrator allows and chooses: trusted, from the site's configuration alone.
 
     Empty allow-lists of images and mounts mean that the user's own rights are the limit. ``registries`` are the
-    hosts that are searched for images. ``prices`` are those of one billing unit for one hour, by partition, ``*`` for
+    hosts that are searched for images. ``plain_engine`` is that of kernels without an image. ``prices`` are those of one billing unit for one hour, by partition, ``*`` for
     the others; kernelspecs that were made for one start are kept ``one_off_days``.
     """
 
     default_engine: str = "charliecloud"
+    plain_engine: str = "bare"
     default_scheduler: str = "slurm"
     engines: tuple[str, ...] = ("charliecloud", "bare")
     schedulers: tuple[str, ...] = ("slurm", "local")

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ..errors import EngineError, RequestError
+from ..errors import RequestError
+from ..protocol.container import SCRIPTS, Container, Mount, NodeFacts, Program
 from ..protocol.ranks import RankPlan
-from ..protocol.shared import Devices, EngineCommand, ImageKind
+from ..protocol.shared import Devices
 from ..protocol.values import JobPlan
 from ..protocol.words import HOLDER_PID, NODE
-from .facts import ARCHIVE, GUEST_ROOT, HOST_ROOTS, Facts, ImageInfo, Policy
+from .facts import ARCHIVE, GUEST_ROOT, HOST_ROOTS, Facts, Host, ImageInfo, Policy
 from .job import Command
-from .ranks import Place, image_file, rank_plan
-from .request import Mount, Resources
+from .ranks import Place, rank_plan
+from .request import Resources
 from .resolve import Resolved, shown
 
 if TYPE_CHECKING:
@@ -25,25 +26,6 @@ if TYPE_CHECKING:
 
 STARTUP = "startup"
 """Directory below the state directory for the guests' start-up caches."""
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    """A container on one node, whichever engine makes it. Paths are the host's unless said.
-
-    ``workdir`` is seen from inside. ``env_file`` is where the agent writes the environment
-    (``NAME=value`` lines) before any command runs. ``mount_point`` is an empty private directory
-    for the engine's use. With ``devices`` the node adds mounts of its own, whose places are in a directory that is
-    mounted already (``EngineCommand.mount``).
-    """
-
-    image: str
-    kind: ImageKind
-    mounts: tuple[Mount, ...]
-    workdir: str
-    env_file: str
-    mount_point: str
-    devices: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +48,10 @@ class JobSpec:
 class LaunchPlan:
     """One launch, whole: submitted by the edge; the agent carries out the job's part of it (``job_plan``).
 
-    ``directories`` are made (0700) on the node before the first command; ``hold`` starts the parked
-    container and ``kernel`` the kernel in it, with ``HOLDER_PID`` in its words.
+    ``directories`` are made (0700) on the node before the first command, and ``kernel`` are the kernel's words there,
+    as seen in its container. ``start`` and ``enter`` are for people: the words by which the engine would start the
+    container (none where the kernel's own words do that) and the kernel, on a node of which nothing is known, with
+    ``HOLDER_PID`` in them.
     """
 
     name: str
@@ -76,8 +60,9 @@ class LaunchPlan:
     image: ImageInfo | None
     resources: Resources
     submit: Command
-    hold: EngineCommand | None
-    kernel: EngineCommand
+    start: tuple[str, ...]
+    enter: tuple[str, ...]
+    kernel: tuple[str, ...]
     env: Mapping[str, str]
     image_env: Mapping[str, str]
     """What the job's own variables win over; ``env`` wins over those."""
@@ -111,10 +96,7 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
     anywhere = _place(resolved, facts, f"{host.run_dir}{NODE}")
     engine.check(place.container)
     words = _kernel_words(resolved, place)
-    hold = None if resolved.image is None else engine.hold(place.container, place.holder)
-    joined = None if hold is None else engine.join(place.container, HOLDER_PID, words)
-    kernel = joined or engine.command(place.container, words)
-    _check_devices(resolved, hold if hold is not None and joined is not None else kernel)
+    start, enter = _shown(resolved, place, host, engine=engine, words=words)
     name = "jupyter" if resolved.image is None else f"jupyter {resolved.image.reference}"[:64]
     spec = _job_spec(name, resolved.resources, facts)
     return LaunchPlan(
@@ -124,8 +106,9 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
         image=resolved.image,
         resources=resolved.resources,
         submit=scheduler.submit(spec),
-        hold=hold if joined is not None else None,
-        kernel=kernel,
+        start=start,
+        enter=enter,
+        kernel=words,
         env={**resolved.env, **_startup_cache(resolved, policy)},
         image_env=resolved.image_env,
         pass_env=policy.pass_env,
@@ -143,13 +126,17 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
     )
 
 
-def _check_devices(resolved: Resolved, command: EngineCommand) -> None:
-    if resolved.devices is not None and not command.mount:
-        raise EngineError(
-            f"the engine {resolved.engine!r} cannot give a container the libraries of its node's devices",
-            hint="choose another engine",
-            field="engine",
-        )
+def _shown(
+    resolved: Resolved, place: Place, host: Host, *, engine: Engine, words: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the words that start the container and the kernel, as far as they are known before there is a node."""
+    node = NodeFacts(host.python, f"{place.run_dir}/{SCRIPTS}", host.uid, host.gid)
+    container, env_file = place.container, f"{place.run_dir}/env"
+    kernel = Program(words, env_file)
+    if resolved.image is None or not engine.shares:
+        return (), engine.start(container, kernel, node).argv
+    start = engine.start(container, Program(place.holder, env_file), node)
+    return start.argv, engine.enter(container, HOLDER_PID, kernel, node).argv
 
 
 def job_spec(plan_: LaunchPlan, facts: Facts) -> JobSpec:
@@ -159,7 +146,7 @@ def job_spec(plan_: LaunchPlan, facts: Facts) -> JobSpec:
 
 def job_plan(plan_: LaunchPlan) -> JobPlan:
     """Return the job's part of a plan: what goes with the job."""
-    own: dict[str, Any] = {"time_minutes": plan_.resources.time_minutes, "image": image_file(plan_.image)}
+    own: dict[str, Any] = {"time_minutes": plan_.resources.time_minutes}
     same = [each.name for each in dataclasses.fields(JobPlan) if each.name not in own]
     return JobPlan(**own, **{name: getattr(plan_, name) for name in same})
 
@@ -181,7 +168,7 @@ def _place(resolved: Resolved, facts: Facts, run_dir: str) -> Place:
     return Place(
         run_dir=run_dir,
         container=container,
-        directories=(f"{run_dir}/kernel", container.mount_point, *stages),
+        directories=(f"{run_dir}/kernel", container.scratch, *stages),
         python=python,
         guest=guest,
         kernel_dir=f"{run_dir}/kernel" if bare else f"{GUEST_ROOT}/run",
@@ -191,7 +178,7 @@ def _place(resolved: Resolved, facts: Facts, run_dir: str) -> Place:
 
 def _kernel_words(resolved: Resolved, place: Place) -> tuple[str, ...]:
     connection = f"{place.kernel_dir}/connection.json"
-    boot = (place.python, f"{place.guest}/boot.py", resolved.engine, connection)
+    boot = (place.python, f"{place.guest}/boot.py", "" if resolved.image is None else resolved.engine, connection)
     return boot + tuple(word.replace("{connection_file}", connection) for word in resolved.request.argv)
 
 
@@ -212,13 +199,14 @@ def _container(resolved: Resolved, facts: Facts, run_dir: str) -> tuple[Containe
     )
     staged, stages = ((), ()) if image is None else stage(resolved.mounts, image, run_dir, missing=facts.missing)
     container = Container(
+        name=PurePosixPath(run_dir).name,
         image="" if image is None else image.path,
         kind="none" if image is None else image.kind,
+        reference="" if image is None else image.reference,
+        digest="" if image is None else image.digest,
         mounts=() if image is None else own + staged + resolved.mounts,
         workdir=resolved.workdir,
-        env_file=f"{run_dir}/env",
-        mount_point=f"{run_dir}/mnt",
-        devices=resolved.devices is not None,
+        scratch=f"{run_dir}/engine",
     )
     return container, stages
 

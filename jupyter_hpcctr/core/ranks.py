@@ -1,4 +1,4 @@
-"""How the ranks of ``%%mpirun`` are started, as a value: the words of scheduler and engine, with gaps.
+"""How the ranks of ``%%mpirun`` are started, as a value: the scheduler's words with gaps, the container, the engine.
 
 What is known at run time alone (how many ranks, on which nodes, of which MPI) stands in the words as
 placeholders (``protocol.words``). A word whose placeholder has no value then is left out whole.
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 from ..protocol.ranks import Beyond, ImageMpi, RankPlan
 from ..protocol.shared import ImageFile
-from ..protocol.words import ARGV, HOLDER_PID
 from .facts import ARCHIVE, Facts, ImageInfo, Policy
 from .resolve import Resolved
 
 if TYPE_CHECKING:
-    from .plan import Container
+    from ..protocol.container import Container
     from .seams import Engine, Scheduler
 
 _IMPLEMENTATION, _VERSION = "org.supercontainers.mpi.implementation", "org.supercontainers.mpi.version"
@@ -57,26 +56,19 @@ class Place:
 def rank_plan(
     resolved: Resolved, facts: Facts, policy: Policy, place: Place, *, engine: Engine, scheduler: Scheduler
 ) -> RankPlan:
-    """Lay out how ranks are started, on a ``place`` whose run directory ends with ``NODE``.
-
-    Raises
-    ------
-    EngineError
-        The engine cannot carry a name of the run directory.
-    """
-    engine.check(place.container)
+    """Lay out how ranks are started, on a ``place`` whose run directory ends with ``NODE``."""
     bare = resolved.image is None
-    joined = None if bare else engine.join(place.container, HOLDER_PID, (ARGV,))
+    kind = type(engine)
     steps = scheduler.steps()
     return RankPlan(
         step=None if steps is None else steps.ranks,
         node_step=None if steps is None else steps.nodes,
         overcommit="" if steps is None else steps.overcommit,
-        enter=joined or engine.command(place.container, (ARGV,)),
-        shares=bare or joined is not None,
-        hold=None if joined is None else engine.hold(place.container, place.holder),
+        engine="" if bare else f"{kind.__module__}:{kind.__qualname__}",
+        container=place.container,
+        shares=bare or engine.shares,
+        holder=() if bare or not engine.shares else place.holder,
         run_dir=place.run_dir,
-        env_file=place.container.env_file,
         directories=place.directories,
         rank_argv=(place.python, f"{place.guest}/mpirun/rank.py"),
         hub_argv=(facts.host.python, f"{facts.host.agent_dir}/{ARCHIVE}", "ranks"),

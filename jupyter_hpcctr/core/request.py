@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import RequestError
+from ..protocol.container import Mount
 from . import grammar
 from .amounts import megabytes, minutes, short, written
 
@@ -34,22 +35,6 @@ class ImageRef:
     def is_local(self) -> bool:
         """Whether it names files rather than a registry's repository."""
         return grammar.fits(grammar.LOCAL, self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A directory of the host that is to be seen in the container."""
-
-    source: str
-    target: str
-    read_only: bool = False
-
-    def __post_init__(self) -> None:
-        for path in (self.source, self.target):
-            if not path.startswith("/") or "\0" in path or "/../" in f"{path}/":
-                raise RequestError(
-                    f"mount {path!r} is not an absolute path without '..'", hint="write it out whole", field="mounts"
-                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +147,23 @@ def parse_mount(text: str) -> Mount:
             hint="a path with a colon cannot be mounted",
             field="mounts",
         )
-    return Mount(source, target or source, mode == "ro")
+    return mount(source, target or source, read_only=mode == "ro")
+
+
+def mount(source: str, target: str, *, read_only: bool = False) -> Mount:
+    """Return what is to be mounted.
+
+    Raises
+    ------
+    RequestError
+        A path is not absolute, or has ``..`` in it.
+    """
+    for path in (source, target):
+        if not path.startswith("/") or "\0" in path or "/../" in f"{path}/":
+            raise RequestError(
+                f"mount {path!r} is not an absolute path without '..'", hint="write it out whole", field="mounts"
+            )
+    return Mount(source, target, read_only)
 
 
 def _resources(plain: Mapping[str, object]) -> Resources:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import ImageError, ImageMissing, PolicyError
+from ..protocol.container import Mount
 from ..protocol.shared import Devices
 from .devices import search_paths, wanted
 from .facts import HOST_ROOTS, Facts, Host, ImageInfo, Policy
-from .request import KernelRequest, Mount, Resources
+from .request import KernelRequest, Resources
 from .wording import minutes_text
 
 _TMP = Mount("/tmp", "/tmp")  # noqa: S108  (every engine shows the host's)
@@ -50,12 +51,11 @@ def precheck(request: KernelRequest, policy: Policy) -> tuple[str, str]:
     PolicyError
         The site does not allow what was asked for.
     """
-    engine = _choice(
-        request.engine, policy.default_engine, policy.engines, "engine", fallback_bare=request.image is None
-    )
+    usual = policy.plain_engine if request.image is None else policy.default_engine
+    engine = _choice(request.engine, usual, policy.engines, "engine")
     scheduler = _choice(request.scheduler, policy.default_scheduler, policy.schedulers, "scheduler")
     _check_image(request, policy, engine)
-    _check_mounts(request, engine)
+    _check_mounts(request, policy, engine)
     for mount in request.mounts:
         if policy.mount_sources and not any(_inside(mount.source, root) for root in policy.mount_sources):
             raise PolicyError(
@@ -77,26 +77,27 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
         The image is needed and not in the store.
     """
     engine, scheduler = precheck(request, policy)
-    if engine != "bare" and facts.image is None and request.image is not None:
+    contained = engine != policy.plain_engine
+    if contained and facts.image is None and request.image is not None:
         name = request.image.text
         hint = f"jupyter hpcctr images pull {name}"
         raise ImageMissing(f"the image {name} is not in the store", hint=hint, field="image")
-    if engine != "bare" and facts.image is not None:
+    if contained and facts.image is not None:
         _check_room(facts.image)
     resources, reasons = _within_limits(request.resources, policy)
     mounted, workdir, mount_reasons = _mounts(request, facts, policy, engine)
-    if engine != "bare" and request.workdir is not None:
+    if contained and request.workdir is not None:
         _check_workdir(workdir, mounted, facts)
-    of_image = {} if facts.image is None or engine == "bare" else facts.image.env
+    of_image = {} if facts.image is None or not contained else facts.image.env
     image_env, yielding, env_reasons = _image_env(of_image, policy)
-    devices = None if engine == "bare" else wanted(request, policy)
+    devices = wanted(request, policy) if contained else None
     host = facts.host
     env = {**image_env, "HOME": host.home, "USER": host.user, "LOGNAME": host.user, **request.env}
     return Resolved(
         request=request,
         engine=engine,
         scheduler=scheduler,
-        image=None if engine == "bare" else facts.image,
+        image=facts.image if contained else None,
         resources=resources,
         mounts=mounted,
         workdir=workdir,
@@ -107,10 +108,8 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
     )
 
 
-def _choice(
-    asked: str | None, default: str, allowed: tuple[str, ...], what: str, *, fallback_bare: bool = False
-) -> str:
-    chosen = asked or ("bare" if fallback_bare else default)
+def _choice(asked: str | None, usual: str, allowed: tuple[str, ...], what: str) -> str:
+    chosen = asked or usual
     if chosen not in allowed:
         hint = "allowed: " + ", ".join(allowed)
         raise PolicyError(f"this site does not allow the {what} {chosen!r}", hint=hint, field=what)
@@ -118,13 +117,13 @@ def _choice(
 
 
 def _check_image(request: KernelRequest, policy: Policy, engine: str) -> None:
-    if engine == "bare":
+    if engine == policy.plain_engine:
         if request.image is not None:
             hint = "leave the image out, or choose another engine"
-            raise PolicyError("the engine 'bare' runs no image", hint=hint, field="image")
+            raise PolicyError(f"the engine {engine!r} runs no image", hint=hint, field="image")
         return
     if request.image is None:
-        hint = "name one, or choose the engine 'bare'"
+        hint = f"name one, or choose the engine {policy.plain_engine!r}"
         raise PolicyError(f"the engine {engine!r} needs an image", hint=hint, field="image")
     name = request.image.text
     if policy.image_patterns and not any(fnmatch.fnmatchcase(name, p) for p in policy.image_patterns):
@@ -160,17 +159,18 @@ def _within_limits(asked: Resources, policy: Policy) -> tuple[Resources, tuple[s
     return given, tuple(reasons)
 
 
-def _check_mounts(request: KernelRequest, engine: str) -> None:
-    if engine == "bare" and request.mounts:
+def _check_mounts(request: KernelRequest, policy: Policy, engine: str) -> None:
+    plain_one = engine == policy.plain_engine
+    if plain_one and request.mounts:
         raise PolicyError(
-            f"the engine 'bare' cannot mount {request.mounts[0].source}",
-            hint="leave the mounts out, which are for images: a bare kernel sees the node's own directories",
+            f"the engine {engine!r} cannot mount {request.mounts[0].source}",
+            hint="leave the mounts out, which are for images: such a kernel sees the node's own directories",
             field="mounts",
         )
-    if engine == "bare" and request.devices:
+    if plain_one and request.devices:
         raise PolicyError(
-            f"the engine 'bare' cannot add {request.devices[0]}",
-            hint="leave the devices out, which are for images: a bare kernel has what its node has",
+            f"the engine {engine!r} cannot add {request.devices[0]}",
+            hint="leave the devices out, which are for images: such a kernel has what its node has",
             field="devices",
         )
     seen: set[str] = set()
@@ -186,7 +186,7 @@ def _mounts(
     request: KernelRequest, facts: Facts, policy: Policy, engine: str
 ) -> tuple[tuple[Mount, ...], str, tuple[str, ...]]:
     host = facts.host
-    if engine == "bare":
+    if engine == policy.plain_engine:
         return (), request.workdir or host.cwd, ()
     made, home = mounts(request, host, policy), plain(host.home)
     reasons = [

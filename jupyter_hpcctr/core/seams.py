@@ -11,46 +11,55 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from ..errors import ImageError
-from ..protocol.shared import EngineCommand, ImageKind
+from ..protocol.container import Container, EngineCommand, ImageKind, NodeFacts, Program
 from .facts import ImageInfo, Site
 from .job import Command, Estimate, JobId, JobStatus, Output
-from .plan import Container, JobSpec
+from .plan import JobSpec
 from .ranks import Steps
 from .request import ImageRef
 
 
 class Engine(Protocol):
-    """Puts programs into containers. Entry-point group ``jupyter_hpcctr.engines``."""
+    """Puts programs into containers. Entry-point group ``jupyter_hpcctr.engines``.
+
+    A class that is called without arguments. It decides on the node, with what that is like, and its module goes there
+    with the job: it imports the standard library (Python 3.9), ``jupyter_hpcctr.protocol``, ``errors`` and
+    ``enginekit``, and what is in its own package. It returns commands, which others run.
+    """
 
     name: str
     accepts: tuple[ImageKind, ...]
+    shares: bool
+    """Whether programs can enter a container that runs. Else each gets one of its own."""
 
     def check(self, container: Container) -> None:
         """Refuse, before anything is submitted, what this engine cannot do or cannot write down.
 
-        Called by ``plan`` once a launch. Raises ``EngineError``.
+        Called by ``plan`` once a launch, and on the node once the mounts of its devices are known. Raises
+        ``EngineError``.
         """
         ...
 
-    def hold(self, container: Container, argv: Sequence[str]) -> EngineCommand:
-        """Start a container whose only process is parked, for others to join.
+    def start(self, container: Container, program: Program, node: NodeFacts) -> EngineCommand:
+        """Start a container with one program, which is parked for others to enter where ``shares``.
 
-        Called by ``plan``; the agent runs it once a node, first. The parked program writes its process id to a
-        file, so the command may become it or be its parent; when one of them ends, the other must end too.
-        ``container.image`` is a word of its own, if it is to be the file that the node has compared and holds open.
+        The parked program writes its process id to a file, so the command may become it or be its parent; when one
+        of them ends, the other must end too. ``plan`` shows the words for a node of which nothing is known.
         """
         ...
 
-    def join(self, container: Container, holder_pid: str, argv: Sequence[str]) -> EngineCommand | None:
-        """Run a program in the container of a holder, in all of its namespaces.
+    def enter(self, container: Container, pid: str, program: Program, node: NodeFacts) -> EngineCommand:
+        """Run a program in the container of the parked process ``pid``, in all of its namespaces.
 
-        Called by ``plan`` with ``HOLDER_PID`` in place of a number; the agent runs it for the kernel,
-        for each restart and for the ranks. None where the engine cannot join.
+        For the kernel, for each restart and for each rank. Not called unless ``shares``.
         """
         ...
 
-    def command(self, container: Container, argv: Sequence[str]) -> EngineCommand:
-        """Run a program in a container of its own. Called where ``join`` is not possible."""
+    def remove(self, container: Container, node: NodeFacts) -> EngineCommand | None:
+        """Remove what is left of a container whose processes and starter may have been killed.
+
+        Run when a job ends, and, where its agent was killed, by the next one on that node. None where nothing stays.
+        """
         ...
 
 

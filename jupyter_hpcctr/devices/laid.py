@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..protocol.words import MOUNTS, SOURCE, TARGET
 from .injection import Injection
 
 LIBRARIES, PROGRAMS, FILES, REPORT = "lib", "bin", "etc", "report.json"
@@ -89,21 +88,3 @@ def make(laid: Laid, directory: str, report: Mapping[str, Any]) -> None:
     with open(f"{directory}/{REPORT}", "w", encoding="utf-8") as file:
         json.dump(report, file)
 
-
-def expand(argv: Sequence[str], mount: Sequence[str], laid: Laid, inside: str) -> list[str]:
-    """Put an engine's words for each mount where the word ``MOUNTS`` stands."""
-    words: list[str] = []
-    for word in argv:
-        if word != MOUNTS:
-            words.append(word)
-            continue
-        for host_path, place in laid.mounts:
-            pair = {SOURCE: host_path, TARGET: f"{inside}/{place}"}
-            words += [_filled(each, pair) for each in mount]
-    return words
-
-
-def _filled(word: str, pair: Mapping[str, str]) -> str:
-    for placeholder, value in pair.items():
-        word = word.replace(placeholder, value)
-    return word

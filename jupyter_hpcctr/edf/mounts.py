@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 
-from ..core.request import Mount
+from ..core.request import mount
 from ..errors import RequestError
+from ..protocol.container import Mount
 
 _AS_ALWAYS = ("", "rw", "rbind", "private", "rprivate", "x-create=dir", "x-create=auto")
 """Flags that say what is done anyway."""
@@ -31,12 +32,12 @@ def read(text: str, cwd: str) -> Mount:
             hint="only directories are mounted, with ro or rw: leave other flags out",
             field="mounts",
         )
-    return Mount(whole(source, cwd), whole(target, cwd), "ro" in flags)
+    return mount(whole(source, cwd), whole(target, cwd), read_only="ro" in flags)
 
 
-def written(mount: Mount) -> str:
+def written(each: Mount) -> str:
     """Return a mount as a file writes it."""
-    return f"{mount.source}:{mount.target}{':ro' if mount.read_only else ''}"
+    return f"{each.source}:{each.target}{':ro' if each.read_only else ''}"
 
 
 def whole(path: str, cwd: str) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..core.plan import Container
 from ..errors import EngineError
-from ..protocol.shared import EngineCommand, ImageKind
+from ..protocol.container import Container, EngineCommand, ImageKind, NodeFacts, Program
 
 
 class Bare:
@@ -14,6 +11,7 @@ class Bare:
 
     name = "bare"
     accepts: tuple[ImageKind, ...] = ("none",)
+    shares = True  # every process of a node is in the same namespaces already
 
     def check(self, container: Container) -> None:
         """Refuse an image and mounts.
@@ -31,14 +29,14 @@ class Bare:
                 hint="leave the mounts out: a bare kernel sees the node's own directories",
             )
 
-    def hold(self, container: Container, argv: Sequence[str]) -> EngineCommand:
-        """Return the parked program: every process of a node is in the same namespaces already."""
-        return EngineCommand(tuple(argv))
-
-    def join(self, container: Container, holder_pid: str, argv: Sequence[str]) -> EngineCommand | None:
+    def start(self, container: Container, program: Program, node: NodeFacts) -> EngineCommand:
         """Return the program itself."""
-        return EngineCommand(tuple(argv))
+        return EngineCommand(program.argv)
 
-    def command(self, container: Container, argv: Sequence[str]) -> EngineCommand:
+    def enter(self, container: Container, pid: str, program: Program, node: NodeFacts) -> EngineCommand:
         """Return the program itself."""
-        return EngineCommand(tuple(argv))
+        return EngineCommand(program.argv)
+
+    def remove(self, container: Container, node: NodeFacts) -> EngineCommand | None:
+        """Nothing stays."""
+        return None

@@ -1,4 +1,4 @@
-"""Becomes the kernel: ``boot.py ENGINE CONNECTION_FILE [KERNEL WORDS...]``.
+"""Becomes the kernel: ``boot.py ENGINE CONNECTION_FILE [KERNEL WORDS...]``; ENGINE is "" without a container.
 
 Standard library alone at import. With words it becomes that program; without, it runs the ipykernel of
 the interpreter that runs this file, in this process.
@@ -28,7 +28,7 @@ RECORD_AFTER_S = 2.0
 def main(argv: list[str]) -> None:
     """Check the container, then become the kernel."""
     engine, connection_file, *words = argv[1:]
-    if engine != "bare" and not no_new_privileges():
+    if engine and not no_new_privileges():
         fail(BROKEN_PROMISE, f"the engine {engine!r} left NoNewPrivs at 0: refusing to run in this container")
     close_namespaces()
     writable_homes(os.path.dirname(connection_file))

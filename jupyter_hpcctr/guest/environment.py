@@ -1,8 +1,8 @@
 """Which variables a kernel gets, and how they are written down for its engine.
 
-The file has a line ``NAME='value'`` each, as ch-run(1), "Setting variables with --set-env", reads it with
-``--env-no-expand``: one pair of single quotes around a value is taken off and everything between them is
-literal, further quotes included. A newline ends an assignment, so a value with one cannot be written.
+The file has a line each, ``NAME='value'`` or ``NAME=value``. Quoted is what ch-run(1), "Setting variables with
+--set-env", reads with ``--env-no-expand``: one pair of single quotes around a value is taken off and everything between
+them is literal, further quotes included. A newline ends an assignment, so a value with one cannot be written.
 """
 
 from __future__ import annotations
@@ -59,10 +59,11 @@ def of_command(
     return own if reads_env_file else {**own, **container_env}
 
 
-def lines(env: Mapping[str, str]) -> str:
+def lines(env: Mapping[str, str], *, quoted: bool = True) -> str:
     """Return the text of the environment file, without what ``left_out`` names."""
     without = set(left_out(env))
-    return "".join(f"{name}='{value}'\n" for name, value in env.items() if name not in without)
+    quote = "'" if quoted else ""
+    return "".join(f"{name}={quote}{value}{quote}\n" for name, value in env.items() if name not in without)
 
 
 def left_out(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -29,12 +29,13 @@ from types import CodeType
 from ..agent import unpacked
 from ..core.facts import ARCHIVE
 from ..edge import files
+from . import outside
 
 DIRECTORY = "agents"
 """Below the state directory."""
 LINK = "agent"
 """In a job's directory; the archive is behind it."""
-ROOMS = ("agent", "delivery", "devices", "guest", "protocol", "ranks")
+ROOMS = ("agent", "delivery", "devices", "engines", "enginekit", "guest", "protocol", "ranks")
 """What of this package runs in a job; it imports nothing else but the standard library and pyzmq."""
 LEFT_OUT = ("ranks/plain.py",)
 """What is in these rooms for kernels that nobody has launched: it does not run in a job."""
@@ -81,6 +82,7 @@ class Archive:
 def sources() -> Iterator[str]:
     """Yield the files that a job carries, by their paths in the package, in order."""
     yield "__init__.py"
+    yield "errors.py"
     for room in ROOMS:
         for path in sorted((_ROOT / room).rglob("*.py")):
             name = path.relative_to(_ROOT).as_posix()
@@ -89,10 +91,16 @@ def sources() -> Iterator[str]:
 
 
 @functools.cache
-def archive() -> Archive:
+def archive(engine: str) -> Archive:
     """Make the archive of this process's package: sources, and their code for this Python. Blocking.
 
-    The same content gives the same bytes, wherever it is installed. Another Python compiles the sources.
+    The same content gives the same bytes, wherever it is installed. Another Python compiles the sources. With an
+    ``engine`` (``package.module:Class``) of another package, that one is in it, too.
+
+    Raises
+    ------
+    EngineError
+        Its package cannot go with a job.
     """
     out = io.BytesIO()
     guest: dict[str, dict[str, bytes]] = {unpacked.EARLY: {}, unpacked.LATER: {}}
@@ -114,6 +122,8 @@ def archive() -> Archive:
                 _add(made, f"{_PACKAGE}/{name}c", compiled)
         for part, entry in guest.items():
             _add(made, part, marshal.dumps(entry, 2))
+        for name, source in outside.sources(engine, _PACKAGE):
+            _add(made, name, source)
     data = out.getvalue()
     return Archive(data, hashlib.sha256(data).hexdigest()[:32])
 
@@ -140,15 +150,17 @@ def _renamed(code: CodeType, name: str) -> CodeType:
     return code.replace(co_filename=name, co_consts=consts)
 
 
-def give(state_dir: Path, job_dir: Path) -> None:
-    """Give a job's directory, which is there, its archive. Blocking.
+def give(state_dir: Path, job_dir: Path, engine: str = "") -> None:
+    """Give a job's directory, which is there, its archive, with the engine's package. Blocking.
 
     Raises
     ------
+    EngineError
+        As ``archive``.
     OSError, UnsafePath
         The state directory cannot be written.
     """
-    made = archive()
+    made = archive(engine)
     home = files.private_dir(state_dir / DIRECTORY)
     with contextlib.suppress(FileExistsError):
         # First of all: who removes archives looks for links once more when it has taken one away.

@@ -39,6 +39,7 @@ def gather(request: KernelRequest, policy: Policy, store: ImageStore, *, cwd: st
     host = Host(
         user=account.pw_name,
         uid=account.pw_uid,
+        gid=account.pw_gid,
         home=os.environ.get("HOME") or account.pw_dir,
         cwd=cwd,
         job_dir=job_dir,

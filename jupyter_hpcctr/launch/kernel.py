@@ -18,7 +18,7 @@ from ..core.life import effects as do
 from ..core.life import events as on
 from ..core.life.state import At, Mode, Stage, kept
 from ..core.plan import LaunchPlan
-from ..core.request import KernelRequest, Mount
+from ..core.request import KernelRequest
 from ..edge import files
 from ..edge.behind import Owner as FrontOwner
 from ..edge.front import Front
@@ -35,7 +35,7 @@ from .joblog import KEPT_BYTES
 from .jobs import Jobs
 from .jobs import Owner as JobsOwner
 from .keeper import Claim
-from .paths import resolve
+from .paths import home_mount, resolve
 from .places import of_kernel
 from .progress import Progress, first_view
 from .record import Kernel, Record
@@ -120,10 +120,8 @@ class Launch(FrontOwner, JobsOwner):
 
     def resolve_path(self, path: str) -> str | None:
         """Return the absolute path by which the kernel knows a file, None where it is not found; for any thread."""
-        if (plan := self.plan) is None:
-            return None
-        shown = (Mount(home := str(Path.home()), home),) if self._hub.policy.mount_home else ()
-        return resolve(path, plan, (*self._request.mounts, *shown))
+        mounts = (*self._request.mounts, *home_mount(self._hub.policy))
+        return None if self.plan is None else resolve(path, self.plan, mounts)
 
     @classmethod
     async def go_on(

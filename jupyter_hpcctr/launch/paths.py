@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Sequence
+from pathlib import Path
 
+from ..core.facts import Policy
 from ..core.plan import LaunchPlan
-from ..core.request import Mount
+from ..protocol.container import Mount
 
 
 def resolve(path: str, plan: LaunchPlan, mounts: Sequence[Mount]) -> str | None:
@@ -23,6 +25,12 @@ def resolve(path: str, plan: LaunchPlan, mounts: Sequence[Mount]) -> str | None:
         return None
     here = os.path.normpath(f"{seen.source}/{inside[len(seen.target) :]}")
     return inside if os.path.exists(here) else None  # noqa: PTH110
+
+
+def home_mount(policy: Policy) -> tuple[Mount, ...]:
+    """Return the mount of this user's home directory, where the site mounts it."""
+    home = str(Path.home())
+    return (Mount(home, home),) if policy.mount_home else ()
 
 
 def _mount(path: str, mounts: Sequence[Mount]) -> Mount | None:

@@ -130,7 +130,7 @@ async def sweep() -> None:
 
 async def reap(hub: Hub) -> None:
     """Remove what nobody can want any more, and log the rest. In the edge loop."""
-    await in_thread(carried.archive)  # this process's own: the package may be another one by the first launch
+    await in_thread(carried.archive, "")  # this process's own: the package may be another one by the first launch
     await sweep()
     for found in await examine(hub):
         if found.sure and (await remove(hub, found)).done:

@@ -41,7 +41,7 @@ async def entrust(hub: Hub, plan: LaunchPlan, keys: KeyPair, kernel_key: str, re
     )
     await in_thread(files.private_dir, Path(policy.state_dir) / STARTUP)
     await in_thread(files.private_dir, Path(plan.job_dir))
-    await in_thread(carried.give, Path(policy.state_dir), Path(plan.job_dir))
+    await in_thread(carried.give, Path(policy.state_dir), Path(plan.job_dir), plan.ranks.engine)
     await in_thread(files.write_private, Path(plan.secret_file), codec.to_json(told))
     await in_thread(files.write_private, Path(plan.log_file), "")  # else the scheduler makes it by its umask
     _admit(hub, plan, keys.public, receiver)

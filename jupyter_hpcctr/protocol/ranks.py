@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Optional
 
-from .shared import Devices, EngineCommand, ImageFile
+from .container import Container
+from .shared import Devices, ImageFile
 
 Beyond = Literal["refuse", "reduce"]
 
@@ -29,15 +30,15 @@ class RankPlan:
 
     ``step``, ``node_step``, ``overcommit``
         The scheduler's ``Steps``; None (and "") where it has none, and mpiexec(1) starts the ranks.
-    ``enter``
-        Puts a program into the container of its node; ends with the word ``ARGV``, and has ``HOLDER_PID`` where it
-        joins. ``shares`` says whether the ranks of a node are in the same namespaces.
-    ``hold``
-        Starts the parked container on another node; None where there is nothing to join.
-    ``run_dir``, ``directories``, ``env_file``
-        The node's private directory, what to make (0700) in it first, and the file that ``enter`` reads the
-        environment from where it says so. These, ``kernel_dir_host``, ``kernel_dir`` and the words have ``NODE``
-        behind the run directory.
+    ``engine``
+        The engine's class, ``package.module:Class``, which makes the ``container``; "" where programs run as they are.
+        ``shares`` says whether the ranks of a node are in the same namespaces.
+    ``holder``
+        The words, as seen inside, of the program that is parked in a container for others to enter; empty where each
+        program gets a container of its own.
+    ``run_dir``, ``directories``
+        The node's private directory, and what to make (0700) in it first. These, the container's name and paths,
+        ``kernel_dir_host`` and ``kernel_dir`` have ``NODE`` behind the run directory.
     ``kernel_dir_host``, ``kernel_dir``
         The socket directory, as its node and as the programs in the container see it.
     ``rank_argv``, ``guest_python``, ``guest_enter``
@@ -49,19 +50,19 @@ class RankPlan:
     ``mpi``, ``beyond``
         What the image says of its MPI; what to do with more ranks than slots.
     ``image``
-        The file that ``hold`` mounts, as it was when this was planned; None without an image.
+        The image's file, as it was when this was planned; None without an image.
     ``devices``
-        What a node adds to ``hold``.
+        What a node adds to the container.
     """
 
     step: Optional[tuple[str, ...]]
     node_step: Optional[tuple[str, ...]]
     overcommit: str
-    enter: EngineCommand
+    engine: str
+    container: Container
     shares: bool
-    hold: Optional[EngineCommand]
+    holder: tuple[str, ...]
     run_dir: str
-    env_file: str
     directories: tuple[str, ...]
     rank_argv: tuple[str, ...]
     hub_argv: tuple[str, ...]

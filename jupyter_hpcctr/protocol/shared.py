@@ -1,30 +1,12 @@
-"""Values that a kernel and its ranks have in common: an engine's command, an image's file, an environment's rules."""
+"""Values that a kernel and its ranks have in common: devices, an image's file, an environment's rules."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Optional
+from typing import Optional
 
-ImageKind = Literal["squashfs", "directory", "none"]
-
-
-@dataclass(frozen=True)
-class EngineCommand:
-    """The words that put a program into a container.
-
-    Where ``reads_env_file`` is false, the program gets its environment as the command's own process
-    environment. ``step_options`` are for the srun that starts it, for engines that are Slurm plug-ins
-    (pyxis); ``preserve_fds`` is how many descriptors above 2 must stay open. ``mount`` are the words of one more
-    mount, with ``SOURCE`` and ``TARGET`` in them: the node puts them, once for each file, where the word ``MOUNTS``
-    stands in ``argv``. Empty for a container without devices, and for an engine that can add none.
-    """
-
-    argv: tuple[str, ...]
-    reads_env_file: bool = False
-    mount: tuple[str, ...] = ()
-    step_options: tuple[str, ...] = ()
-    preserve_fds: int = 0
+from .container import ImageKind
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from .ranks import RankPlan
-from .shared import Devices, EngineCommand, ImageFile, Rules
+from .shared import Rules
 
 
 @dataclass(frozen=True)
 class JobPlan(Rules):
     """The job's part of a launch: what the agent carries out. It holds no secret.
 
-    ``hold`` starts the parked container, and ``kernel`` the kernel in it, with ``HOLDER_PID`` in its words; without
-    ``hold`` the kernel's own command starts its container. ``directories`` are made (0700) on the node first.
+    ``kernel`` are the words of the kernel, as seen in its container. The container and its engine are the ranks'
+    (``ranks``), without anything for ``NODE``. ``directories`` are made (0700) on the node first.
 
     ``run_dir``
         The private directory that the agent makes on its node.
@@ -26,14 +26,11 @@ class JobPlan(Rules):
         The job's directory on the file system that nodes and server share, and the job's log.
     ``time_minutes``
         The time limit that was asked for; None for the scheduler's own.
-    ``image``, ``devices``
-        The image's file as it was when this was planned, and what the node adds to the container; None without.
     ``ranks``
-        How ``%%mpirun`` starts its ranks.
+        The container, and how ``%%mpirun`` starts its ranks.
     """
 
-    hold: Optional[EngineCommand]
-    kernel: EngineCommand
+    kernel: tuple[str, ...]
     directories: tuple[str, ...]
     run_dir: str
     kernel_dir: str
@@ -41,8 +38,6 @@ class JobPlan(Rules):
     job_dir: str
     log_file: str
     time_minutes: Optional[int]
-    image: Optional[ImageFile]
-    devices: Optional[Devices]
     ranks: RankPlan
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 HOLDER_PID = "@HOLDER_PID@"
-"""In a joining command's words: the holder's process id."""
+"""In the words that a plan shows: the parked program's process id."""
 NODE = "@NODE@"
-"""Behind the run directory in every path of the ranks' plan: nothing on the kernel's node, ``.n2`` on another node,
-which may share its disk."""
-ARGV = "@ARGV@"
-"""One word, for all the words of the program that a rank is."""
+"""Behind the run directory in every path of the ranks' plan, and behind the container's name: nothing on the kernel's
+node, ``.n2`` on another node, which may share its disk."""
 RANKS = "@RANKS@"
 """Number of processes of a step."""
 NODES = "@NODES@"
@@ -25,5 +23,3 @@ DIRECTORY = "@DIRECTORY@"
 """Work directory of a step's processes, before they enter a container."""
 ENV_FILE = "@ENV@"
 """The file with a rank's environment, which its wrapper writes."""
-MOUNTS, SOURCE, TARGET = "@MOUNTS@", "@SOURCE@", "@TARGET@"
-"""In an engine's words: the place for mounts of which the node alone knows, and the two paths of such a mount."""

@@ -1,31 +1,35 @@
-"""What the hub is told when it is started, with the words of the plan and their gaps filled."""
+"""What the hub is told when it is started, and the programs that it runs in its node's container."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
+from ..agent.engine import NodeEngine
 from ..guest import environment
+from ..protocol.container import EngineCommand
 from ..protocol.tasks import HubTask
-from ..protocol.words import ARGV, HOLDER_PID, NODE
 
 
 class Config(HubTask):
-    """The hub's task, from the agent's private file or from ``plain``, and what it makes of the plan's words."""
+    """The hub's task, from the agent's private file or from ``plain``, and the engine that it names."""
 
-    def enter(self, program: Sequence[str]) -> list[str]:
-        """Return the words that run a program in the container, for a wrapper to fill in what is its node's."""
-        words: list[str] = []
-        for word in self.plan.enter.argv:
-            words += program if word == ARGV else [word]
-        return words
+    @cached_property
+    def engine(self) -> NodeEngine:
+        """The engine of this node's container."""
+        return NodeEngine(self.plan)
+
+    def enter(self, program: Sequence[str], env_file: str) -> EngineCommand:
+        """Return what runs a program in this node's container, with an environment that somebody writes down."""
+        return self.engine.enter(program, env_file, self.holder_pid)
 
     def entered(self, program: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         """Return words and environment that run a program in this node's container from here."""
-        words = [word.replace(NODE, "").replace(HOLDER_PID, self.holder_pid) for word in self.enter(program)]
+        command = self.enter(program, f"{self.run_dir}/env")  # the kernel's own
         env = environment.compose(self.env, os.environ, self.pass_env, self.drop_env, self.image_env)
-        reads = self.plan.enter.reads_env_file
-        return words, environment.of_command(env, os.environ, self.drop_env, reads_env_file=reads)
+        reads = command.environment != "process"
+        return list(command.argv), environment.of_command(env, os.environ, self.drop_env, reads_env_file=reads)
 
 
 def filled(words: Sequence[str], values: Mapping[str, object]) -> list[str]:

@@ -38,7 +38,8 @@ class Hub:
         self.config = config
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.poller = zmq.Poller()
-        self.own = OwnNode(config.node or os.uname().nodename, Relay(self.context, self.poller, config.dir))
+        relay = Relay(self.context, self.poller, config.dir, enter=config.enter)
+        self.own = OwnNode(config.node or os.uname().nodename, relay)
         self.switchboard: Switchboard | None = None
         self.shelf = Shelf(config.dir, config.dir_inside)
         self.traffic = Traffic(lambda name: self.node(name) is not None, self.shelf)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..protocol import words as placeholders
-from ..protocol.words import ENV_FILE, HOLDER_PID, NODE
+from ..protocol.words import NODE
 from .config import Config, filled
 from .failure import RankError
 from .slots import Placement
@@ -76,7 +76,6 @@ class Launcher:
         """
         spec: dict[str, Any] = {"world": world, "ranks": placement.ranks, "by_step": self.by_step, **extra}
         spec |= {name: getattr(self.config, name) for name in ("env", "image_env", "pass_env", "drop_env")}
-        spec["gaps"] = {"node": NODE, "env_file": ENV_FILE, "holder_pid": HOLDER_PID}
         if crowded:
             spec["env"] = {name: value for name, value in YIELD.items() if name not in os.environ} | dict(spec["env"])
         if self.by_step:
@@ -86,16 +85,13 @@ class Launcher:
         return self._mpiexec(spec, program, placement)
 
     def _outside(self, spec: dict[str, Any], program: list[str]) -> tuple[list[str], dict[str, Any]]:
-        """Return the wrapper's words for the host, and its spec: each rank joins the container by itself."""
+        """Return the wrapper's words for the host, and its spec: each rank enters the container by itself."""
         config = self.config
-        env_file = config.plan.env_file
-        words = [word.replace(env_file, ENV_FILE) if env_file else word for word in config.enter(program)]
         # Without a container it is each node's own directory, which its wrappers know.
         inside = "" if config.dir_inside == config.dir else config.dir_inside
-        spec |= {"argv": words, "inside": False, "dir_inside": inside}
+        spec |= {"argv": program, "inside": False, "dir_inside": inside, "cwd": config.workdir}
         if not config.plan.shares:
             spec["env"] = {**SEPARATE, **spec["env"]}
-        spec["cwd"] = config.run_dir if config.plan.enter.reads_env_file else config.workdir
         plan = config.plan
         return self._wrapper(plan.python, plan.enter_script, f"{plan.kernel_dir_host}/{spec['world']}.json"), spec
 
@@ -127,7 +123,7 @@ class Launcher:
                 "there is no mpiexec to start ranks with",
                 hint="install an MPI in the image (openmpi-bin or mpich in Debian), or use a scheduler with steps",
             )
-        contained = config.plan.enter.reads_env_file or config.plan.hold is not None
+        contained = config.plan.container.kind != "none"
         # A directory of its own: one mpiexec that ends takes away what another one is just making (Open MPI 4).
         scratch = f"{config.dir_inside if contained else config.dir}/{spec['world']}.tmp"
         launch = [path, *mpiexec_options(self.found["mpiexec_family"], self.found["version"], placement, scratch)]

@@ -5,6 +5,7 @@ It holds the node's container, has its relay, and ends when the hub is silent.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -12,16 +13,18 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import zmq
 
-from ..agent import room, unpacked
+from ..agent import removal, room, unpacked
 from ..agent.children import Child
 from ..agent.container import NodeContainer
 from ..agent.devices import DevicesMissing
 from ..agent.image import ImageChanged
+from ..errors import EngineError
+from ..protocol.container import EngineCommand
 from ..protocol.tasks import Invitation, NodeTask
 from ..protocol.words import NODE
 from .relay import Relay
@@ -45,7 +48,7 @@ def settle(run_dir: str, directories: Sequence[str], patience_s: float = SILENCE
     until = time.monotonic() + patience_s
     while os.path.lexists(run_dir) and time.monotonic() < until:
         time.sleep(0.1)
-    room.make(run_dir, directories)
+    room.make(run_dir, directories, removal.carry_out)
     unpacked.lay_holder(run_dir)
     unpacked.lay_early(run_dir)
     unpacked.lay_later(run_dir)
@@ -60,27 +63,29 @@ class NodeProcess:
         suffix = f".{self._name}"
         self._run_dir = plan.run_dir.replace(NODE, suffix)
         settle(self._run_dir, [each.replace(NODE, suffix) for each in plan.directories])
-        self._container = NodeContainer(
-            told, recorded=plan.image, devices=plan.devices, run_dir=self._run_dir, workdir=self._run_dir
-        )
+        own = self._run_dir
+        self._container = NodeContainer(told, plan, run_dir=own, workdir=own, suffix=suffix)
         self._holder: Child | None = None
         self._over = False
         try:
             self._container.prepare()
-        except (ImageChanged, DevicesMissing) as fault:
+        except (ImageChanged, DevicesMissing, EngineError, ImportError, AttributeError) as fault:
             shutil.rmtree(self._run_dir, ignore_errors=True)
             raise SystemExit(f"{self._name}: {fault}") from fault
-        if plan.hold is not None:
-            hold = replace(plan.hold, argv=tuple(word.replace(NODE, suffix) for word in plan.hold.argv))
-            self._holder = self._container.start(hold, opens=True)
+        if plan.holder:
+            self._holder = self._container.hold()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._poller = zmq.Poller()
-        self._relay = Relay(self._context, self._poller, f"{self._run_dir}/kernel")
+        self._relay = Relay(self._context, self._poller, f"{own}/kernel", enter=self._enter)
         self._hub = self._dial(told.invitation)
         directory = f"{self._run_dir}/kernel"
         self._copies = Copies(self._say, Shelf(directory, told.dir_inside or directory))
         self._heard = time.monotonic()
         self._last_beat = self._last_items = 0.0
+
+    def _enter(self, program: Sequence[str], env_file: str) -> EngineCommand:
+        with open(f"{self._run_dir}/kernel/holder.pid", encoding="ascii") if self._holder else io.StringIO() as file:
+            return self._container.enter(program, env_file, file.read().strip())
 
     def _dial(self, invitation: Invitation) -> zmq.Socket[bytes]:
         dealer = self._context.socket(zmq.DEALER)
@@ -177,6 +182,7 @@ class NodeProcess:
         self._copies.close()
         if self._holder is not None:
             self._holder.end(patience_s=0.2)
+        self._container.remove()
         shutil.rmtree(self._run_dir, ignore_errors=True)
         self._hub.close()
         self._context.term()

@@ -16,10 +16,10 @@ from ..agent import room
 from ..agent.children import Child
 from ..config import load_policy
 from ..protocol import codec
+from ..protocol.container import Container
 from ..protocol.ranks import ImageMpi, RankPlan
-from ..protocol.shared import EngineCommand
 from ..protocol.tasks import HubTask
-from ..protocol.words import ARGV, NODE
+from ..protocol.words import NODE
 from .failure import RankError
 
 PATIENCE_S = 20.0
@@ -116,11 +116,11 @@ def _plan(run_dir: str) -> RankPlan:
         step=None if steps is None else steps.ranks,
         node_step=None if steps is None else steps.nodes,
         overcommit="" if steps is None else steps.overcommit,
-        enter=EngineCommand((ARGV,)),
+        engine="",
+        container=Container("", "", "none", "", "", (), os.getcwd(), f"{there}/engine"),
         shares=True,
-        hold=None,
+        holder=(),
         run_dir=there,
-        env_file=f"{there}/env",
         directories=(f"{there}/kernel",),
         rank_argv=(sys.executable, f"{scripts}/rank.py"),
         hub_argv=_HUB,

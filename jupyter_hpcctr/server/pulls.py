@@ -23,7 +23,7 @@ AT_ONCE = 2
 
 def allowed(ref: ImageRef, policy: Policy) -> None:
     """Raise ``PolicyError`` where the site does not allow an image."""
-    engine = next((name for name in policy.engines if name != "bare"), None)
+    engine = next((name for name in policy.engines if name != policy.plain_engine), None)
     precheck(KernelRequest(image=ref, engine=engine), policy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Mapping
@@ -10,12 +11,13 @@ from pathlib import Path
 
 from .. import guest
 from ..core.facts import GUEST_ROOT, HOST_ROOTS, ImageInfo
-from ..core.plan import Container, stage
-from ..core.request import Mount
+from ..core.plan import stage
 from ..core.seams import Engine
 from ..errors import ImageError
+from ..protocol.container import Container, Mount
 from .node import Node
 
+_NUMBERS = itertools.count()
 GUEST = Path(guest.__file__).parent
 ENV = {"LANG": "C.UTF-8", "HOME": "/tmp", "A": "it's '", "B": "'$PATH:x'", "C": "", "D": " é 😀"}  # noqa: S108
 IMAGE_ENV = {"OF_THE_IMAGE": "yes", "LC_TIME": "of the image", "A": "of the image"}
@@ -95,12 +97,14 @@ class Bench:
         for name in ("kernel", "work"):
             (self.run_dir / name).mkdir(parents=True, exist_ok=True)
         container = Container(
+            name=f"hpcctr-contract-{os.getpid()}-{next(_NUMBERS)}",
+            reference="" if self.image is None else self.image.reference,
+            digest="" if self.image is None else self.image.digest,
             image=image_path or ("" if self.image is None else self.image.path),
             kind="none" if self.image is None else self.image.kind,
             mounts=self._mounts(mounts),
             workdir=workdir or str(self.run_dir / "work"),
-            env_file=f"{self.run_dir}/env",
-            mount_point=f"{self.run_dir}/mnt",
+            scratch=f"{self.run_dir}/engine",
         )
         path = os.environ["PATH"] if self.image is None else "/usr/local/bin:/usr/bin:/bin"
         return self.driver(

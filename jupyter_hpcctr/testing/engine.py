@@ -12,9 +12,9 @@ from typing import ClassVar
 import pytest
 
 from ..core.job import Output
-from ..core.request import Mount
 from ..core.seams import Engine
 from ..errors import EngineError
+from ..protocol.container import Mount
 from .bench import SECRET, Bench
 from .node import Node, leftovers
 from .programs import PEEK, SIGNALLED, STUBBORN, WAIT
@@ -98,7 +98,7 @@ class EngineContract:
             assert (namespaces["mnt"] == str(Path("/proc/self/ns/mnt").readlink())) is (bench.image is None)
 
     def test_a_rank_keeps_every_promise(self, bench: Bench) -> None:
-        """Its words are planned before its node, its holder and its program are known."""
+        """It has an environment file of its own, and its launcher's environment."""
         mounts = self.mounted(bench)
         with bench.node(mounts=mounts, workdir=mounts[0].target if mounts else None) as node:
             bench.hold(node)
@@ -118,7 +118,6 @@ class EngineContract:
         with bench.node() as node:
             bench.hold(node)
             node.env["LATER"] = "set after the holder was started"
-            node.write_environment()
             assert broken_promises(look(node.join, python=bench.python), node, marks=self.marks) == []
 
     def test_the_hosts_tmp_is_there_whatever_tmpdir_says(self, bench: Bench, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from ..core.facts import GUEST_ROOT, HOST_ROOTS, ImageInfo
 from ..core.job import Command
-from ..core.request import Mount
 from ..edge import process
 from ..errors import CommandMissing, EngineError
+from ..protocol.container import Mount
 from ..protocol.shared import ImageKind
 from .bench import Bench
 from .engine import EngineContract
@@ -118,6 +118,8 @@ class ImageEngineContract(EngineContract):
                     said = missing.message
                 else:
                     said = out.stderr.strip()
+                    if run == node.join and out.returncode == 0:  # by the kernel's own calls, without the program
+                        continue
                     assert out.returncode != 0
                 assert self.program in said and len(said.splitlines()) == 1, said
 

@@ -15,19 +15,20 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
+from .. import enginekit
 from ..agent.children import Child
+from ..agent.engine import cgroups
 from ..core.facts import Policy
 from ..core.job import Command, Output
-from ..core.plan import Container
 from ..core.seams import Engine
 from ..edge import process
 from ..errors import EngineError
 from ..guest import environment
-from ..protocol.shared import EngineCommand
-from ..protocol.words import ARGV, HOLDER_PID, NODE
+from ..protocol.container import Container, EngineCommand, NodeFacts, Program
 from . import waiting
 from .waiting import PATIENCE_S
 
+_SCRIPTS = Path(enginekit.__file__).parent
 _MIDDLE = "import json, subprocess, sys; subprocess.run(json.loads(sys.argv[1]), start_new_session=True)"
 
 
@@ -39,7 +40,7 @@ class Node:
     engine : Engine
         Whose words are run.
     container : Container
-        What they are made for. Its ``env_file`` is written and its ``mount_point`` made.
+        What they are made for. Its ``scratch`` directory is made.
     run_dir : Path
         A directory of our own: work directory and log of the commands.
     env : mapping
@@ -75,6 +76,7 @@ class Node:
         self.holder: Child | None = None
         self.holder_pid = ""
         self._begun: list[Child] = []
+        self._commands = 0
 
     def __enter__(self) -> Node:
         """Make what the engine was told of.
@@ -85,9 +87,7 @@ class Node:
             The engine refuses it; then nothing was made.
         """
         self.check()
-        Path(self.container.mount_point).mkdir(mode=0o700, parents=True, exist_ok=True)
-        Path(self.container.env_file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.write_environment()
+        Path(self.container.scratch).mkdir(mode=0o700, parents=True, exist_ok=True)
         return self
 
     def __exit__(
@@ -97,6 +97,7 @@ class Node:
         for child in self._begun:
             child.end(patience_s=0)
         self.end()
+        self.remove()
 
     def check(self) -> None:
         """Ask the engine whether it can run this container, as ``plan`` does; raises ``EngineError``."""
@@ -107,39 +108,34 @@ class Node:
         rules = self.policy
         return environment.compose(self.env, self.host_env, rules.pass_env, rules.drop_env, self.image_env)
 
-    def write_environment(self) -> None:
-        """Write that environment down, as the agent does before it runs a command."""
-        Path(self.container.env_file).write_text(environment.lines(self.inside()), encoding="utf-8")
-
     # -- programs that are waited for
 
     def command(self, argv: Sequence[str]) -> Output:
         """Run a program in a container of its own, to its end; raises ``CommandMissing`` without the engine's own."""
-        return self._run(self.engine.command(self.container, argv))
+        self._commands += 1
+        name, scratch = (f"{text}-{self._commands}" for text in (self.container.name, self.container.scratch))
+        Path(scratch).mkdir(mode=0o700)
+        own = replace(self.container, name=name, scratch=scratch)
+        return self._run(self.engine.start(own, self._program(argv), self.facts))
 
     def join(self, argv: Sequence[str]) -> Output:
         """Run a program in the held container, to its end."""
-        return self._run(self.joining(argv))
+        return self._run(self.entering(argv))
 
     def enter(self, argv: Sequence[str]) -> Output:
-        """Run a program in the held container as ranks are: by words that were planned for any node and any program.
+        """Run a program in the held container as ranks are: each has an environment file of its own.
 
-        The command is a child of the ranks' launcher then, with its whole environment.
+        The command is a child of the ranks' launcher then, with its whole environment but ``TMPDIR``.
         """
-        words = self._joined(_anywhere(self.container, str(self.run_dir)), (ARGV,)).argv
-        if words[-1:] != (ARGV,):
-            raise EngineError(
-                f"the words {words} do not end with the program's", hint="put the program's words last, as they are"
-            )
-        filled = tuple(word.replace(NODE, "") for word in words[:-1])
-        known = self._known(EngineCommand((*filled, *argv), self.joining(argv).reads_env_file))
-        return self._run(known, env=self.host_env if known.reads_env_file else None)
+        command = self.engine.enter(self.container, self.holder_pid, self._program(argv, "rank.env"), self.facts)
+        whole = {name: value for name, value in self.host_env.items() if name != "TMPDIR"}
+        return self._run(command, name="rank.env", env=None if command.environment == "process" else whole)
 
     # -- programs in the background
 
     def begin(self, argv: Sequence[str]) -> Child:
         """Start a program in the held container, in a session of its own, as the agent does with a kernel."""
-        self._begun.append(self._start(self.joining(argv)))
+        self._begun.append(self._start(self.entering(argv)))
         return self._begun[-1]
 
     def hold(self, argv: Sequence[str], pid_file: Path) -> None:
@@ -150,7 +146,7 @@ class Node:
         EngineError
             It ended instead, or did not write it in time.
         """
-        self.holder = holder = self._start(self.engine.hold(self.container, argv))
+        self.holder = holder = self._start(self.engine.start(self.container, self._program(argv), self.facts))
         waiting.until(lambda: pid_file.exists() or holder.code is not None, "the holder does not start")
         if not pid_file.exists():
             said = (self.run_dir / "log").read_text(errors="replace")[-2000:]
@@ -159,9 +155,9 @@ class Node:
 
     def hold_below(self, argv: Sequence[str], pid_file: Path) -> Child:
         """Start the parked program as the child of another process, and return that one."""
-        words = self.engine.hold(self.container, argv)
-        middle = (sys.executable, "-c", _MIDDLE, json.dumps(words.argv))
-        self._begun.append(self._start(EngineCommand(middle, words.reads_env_file)))
+        command = self.engine.start(self.container, self._program(argv), self.facts)
+        middle = (sys.executable, "-c", _MIDDLE, json.dumps(command.argv))
+        self._begun.append(self._start(replace(command, argv=middle)))
         self.holder_pid = waiting.content(pid_file).strip()
         return self._begun[-1]
 
@@ -172,46 +168,46 @@ class Node:
                 self.holder.signal(signum) if group else os.kill(self.holder.pid, signum)
             self.holder.ended(patience_s=PATIENCE_S)
 
+    def remove(self) -> None:
+        """Remove what is left of the container, as the next agent on the node does."""
+        if (command := self.engine.remove(self.container, self.facts)) is not None:
+            self._run(command)
+
     # -- how
 
-    def joining(self, argv: Sequence[str]) -> EngineCommand:
-        """Return the words that run a program in the held container; raises ``EngineError`` where there are none."""
-        return self._known(self._joined(self.container, argv))
+    @property
+    def facts(self) -> NodeFacts:
+        """What the engine is told of this machine."""
+        return NodeFacts(sys.executable, str(_SCRIPTS), os.getuid(), os.getgid(), cgroups())
 
-    def _joined(self, container: Container, argv: Sequence[str]) -> EngineCommand:
-        words = self.engine.join(container, HOLDER_PID, argv)
-        if words is None:
-            raise EngineError(f"the engine {self.engine.name!r} cannot join", hint="use its command")
-        return words
+    def entering(self, argv: Sequence[str]) -> EngineCommand:
+        """Return what runs a program in the held container."""
+        return self.engine.enter(self.container, self.holder_pid, self._program(argv), self.facts)
 
-    def _known(self, words: EngineCommand) -> EngineCommand:
-        return replace(words, argv=tuple(word.replace(HOLDER_PID, self.holder_pid) for word in words.argv))
+    def _program(self, argv: Sequence[str], name: str = "env") -> Program:
+        return Program(tuple(argv), f"{self.run_dir}/{name}", {} if name == "rank.env" else self.inside())
 
-    def _start(self, words: EngineCommand) -> Child:
-        env, cwd = self._surroundings(words)
-        return Child(words.argv, env=env, cwd=str(cwd), log=str(self.run_dir / "log"))
+    def _start(self, command: EngineCommand) -> Child:
+        env, cwd = self._surroundings(command, "env")
+        child = Child(command.argv, env=env, cwd=str(cwd), log=str(self.run_dir / "log"))
+        child.pid_file = command.pid_file
+        return child
 
-    def _run(self, words: EngineCommand, env: Mapping[str, str] | None = None) -> Output:
-        own, cwd = self._surroundings(words)
-        return process.run(Command(words.argv), env=own if env is None else env, cwd=cwd, timeout_s=PATIENCE_S)
+    def _run(self, command: EngineCommand, *, name: str = "env", env: Mapping[str, str] | None = None) -> Output:
+        own, cwd = self._surroundings(command, name)
+        return process.run(Command(command.argv), env=own if env is None else env, cwd=cwd, timeout_s=PATIENCE_S)
 
-    def _surroundings(self, words: EngineCommand) -> tuple[Mapping[str, str], Path]:
-        reads = words.reads_env_file
-        env = environment.of_command(self.inside(), self.host_env, self.policy.drop_env, reads_env_file=reads)
+    def _surroundings(self, command: EngineCommand, name: str) -> tuple[Mapping[str, str], Path]:
+        """Return environment and work directory of a command, whose files are written."""
+        reads, inside = command.environment != "process", self.inside()
+        if reads:
+            lines = environment.lines(inside, quoted=command.environment == "quoted")
+            (self.run_dir / name).write_text(lines, encoding="utf-8")
+        for path, text in command.files.items():
+            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            Path(path).write_text(text, encoding="utf-8")
+        env = environment.of_command(inside, self.host_env, self.policy.drop_env, reads_env_file=reads)
         return env, self.run_dir if reads else Path(self.container.workdir)
-
-
-def _anywhere(container: Container, run_dir: str) -> Container:
-    def moved(path: str) -> str:
-        below = path == run_dir or path.startswith(f"{run_dir}/")
-        return f"{run_dir}{NODE}{path[len(run_dir) :]}" if below else path
-
-    return replace(
-        container,
-        env_file=moved(container.env_file),
-        mount_point=moved(container.mount_point),
-        mounts=tuple(replace(mount, source=moved(mount.source)) for mount in container.mounts),
-    )
 
 
 def leftovers(node: Node) -> list[str]:
@@ -222,4 +218,4 @@ def leftovers(node: Node) -> list[str]:
     ours = (pid for pid in running if waiting.stat_field(pid, 3) == session or str(pid) == node.holder_pid)
     found = [f"process {pid}" for pid in ours]
     mounts = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
-    return found + ([f"mount {node.container.mount_point}"] if f" {node.container.mount_point} " in mounts else [])
+    return found + ([f"mount {node.container.scratch}"] if f" {node.container.scratch}" in mounts else [])

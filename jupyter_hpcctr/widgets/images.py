@@ -115,7 +115,7 @@ class ImageList(ipywidgets.VBox):  # type: ignore[misc]
             chosen = typed
         elif chosen and chosen not in known and not typed:
             options.insert(0, (f"{chosen} — not on the cluster; it is fetched first", chosen))
-        if "bare" in self._policy.engines:
+        if self._policy.plain_engine in self._policy.engines:
             options.append(("No image: the Python of this environment", NO_IMAGE))
         offered = [reference for _, reference in options]
         before = self.list.value

@@ -1,15 +1,17 @@
 """What every engine must keep (``jupyter_hpcctr.testing``), over each of ours and each kind of image."""
 
+import dataclasses
 import os
 import sys
 
 import pytest
+from support.plans import agent_file
 
 from jupyter_hpcctr import plugins
 from jupyter_hpcctr.agent.container import NodeContainer
 from jupyter_hpcctr.core.facts import DROP_ENV, HOST_ROOTS, PASS_ENV
 from jupyter_hpcctr.errors import EngineError
-from jupyter_hpcctr.protocol.shared import EngineCommand, Rules
+from jupyter_hpcctr.protocol.shared import Rules
 from jupyter_hpcctr.testing import Bench, EngineContract, ImageEngineContract
 from jupyter_hpcctr.testing.bench import IMAGE_ENV, JOB_ENV
 
@@ -31,7 +33,7 @@ class Charliecloud(ImageEngineContract):
             bench.node(image_path="-v").check()
 
 
-class TestCharliecloudSquashfs(Charliecloud):
+class Squashfs:
     kind = "squashfs"
 
     @pytest.fixture
@@ -39,7 +41,7 @@ class TestCharliecloudSquashfs(Charliecloud):
         return kernel_image
 
 
-class TestCharliecloudDirectory(Charliecloud):
+class Directory:
     kind = "directory"
 
     @pytest.fixture
@@ -47,25 +49,56 @@ class TestCharliecloudDirectory(Charliecloud):
         return image_directory
 
 
+class TestCharliecloudSquashfs(Squashfs, Charliecloud):
+    pass
+
+
+class TestCharliecloudDirectory(Directory, Charliecloud):
+    pass
+
+
+class Bubblewrap(ImageEngineContract):
+    engine = plugins.engine("bubblewrap")
+    program = "bwrap"
+    marks = frozenset({"PWD"})
+
+
+class TestBubblewrapSquashfs(Squashfs, Bubblewrap):
+    pass
+
+
+class TestBubblewrapDirectory(Directory, Bubblewrap):
+    pass
+
+
+class Crun(ImageEngineContract):
+    engine = plugins.engine("crun")
+    program = "crun"
+
+
+class TestCrunSquashfs(Squashfs, Crun):
+    pass
+
+
+class TestCrunDirectory(Directory, Crun):
+    pass
+
+
 def test_the_suite_composes_the_environment_as_the_agent_does(tmp_path, monkeypatch):
     """What the suite's ``Node`` gives a program, and what the agent's own code gives it, of the same job."""
     shown = (sys.executable, "-c", "import os; print(dict(os.environ))")
     with Bench(plugins.engine("bare"), None, tmp_path).node() as node:
         by_suite = node.command(shown).stdout
-        file_of_suite = (node.run_dir / "env").read_text()
-        (node.run_dir / "env").unlink()
     for name in os.environ:
         monkeypatch.delenv(name)
     for name, value in node.host_env.items():
         monkeypatch.setenv(name, value)
     assert {"SLURM_MY_TOKEN", "OF_THE_JOB"} <= JOB_ENV.keys() <= os.environ.keys()
     rules = Rules(node.env, IMAGE_ENV, PASS_ENV, DROP_ENV)
-    agents = NodeContainer(
-        rules, recorded=None, devices=None, run_dir=str(node.run_dir), workdir=node.container.workdir
-    )
+    plan = dataclasses.replace(agent_file().plan.ranks, engine="", container=node.container, image=None, holder=())
+    agents = NodeContainer(rules, plan, run_dir=str(node.run_dir), workdir=node.container.workdir)
     agents.prepare()
-    assert (node.run_dir / "env").read_text() == file_of_suite
     with open(tmp_path / "said", "wb") as said:
-        child = agents.start(EngineCommand(tuple(shown)), opens=True, output=said.fileno())
+        child = agents.start(shown, output=said.fileno())
         assert child.ended(patience_s=60)
     assert (tmp_path / "said").read_text() == by_suite

@@ -11,9 +11,8 @@ import pytest
 
 from jupyter_hpcctr import plugins
 from jupyter_hpcctr.core.facts import GUEST_ROOT
-from jupyter_hpcctr.core.plan import Container
-from jupyter_hpcctr.core.request import Mount
 from jupyter_hpcctr.guest import boot, startup
+from jupyter_hpcctr.protocol.container import Container, Mount
 from jupyter_hpcctr.testing import Node
 
 GUEST = Path(boot.__file__).parent
@@ -41,12 +40,14 @@ def node(kernel_image, tmp_path):
     """A held container with the guest in it."""
     (tmp_path / "kernel").mkdir(mode=0o700)
     container = Container(
+        name=f"hpcctr-guest-{os.getpid()}",
+        reference=kernel_image.reference,
+        digest=kernel_image.digest,
         image=kernel_image.path,
         kind="squashfs",
         mounts=(Mount(str(GUEST), f"{GUEST_ROOT}/guest"), Mount(str(tmp_path / "kernel"), RUN)),
         workdir="/",
-        env_file=str(tmp_path / "env"),
-        mount_point=str(tmp_path / "mnt"),
+        scratch=str(tmp_path / "engine"),
     )
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nohome"}
     with Node(plugins.engine("charliecloud"), container, run_dir=tmp_path, env=env) as made:

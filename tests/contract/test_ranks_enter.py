@@ -243,15 +243,22 @@ def test_without_a_container_the_directory_is_the_nodes_own(node):
     assert environment(node)["HPCCTR_DIR"] == str(node.directory)
 
 
-def test_an_engine_gets_a_file_and_the_holders_process(node):
-    (node.directory / "holder.pid").write_text("4711\n")
+def test_an_engine_gets_a_file(node):
+    node.form = "quoted"
     words = shell('echo "$0"; stat -c %a "$1"; cat "$1"')
-    node.start([*words, "--join=@HOLDER_PID@@NODE@", "@ENV@"], 5)
+    node.start([*words, "--join", "@ENV@"], 5)
     node.until(lambda: node.gone() == {5: 0})
     first, mode, *lines = node.printed(rank=5).splitlines()
-    assert (first, mode) == ("--join=4711", "600")
+    assert (first, mode) == ("--join", "600")
     assert {"A='of the plan'", "HPCCTR_RANK='5'"} <= set(lines)
     assert not [line for line in lines if line.startswith("PATH=")]
+
+
+def test_an_engine_that_reads_plain_lines_gets_those(node):
+    node.form = "plain"
+    node.start([*shell('cat "$0"'), "@ENV@"], 5)
+    node.until(lambda: node.gone() == {5: 0})
+    assert {"A=of the plan", "HPCCTR_RANK=5"} <= set(node.printed(rank=5).splitlines())
 
 
 def test_a_wrapper_without_a_relay_ends_at_once(tmp_path):

@@ -16,11 +16,11 @@ from jupyter_hpcctr import plugins
 from jupyter_hpcctr.cli.main import main
 from jupyter_hpcctr.core.facts import Policy
 from jupyter_hpcctr.core.job import Command
-from jupyter_hpcctr.core.plan import Container
-from jupyter_hpcctr.core.request import ImageRef, Mount
+from jupyter_hpcctr.core.request import ImageRef
 from jupyter_hpcctr.edge import process
 from jupyter_hpcctr.errors import ImageError, PullCancelled
 from jupyter_hpcctr.images.store import SquashStore
+from jupyter_hpcctr.protocol.container import Container, Mount
 from jupyter_hpcctr.testing import Node
 
 __all__ = ["make", "store"]  # fixtures
@@ -283,8 +283,8 @@ def test_an_image_without_the_kernels_file_systems_and_etc_runs(store, make, tmp
     image = store.pull(ImageRef(make(nothing)), quiet)
     assert store.missing(image, ["/usr/local", "/etc/passwd", "/hpcctr/run"]) == ("/usr/local",)
     container = Container(
-        image=image.path, kind="squashfs", mounts=(Mount("/usr", "/usr"),), workdir="/",
-        env_file=str(tmp_path / "run/env"), mount_point=str(tmp_path / "run/mnt"),
+        name="hpcctr-store", image=image.path, kind="squashfs", reference=image.reference, digest=image.digest,
+        mounts=(Mount("/usr", "/usr"),), workdir="/", scratch=str(tmp_path / "run/engine"),
     )  # fmt: skip
     engine = plugins.engine("charliecloud")
     with Node(engine, container, run_dir=tmp_path, env={"PATH": "/usr/bin"}) as node:

@@ -6,11 +6,11 @@ from jupyter_hpcctr.core.plan import job_plan, plan
 from jupyter_hpcctr.core.quote import job_script
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve
-from jupyter_hpcctr.protocol.shared import EngineCommand
+from jupyter_hpcctr.protocol.container import EngineCommand
 from jupyter_hpcctr.protocol.values import AgentFile, Link
 
 HOST = Host(
-    user="alice", uid=1001, home="/home/alice", cwd="/home/alice/nb", job_dir="/state/jobs/1",
+    user="alice", uid=1001, gid=1001, home="/home/alice", cwd="/home/alice/nb", job_dir="/state/jobs/1",
     run_dir="/tmp/hpcctr-1001-1", agent_dir="/opt", python="/opt/venv/bin/python",
 )  # fmt: skip
 IMAGE = ImageInfo(
@@ -27,19 +27,17 @@ class Words:
 
     name = "words"
     accepts = ("squashfs", "directory", "none")
+    shares = True
     container = None
 
     def check(self, container):
-        self.container = self.container or container  # the kernel's comes first, then that of ranks
+        self.container = container
 
-    def hold(self, container, argv):
-        return EngineCommand(("hold", *argv))
+    def start(self, container, program, node):
+        return EngineCommand(("start", *program.argv))
 
-    def join(self, container, holder_pid, argv):
-        return EngineCommand(("join", holder_pid, *argv))
-
-    def command(self, container, argv):
-        return EngineCommand(("command", *argv))
+    def enter(self, container, pid, program, node):
+        return EngineCommand(("enter", pid, *program.argv))
 
     def submit(self, spec):
         return Command(("submit", spec.name, *spec.argv), stdin=job_script(spec.argv))

@@ -10,7 +10,7 @@ import time
 import zmq
 
 from jupyter_hpcctr.guest.mpirun import enter
-from jupyter_hpcctr.protocol.words import ENV_FILE, HOLDER_PID, NODE
+from jupyter_hpcctr.protocol.container import EngineCommand
 from jupyter_hpcctr.ranks.relay import Relay
 
 from .slurm import short_directory
@@ -51,13 +51,16 @@ class Node:
         self.directory, self.wrappers, self.items = directory, {}, {}
         self.script = enter.__file__
         self.context, self.poller = zmq.Context(), zmq.Poller()
-        self.relay = Relay(self.context, self.poller, str(directory))
+        self.form = "process"  # how the ranks' engine would read their environment
+        self.relay = Relay(self.context, self.poller, str(directory), enter=self.entering)
+
+    def entering(self, argv, env_file):
+        return EngineCommand(tuple(argv), self.form)
 
     def start(self, argv, *ranks, world=W1, **more):
         """Run a program on ranks, and return their wrappers."""
         own = {"world": world, "ranks": len(ranks), "argv": list(argv), "by_step": False, "cwd": str(self.directory)}
         policy = {"env": {"A": "of the plan"}, "pass_env": ["KEPT*"], "drop_env": ["KEPT_NOT"], "inside": False}
-        policy["gaps"] = {"node": NODE, "env_file": ENV_FILE, "holder_pid": HOLDER_PID}
         self.relay.expect({**own, **policy, "dir_inside": str(self.directory), **more})
         words = [sys.executable, "-S", "-E", self.script, str(self.directory), f"/{world}.json", "n1"]
         for rank in ranks or (0,):

@@ -4,7 +4,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from jupyter_hpcctr.core import grammar
-from jupyter_hpcctr.core.request import KernelRequest, Mount, Resources
+from jupyter_hpcctr.core.request import KernelRequest, Resources
+from jupyter_hpcctr.protocol.container import Mount
 
 settings.register_profile(
     "grammar", deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)

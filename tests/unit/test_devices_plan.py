@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 from support.plans import FACTS, HOST
-from support.plans import drawn as drawn_by_an_engine_that_cannot_add_mounts
 
 from jupyter_hpcctr.core.facts import Facts, Policy
 from jupyter_hpcctr.core.plan import plan
@@ -12,7 +11,7 @@ from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve
 from jupyter_hpcctr.engines.bare import Bare
 from jupyter_hpcctr.engines.charliecloud import Charliecloud
-from jupyter_hpcctr.errors import EngineError, PolicyError
+from jupyter_hpcctr.errors import PolicyError
 from jupyter_hpcctr.schedulers.slurm.commands import Slurm
 
 GPU = {"image": "r/n:1", "gpus_per_node": 1}
@@ -26,9 +25,6 @@ def drawn(raw, facts=FACTS, engine=None, **policy):
 
 def test_a_job_with_gpus_leaves_room_for_what_the_node_alone_knows():
     made = drawn({**GPU, "devices": ["hpe.com/cxi=all"]}, cdi_dirs=("/site/cdi",))
-    for hold in (made.hold, made.ranks.hold):
-        assert hold.argv.index("@MOUNTS@") == hold.argv.index(FACTS.image.path) - 1
-        assert hold.mount == ("--bind=@SOURCE@:@TARGET@",)
     assert made.devices == made.ranks.devices
     assert (made.devices.kinds[0], made.devices.names) == ("nvidia.com/gpu", ("hpe.com/cxi=all",))
     assert (made.devices.directories, made.devices.inside) == (("/site/cdi",), "/hpcctr/run/devices")
@@ -39,7 +35,6 @@ def test_a_job_with_gpus_leaves_room_for_what_the_node_alone_knows():
 def test_a_job_without_them_has_none_of_this():
     made = drawn({"image": "r/n:1"})
     assert (made.devices, made.ranks.devices, "LD_LIBRARY_PATH" in made.env) == (None, None, False)
-    assert "@MOUNTS@" not in made.hold.argv
     made = drawn({"engine": "bare", "gpus_per_node": 1}, Facts(HOST), Bare())
     assert made.devices is None, "the node's own programs have them"
 
@@ -55,9 +50,3 @@ def test_devices_without_an_image_are_refused():
     with pytest.raises(PolicyError, match="'bare' cannot add hpe.com/cxi=all") as refusal:
         drawn({"engine": "bare", "devices": ["hpe.com/cxi=all"]}, Facts(HOST), Bare())
     assert refusal.value.field == "devices"
-
-
-def test_an_engine_that_can_add_no_mount_is_refused():
-    with pytest.raises(EngineError, match="cannot give a container the libraries") as refusal:
-        drawn_by_an_engine_that_cannot_add_mounts(GPU)
-    assert refusal.value.field == "engine"

@@ -11,7 +11,8 @@ import pytest
 
 from jupyter_hpcctr import edf
 from jupyter_hpcctr.cli.main import main
-from jupyter_hpcctr.core.request import Mount, Resources
+from jupyter_hpcctr.core.request import Resources
+from jupyter_hpcctr.protocol.container import Mount
 
 FILE = """\
 image = "quay.io#a/b:1"

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from support.requests import GRAMMAR, REQUESTS
 
 from jupyter_hpcctr import edf
-from jupyter_hpcctr.core.request import ImageRef, KernelRequest, Mount, Resources, to_dict
+from jupyter_hpcctr.core.request import ImageRef, KernelRequest, Resources, to_dict
 from jupyter_hpcctr.errors import RequestError
+from jupyter_hpcctr.protocol.container import Mount
 
 ENV = {"SCRATCH": "/scratch/me", "USER": "me", "HOME": "/home/me", "EMPTY": "", "PATH": "/usr/bin"}
 IMAGES = st.sampled_from(

@@ -5,22 +5,26 @@ import dataclasses
 import pytest
 
 from jupyter_hpcctr import plugins
-from jupyter_hpcctr.core.plan import Container
-from jupyter_hpcctr.core.request import Mount
 from jupyter_hpcctr.errors import EngineError
-from jupyter_hpcctr.protocol.shared import EngineCommand
-from jupyter_hpcctr.protocol.words import HOLDER_PID
+from jupyter_hpcctr.protocol.container import Container, EngineCommand, Mount, NodeFacts, Program
 
 CONTAINER = Container(
+    name="hpcctr-1001-1",
     image="/store/a b.sqfs",
     kind="squashfs",
+    reference="r/n:1",
+    digest="sha256:1",
     mounts=(Mount("/opt/guest", "/hpcctr/guest"), Mount("/home/alice", "/home/alice")),
     workdir="/home/alice/my notes",
-    env_file="/tmp/run/env",
-    mount_point="/tmp/run/mnt",
+    scratch="/tmp/run/engine",
 )
 BARE = dataclasses.replace(CONTAINER, image="", kind="none", mounts=())
 ARGV = ("python3", "-c", "print('a b')", "--", "")
+PROGRAM = Program(ARGV, "/tmp/run/env")
+NODE = NodeFacts("/usr/bin/python3", "/tmp/run/enginekit", 1001, 1001, "v2")
+CH_RUN = (
+    "ch-run", "--unset-env=*", "--env-no-expand", "--set-env=/tmp/run/env", "--cd=/home/alice/my notes",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -29,53 +33,29 @@ def engine():
 
 
 def test_ch_run_on_a_squashfs_file(engine):
-    expected = EngineCommand(
+    assert engine.start(CONTAINER, PROGRAM, NODE) == EngineCommand(
         (
-            "ch-run",
-            "--unset-env=*",
-            "--env-no-expand",
-            "--set-env=/tmp/run/env",
-            "--cd=/home/alice/my notes",
-            "--mount=/tmp/run/mnt",
-            "--bind=/opt/guest:/hpcctr/guest",
-            "--bind=/home/alice:/home/alice",
-            "/store/a b.sqfs",
-            "--",
-            *ARGV,
+            *CH_RUN, "--mount=/tmp/run/engine", "--bind=/opt/guest:/hpcctr/guest", "--bind=/home/alice:/home/alice",
+            "/store/a b.sqfs", "--", *ARGV,
         ),
-        reads_env_file=True,
-    )
-    assert engine.command(CONTAINER, ARGV) == expected
-    assert engine.hold(CONTAINER, ARGV) == expected
+        "quoted",
+    )  # fmt: skip
 
 
 def test_ch_run_on_a_directory_is_told_of_no_mount_point(engine):
     directory = dataclasses.replace(CONTAINER, kind="directory", image="/images/python")
-    words = engine.command(directory, ARGV).argv
+    words = engine.start(directory, PROGRAM, NODE).argv
     assert words == tuple(
         word.replace("/store/a b.sqfs", "/images/python")
-        for word in engine.command(CONTAINER, ARGV).argv
+        for word in engine.start(CONTAINER, PROGRAM, NODE).argv
         if not word.startswith("--mount=")
     )
 
 
-def test_ch_run_joins_without_mounting_again(engine):
-    assert engine.join(CONTAINER, HOLDER_PID, ARGV) == EngineCommand(
-        (
-            "env",
-            "--unset=TMPDIR",
-            "ch-run",
-            "--unset-env=*",
-            "--env-no-expand",
-            "--set-env=/tmp/run/env",
-            "--cd=/home/alice/my notes",
-            "--join-pid=@HOLDER_PID@",
-            "/store/a b.sqfs",
-            "--",
-            *ARGV,
-        ),
-        reads_env_file=True,
-    )
+def test_ch_run_enters_without_mounting_again(engine):
+    words = (*CH_RUN, "--join-pid=4711", "/store/a b.sqfs", "--", *ARGV)
+    assert engine.enter(CONTAINER, "4711", PROGRAM, NODE) == EngineCommand(words, "quoted")
+    assert engine.remove(CONTAINER, NODE) is None
 
 
 @pytest.mark.parametrize(
@@ -85,9 +65,9 @@ def test_ch_run_joins_without_mounting_again(engine):
         ({"image": "debian"}, "not an absolute path"),
         ({"image": "--write"}, "not an absolute path"),
         ({"workdir": ""}, "not an absolute path"),
-        ({"mount_point": "mnt"}, "not an absolute path"),
+        ({"scratch": "engine"}, "not an absolute path"),
         ({"image": "/a\0b"}, "not an absolute path"),
-        ({"env_file": "/tmp/a=b/env"}, "with '='"),
+        ({"scratch": "/tmp/a=b/engine"}, "with '='"),
         ({"mounts": (Mount("/data", "/data", read_only=True),)}, "/data read-only"),
         ({"mounts": (Mount("/a:b", "/mnt"),)}, "colon: '/a:b'"),
         ({"mounts": (Mount("/a", "/mnt/a:b"),)}, "colon: '/mnt/a:b'"),
@@ -109,8 +89,7 @@ def test_what_can_be_written_down_is_not_refused(engine):
 def test_bare_runs_words_as_they_are():
     bare = plugins.engine("bare")
     bare.check(BARE)
-    as_they_are = EngineCommand(ARGV)
-    assert bare.command(BARE, ARGV) == bare.hold(BARE, ARGV) == bare.join(BARE, "1", ARGV) == as_they_are
+    assert bare.start(BARE, PROGRAM, NODE) == bare.enter(BARE, "1", PROGRAM, NODE) == EngineCommand(ARGV)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_hpcctr.core.request import Mount
 from jupyter_hpcctr.launch import kernel
 from jupyter_hpcctr.launch.paths import resolve
+from jupyter_hpcctr.protocol.container import Mount
 
 
 @pytest.fixture

@@ -9,18 +9,18 @@ from support.plans import FACTS, HOST, IMAGE, drawn
 from jupyter_hpcctr.core.facts import Facts, Policy
 from jupyter_hpcctr.core.plan import stage, to_json
 from jupyter_hpcctr.core.quote import job_script, line
-from jupyter_hpcctr.core.request import Mount
 from jupyter_hpcctr.core.resolve import plain
 from jupyter_hpcctr.errors import ImageError, PolicyError, RequestError
 from jupyter_hpcctr.guest.environment import compose
-from jupyter_hpcctr.protocol.shared import EngineCommand
+from jupyter_hpcctr.protocol.container import Mount
 
 
-def test_a_plan_for_an_image_holds_a_container_and_joins_it():
+def test_a_plan_for_an_image_starts_a_container_and_enters_it():
     made, container = drawn({"image": "r/n:1", "mounts": ["/scratch/p"]})
     boot = ("python3", "/hpcctr/guest/boot.py", "charliecloud", "/hpcctr/run/connection.json")
-    assert made.kernel == EngineCommand(("join", "@HOLDER_PID@", *boot))
-    assert made.hold.argv[-1] == "/hpcctr/guest/holder.py"
+    assert (made.kernel, made.enter) == (boot, ("enter", "@HOLDER_PID@", *boot))
+    assert made.start == ("start", *made.ranks.holder)
+    assert made.ranks.holder[-1] == "/hpcctr/guest/holder.py"
     assert container.mounts == (
         Mount("/tmp/hpcctr-1001-1/guest", "/hpcctr/guest"),
         Mount("/tmp/hpcctr-1001-1/kernel", "/hpcctr/run"),
@@ -49,16 +49,16 @@ def test_the_same_input_gives_the_same_plan_and_it_can_be_written_down():
 
 def test_without_an_image_the_kernel_is_the_servers_own_python():
     made, container = drawn({"scheduler": "local"}, Facts(HOST))
-    assert (made.engine, made.hold, container.kind) == ("bare", None, "none")
-    assert made.kernel.argv == (
-        "command", "/opt/venv/bin/python", "/tmp/hpcctr-1001-1/guest/boot.py", "bare",
-        "/tmp/hpcctr-1001-1/kernel/connection.json",
+    assert (made.engine, made.start, container.kind) == ("bare", (), "none")
+    assert made.enter == ("start", *made.kernel)
+    assert made.kernel == (
+        "/opt/venv/bin/python", "/tmp/hpcctr-1001-1/guest/boot.py", "", "/tmp/hpcctr-1001-1/kernel/connection.json",
     )  # fmt: skip
 
 
 def test_a_kernels_own_command_gets_the_connection_file():
     made, _ = drawn({"image": "r/n:1", "argv": ["R", "-f", "{connection_file}"]})
-    assert made.kernel.argv[-3:] == ("R", "-f", "/hpcctr/run/connection.json")
+    assert made.kernel[-3:] == ("R", "-f", "/hpcctr/run/connection.json")
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve
 from jupyter_hpcctr.engines.bare import Bare
 from jupyter_hpcctr.engines.charliecloud import Charliecloud
+from jupyter_hpcctr.protocol.container import Container, Mount
 from jupyter_hpcctr.protocol.ranks import ImageMpi, RankPlan
-from jupyter_hpcctr.protocol.shared import EngineCommand, ImageFile
+from jupyter_hpcctr.protocol.shared import ImageFile
 from jupyter_hpcctr.schedulers.local import Local
 from jupyter_hpcctr.schedulers.slurm import Slurm
 
@@ -39,31 +40,28 @@ NODE_STEP = (
 )  # fmt: skip
 
 RUN = "/tmp/hpcctr-1001-1@NODE@"
-CH_RUN = ("ch-run", "--unset-env=*", "--env-no-expand", f"--set-env={RUN}/env")
 IN_AN_IMAGE = RankPlan(
     step=STEP,
     node_step=NODE_STEP,
     overcommit="--overcommit",
-    enter=EngineCommand(
-        (
-            "env", "--unset=TMPDIR", *CH_RUN, "--cd=/home/alice/nb", "--join-pid=@HOLDER_PID@", "/store/1.sqfs", "--",
-            "@ARGV@",
-        ),  # fmt: skip
-        reads_env_file=True,
+    engine="jupyter_hpcctr.engines.charliecloud:Charliecloud",
+    container=Container(
+        name="hpcctr-1001-1@NODE@",
+        image="/store/1.sqfs",
+        kind="squashfs",
+        reference="r/n:1",
+        digest="sha256:1",
+        mounts=(
+            Mount(f"{RUN}/guest", "/hpcctr/guest"), Mount(f"{RUN}/kernel", "/hpcctr/run"),
+            Mount(f"{RUN}/stage/home", "/home"), Mount("/home/alice", "/home/alice"),
+        ),
+        workdir="/home/alice/nb",
+        scratch=f"{RUN}/engine",
     ),
     shares=True,
-    hold=EngineCommand(
-        (
-            *CH_RUN, "--cd=/home/alice/nb", f"--mount={RUN}/mnt", f"--bind={RUN}/guest:/hpcctr/guest",
-            f"--bind={RUN}/kernel:/hpcctr/run", f"--bind={RUN}/stage/home:/home",
-            "--bind=/home/alice:/home/alice", "/store/1.sqfs", "--",
-            "python3", "-S", "-E", "/hpcctr/guest/holder.py",
-        ),
-        reads_env_file=True,
-    ),
+    holder=("python3", "-S", "-E", "/hpcctr/guest/holder.py"),
     run_dir=RUN,
-    env_file=f"{RUN}/env",
-    directories=(f"{RUN}/kernel", f"{RUN}/mnt", f"{RUN}/stage/home/alice"),
+    directories=(f"{RUN}/kernel", f"{RUN}/engine", f"{RUN}/stage/home/alice"),
     rank_argv=("python3", "/hpcctr/guest/mpirun/rank.py"),
     hub_argv=("/opt/venv/bin/python", "/opt/agent.zip", "ranks"),
     python="/opt/venv/bin/python",
@@ -80,12 +78,12 @@ WITHOUT_IMAGE = RankPlan(
     step=STEP,
     node_step=NODE_STEP,
     overcommit="--overcommit",
-    enter=EngineCommand(("@ARGV@",)),
+    engine="",
+    container=Container("hpcctr-1001-1@NODE@", "", "none", "", "", (), "/home/alice/nb", f"{RUN}/engine"),
     shares=True,
-    hold=None,
+    holder=(),
     run_dir=RUN,
-    env_file=f"{RUN}/env",
-    directories=(f"{RUN}/kernel", f"{RUN}/mnt"),
+    directories=(f"{RUN}/kernel", f"{RUN}/engine"),
     rank_argv=("/opt/venv/bin/python", f"{RUN}/guest/mpirun/rank.py"),
     hub_argv=("/opt/venv/bin/python", "/opt/agent.zip", "ranks"),
     python="/opt/venv/bin/python",
@@ -130,29 +128,24 @@ def test_what_is_beyond_an_allocation_is_refused_and_beyond_a_machine_the_policy
     assert drawn({"scheduler": "local"}, Bare(), Local(), policy, Facts(HOST)).ranks.beyond == local
 
 
-def test_on_the_kernels_node_the_words_are_the_kernels_own():
-    """Without ``@NODE@`` everything is where the agent makes it, and the ranks join the kernel's holder."""
+def test_on_the_kernels_node_everything_is_where_the_agent_makes_it():
     made = drawn({"image": "r/n:1"}, Charliecloud(), Slurm())
     here = json.loads(json.dumps(dataclasses.asdict(made.ranks)).replace("@NODE@", ""))
-    kernel = made.kernel.argv
-    assert here["enter"]["argv"] == [*kernel[: kernel.index("--") + 1], "@ARGV@"]
-    assert here["hold"]["argv"] == list(made.hold.argv)
     assert here["directories"] == list(made.directories)
     assert (here["run_dir"], here["kernel_dir"]) == (made.run_dir, made.kernel_dir)
 
 
 class Alone(Charliecloud):
-    """An engine that cannot join."""
+    """An engine whose containers cannot be entered."""
 
-    def join(self, container, holder_pid, argv):
-        return None
+    shares = False
 
 
-def test_an_engine_that_cannot_join_gives_each_rank_a_container_of_its_own():
-    made = drawn({"image": "r/n:1"}, Alone(), Slurm()).ranks
-    assert (made.shares, made.hold) == (False, None)
-    own = IN_AN_IMAGE.hold.argv
-    assert made.enter == EngineCommand((*own[: own.index("--") + 1], "@ARGV@"), reads_env_file=True)
+def test_an_engine_whose_containers_cannot_be_entered_gives_each_rank_one_of_its_own():
+    made = drawn({"image": "r/n:1"}, Alone(), Slurm())
+    assert (made.ranks.shares, made.ranks.holder, made.start) == (False, (), ())
+    assert made.enter[-len(made.kernel) :] == made.kernel
+    assert "--bind=/home/alice:/home/alice" in made.enter
 
 
 def test_what_an_image_does_not_say_of_its_mpi_is_empty():
@@ -164,4 +157,4 @@ def test_it_can_be_written_down():
     ranks = json.loads(text)["ranks"]
     assert ranks["step"] == list(STEP)
     assert ranks["mpi"] == {"implementation": "openmpi", "version": "4.1.4", "pmi": "4.2.2"}
-    assert ranks["enter"]["argv"][-1] == "@ARGV@"
+    assert ranks["container"]["mounts"][0]["target"] == "/hpcctr/guest"

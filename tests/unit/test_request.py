@@ -3,8 +3,9 @@
 import pytest
 
 from jupyter_hpcctr.core.amounts import megabytes, minutes
-from jupyter_hpcctr.core.request import ImageRef, KernelRequest, Mount, Resources, parse, to_dict
+from jupyter_hpcctr.core.request import ImageRef, KernelRequest, Resources, parse, to_dict
 from jupyter_hpcctr.errors import RequestError
+from jupyter_hpcctr.protocol.container import Mount
 
 FULL = {
     "image": "registry.example.org:5000/group/name:1.0",

@@ -9,7 +9,8 @@ The spec's keys: ``world``, ``ranks``, ``argv``, ``by_step`` (whether a schedule
 FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it, "" where that is
 no other), ``cwd``, ``env``, ``image_env``, ``pass_env``, ``drop_env``, ``shared_memory`` (a directory for MPI's, ""
 for none), and ``inside``: whether the container is around us already, so that our own environment is the process's.
-``gaps`` are the placeholders in ``argv``, for ``node`` (as in the path), ``env_file`` and ``holder_pid``.
+Else ``environment`` says how the process gets its own (``protocol.container``), and ``env_file`` what stands for the
+path of its file in ``argv``.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def read_spec(path: str, rest: str, first: str) -> dict[str, Any]:
     """
     with open(f"{path}{suffix(first)}{rest}", encoding="utf-8") as file:
         spec: dict[str, Any] = json.load(file)
-    return {**spec, "first": first}
+    return spec
 
 
 def suffix(first: str) -> str:
@@ -125,19 +126,14 @@ def prepare(spec: dict[str, Any], rank: int, token: str) -> tuple[list[str], dic
         return spec["argv"], {**os.environ, **memory, **own}
     plan_env = {**memory, **spec["env"], **own}
     env = environment.compose(plan_env, os.environ, spec["pass_env"], spec["drop_env"], spec.get("image_env"))
-    gaps = spec["gaps"]
-    argv = [word.replace(gaps["node"], suffix(spec["first"])) for word in spec["argv"]]
-    if any(gaps["holder_pid"] in word for word in argv):
-        with open(f"{spec['dir']}/holder.pid", encoding="ascii") as file:
-            pid = file.read().strip()
-        argv = [word.replace(gaps["holder_pid"], pid) for word in argv]
-    if not any(gaps["env_file"] in word for word in argv):
-        return argv, {name: os.environ[name] for name in _NEEDED if name in os.environ} | env
+    if spec["environment"] == "process":
+        return spec["argv"], {name: os.environ[name] for name in _NEEDED if name in os.environ} | env
     path = f"{spec['dir']}/{spec['world']}.{rank}.env"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(environment.lines(env))
-    return [word.replace(gaps["env_file"], path) for word in argv], dict(os.environ)
+        file.write(environment.lines(env, quoted=spec["environment"] == "quoted"))
+    own = {name: value for name, value in os.environ.items() if name != "TMPDIR"}  # engines show it as /tmp
+    return [word.replace(spec["env_file"], path) for word in spec["argv"]], own
 
 
 class Stdio:
