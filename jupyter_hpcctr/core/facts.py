@@ -158,8 +158,9 @@ class Policy:
     """What the administrator allows and chooses: trusted, from the site's configuration alone.
 
     Empty allow-lists of images and mounts mean that the user's own rights are the limit. ``registries`` are the
-    hosts that are searched for images. ``plain_engine`` is that of kernels without an image. ``prices`` are those of one billing unit for one hour, by partition, ``*`` for
-    the others; kernelspecs that were made for one start are kept ``one_off_days``.
+    hosts that are searched for images. ``plain_engine`` is the engine of kernels without an image. ``prices`` are those
+    of one billing unit for one hour, by partition, ``*`` for the others; kernelspecs that were made for one start are
+    kept ``one_off_days``.
     """
 
     default_engine: str = "charliecloud"

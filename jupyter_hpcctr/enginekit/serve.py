@@ -6,8 +6,8 @@ user and a mount namespace of our own: no setuid program is needed, nobody else 
 The user's id stays what it is. The command has the environment of ENV_FILE, lines of ``NAME='value'``.
 ``--hide-cgroups`` covers the node's control groups, for runtimes that refuse the way in which they are mounted.
 
-With IMAGE "" nothing is mounted. This process is the command's parent: it hands on SIGTERM, SIGINT and SIGHUP, ends with
-the command, with its exit status, or 128 and its signal, and the command ends with it and with whoever started us.
+With IMAGE "" nothing is mounted. This process is the command's parent: it hands on SIGTERM, SIGINT and SIGHUP, ends
+with the command, with its exit status, or 128 and its signal, and the command ends with it and with whoever started us.
 Exit status 127: a program is missing. Standard library alone, Python 3.9.
 """
 
@@ -44,10 +44,8 @@ def main(argv: list[str]) -> NoReturn:
     options = {word for word in argv[1:2] if word.startswith("--")}
     env_file, image, mount_point, *words = argv[1 + len(options) :]
     env = read_environment(env_file)
-    program = which(words[0])  # the node's, whatever the image's PATH is
-    if program is None:
+    if (program := which(words[0])) is None:  # the node's, whatever the image's PATH is
         fail(127, f"{words[0]}: not found on this node")
-    words[0] = program
     parent = os.getppid()
     try:
         if image or options:
@@ -57,7 +55,7 @@ def main(argv: list[str]) -> NoReturn:
     except OSError as error:
         fail(126, f"this node does not let users make namespaces ({error.strerror}): the image cannot be mounted")
     server = serve(image, mount_point) if image else 0
-    sys.exit(look_after(start(words, env), server, parent))
+    sys.exit(look_after(start([program, *words[1:]], env), server, parent))
 
 
 def unshare() -> None:
@@ -126,7 +124,7 @@ def start(words: list[str], env: dict[str, str]) -> int:
 
 
 def look_after(command: int, server: int, parent: int) -> int:
-    """Wait until the command, the image's server (0 for none) or our parent has ended; end the others; return a status."""
+    """Wait until the command, the image's server (0: none) or our parent has ended; end the rest, return a status."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: os.kill(command, number))
     waiting = select.poll()

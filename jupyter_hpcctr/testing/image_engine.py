@@ -12,8 +12,7 @@ from ..core.facts import GUEST_ROOT, HOST_ROOTS, ImageInfo
 from ..core.job import Command
 from ..edge import process
 from ..errors import CommandMissing, EngineError
-from ..protocol.container import Mount
-from ..protocol.shared import ImageKind
+from ..protocol.container import ImageKind, Mount
 from .bench import Bench
 from .engine import EngineContract
 

@@ -295,5 +295,5 @@ def test_another_nodes_directory_has_its_name(tmp_path, monkeypatch):
     (tmp_path / "run.n2").mkdir()
     (tmp_path / "run.n2" / f"{W1}.json").write_text(json.dumps({"world": W1}))
     monkeypatch.setenv("SLURMD_NODENAME", "n2")
-    assert enter.read_spec(f"{tmp_path}/run", f"/{W1}.json", "n1") == {"world": W1, "first": "n1"}
+    assert enter.read_spec(f"{tmp_path}/run", f"/{W1}.json", "n1") == {"world": W1}
     assert [enter.suffix("n1"), enter.suffix("n2")] == [".n2", ""]

@@ -168,7 +168,7 @@ def test_a_launch_that_comes_while_its_archive_is_removed_has_it(state, monkeypa
     def comes_between(*args):
         seen.append(real(*args))
         if len(seen) == 1:
-            (job(state, "2-1") / "agent").symlink_to(f"../../agents/{carried.archive("").digest}")
+            (job(state, "2-1") / "agent").symlink_to(f"../../agents/{carried.archive('').digest}")
         return seen[-1]
 
     monkeypatch.setattr(carried, "_linked", comes_between)
