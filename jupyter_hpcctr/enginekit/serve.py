@@ -44,7 +44,8 @@ def main(argv: list[str]) -> NoReturn:
     options = {word for word in argv[1:2] if word.startswith("--")}
     env_file, image, mount_point, *words = argv[1 + len(options) :]
     env = read_environment(env_file)
-    if (program := which(words[0])) is None:  # the node's, whatever the image's PATH is
+    program = which(words[0]) or ""  # of the node, whatever the PATH of the image is
+    if not program:
         fail(127, f"{words[0]}: not found on this node")
     parent = os.getppid()
     try:

@@ -10,36 +10,32 @@ import select
 import shutil
 import signal
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import zmq
 
-from ..protocol.container import EngineCommand
-from ..protocol.words import ENV_FILE
-from . import strays
+from . import specs, strays
 from .bundle import Bundle
 from .process import RankProcess, kill
 from .segments import remove_all
 from .spill import Spill
 
-Enter = Callable[[Sequence[str], str], EngineCommand]
 STACK_PATIENCE_S = 1.0
 REST_MS = 10
 OWED_S, OWED_MS = 0.2, 20
 """For how long, in a turn, ended ranks' last messages are waited for; and each look at the socket."""
-SHARED_MEMORY = "/dev/shm"  # noqa: S108  (directories in it are made exclusively, 0700)
 
 
 class Relay:
     """The ranks of one node. What those of a world tell is in ``bundles``; who owns the relay polls and takes it.
 
-    ``directory`` is private to this user; a rank's identity on the socket is ``WORLD.RANK``. ``enter`` returns what
-    runs a program in the node's container, with the environment of a file.
+    ``directory`` is private to this user; a rank's identity on the socket is ``WORLD.RANK``. ``enter`` puts
+    programs into the node's container.
     """
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], poller: zmq.Poller, directory: str, *, enter: Enter
+        self, context: zmq.Context[zmq.Socket[bytes]], poller: zmq.Poller, directory: str, *, enter: specs.Enter
     ) -> None:
         self._enter = enter
         self.bundles: collections.defaultdict[str, Bundle] = collections.defaultdict(Bundle)
@@ -239,28 +235,7 @@ class Relay:
         self._expected.add(str(spec["world"]))
         if "limit" in spec:
             self._limits[str(spec["world"])] = str(spec["spill"]), int(spec["limit"])
-        os.mkdir(f"{self._directory}/{spec['world']}.tmp", 0o700)
-        path = f"{self._directory}/{spec['world']}.json"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            own = {"dir": spec["dir_inside"]} if spec.get("inside") else self._outside(spec)
-            json.dump({**spec, **own, "shared_memory": self._make_shared_memory(str(spec["world"]))}, file)
-
-    def _outside(self, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """Return how this node's wrappers, which are outside, put a program into its container."""
-        command = self._enter(spec["argv"], ENV_FILE)
-        own = {"dir": self._directory, "argv": command.argv, "environment": command.environment, "env_file": ENV_FILE}
-        return own if command.environment == "process" else {**own, "cwd": os.path.dirname(self._directory)}
-
-    def _make_shared_memory(self, world: str) -> str:
-        """Make a directory for MPI's shared memory, "" where there is none: ranks that are killed leave files in it."""
-        path = f"{SHARED_MEMORY}/mpi-{os.path.basename(os.path.dirname(self._directory))}-{world}"
-        try:
-            os.mkdir(path, 0o700)
-        except OSError:
-            return ""
-        self._shared_memory[world] = path
-        return path
+        self._shared_memory[str(spec["world"])] = specs.write(spec, self._directory, enter=self._enter)
 
     def kill(self, world: str) -> None:
         """End the processes of a world."""

@@ -87,7 +87,7 @@ def sleep():
 def test_a_daemon_of_a_program_that_ended_before_ends_with_its_world(node, sleep):
     """Without a subreaper it has nobody: a Python without ctypes, for example."""
     daemon, other = sleep(HPCCTR_WORLD=W1), sleep(HPCCTR_WORLD=f"{W1}0")
-    node.relay.expect({"world": W1, "ranks": 1})
+    node.relay.expect({"world": W1, "ranks": 1, "argv": []})
     node.relay.forget(W1)
     assert daemon.wait(30) == -signal.SIGKILL
     assert other.poll() is None

@@ -67,7 +67,7 @@ def test_what_is_compared_is_what_is_run_though_the_name_is_another_files_by_the
     held = ImageFile(image)
     (tmp_path / "image.sqfs").unlink()
     (tmp_path / "image.sqfs").write_text("another with the same name")
-    words = held.words(["sh", "-c", 'cat "$1" > copy', "sh", image.path])
+    words = ["sh", "-c", 'cat "$1" > copy', "sh", held.name]
     Child(words, env=os.environ, cwd=str(tmp_path), fds=held.fds)._process.wait()
     assert (tmp_path / "copy").read_text() == "the image that was pulled"
 
@@ -75,4 +75,4 @@ def test_what_is_compared_is_what_is_run_though_the_name_is_another_files_by_the
 def test_without_a_file_nothing_is_opened():
     for nothing in (None, shared.ImageFile("/", "directory", 0, None)):
         held = ImageFile(nothing)
-        assert (held.words(["a", "/"]), held.fds) == (["a", "/"], ())
+        assert (held.name, held.fds) == ("", ())

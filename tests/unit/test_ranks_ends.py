@@ -109,7 +109,7 @@ print("last", flush=True)
 
 
 def test_a_wrapper_that_comes_when_its_world_is_forgotten_runs_nothing(node):
-    node.relay.expect({"world": W1, "ranks": 1})
+    node.relay.expect({"world": W1, "ranks": 1, "argv": []})
     node.relay.forget(W1)
     before = sorted(path.name for path in node.directory.iterdir())
     for name in ("out", "err"):
@@ -133,7 +133,7 @@ def test_a_wrapper_that_comes_when_its_world_is_forgotten_runs_nothing(node):
 
 
 def test_a_directory_that_cannot_be_emptied_stays_and_its_world_is_forgotten(node):
-    node.relay.expect({"world": W1, "ranks": 1})
+    node.relay.expect({"world": W1, "ranks": 1, "argv": []})
     kept = node.directory / f"{W1}.tmp" / "kept"
     kept.mkdir()
     (kept / "file").touch()

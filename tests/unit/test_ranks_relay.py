@@ -76,7 +76,7 @@ def test_nothing_is_left_of_a_world_that_is_forgotten(node):
     before, fds = files(node), len(os.listdir("/proc/self/fd"))
     node.start(shell("echo done"), 0, 1)
     node.start(shell("exec sleep 1000"), 0, world=W2)
-    node.relay.expect({"world": W3, "ranks": 1, "limit": 1, "spill": str(node.directory / "spilled")})
+    node.relay.expect({"world": W3, "ranks": 1, "argv": [], "limit": 1, "spill": str(node.directory / "spilled")})
     (node.directory / f"{W3}.0.out").touch()  # of a wrapper that did not get far
     assert {f"{W1}.json", f"{W1}.tmp", f"{W2}.json", f"{W3}.json"} <= set(files(node))
     node.until(lambda: node.gone() == {0: 0, 1: 0} and node.pids(W2))
@@ -104,7 +104,7 @@ def test_a_wrapper_that_ends_while_its_relay_is_at_work_has_said_how(node):
 
 
 def test_a_wrapper_that_has_given_up_is_not_waited_for(node):
-    node.relay.expect({"world": W1, "ranks": 1})
+    node.relay.expect({"world": W1, "ranks": 1, "argv": []})
     fds = len(os.listdir("/proc/self/fd"))
     gone = os.posix_spawn("/bin/true", ["true"], {})
     os.waitpid(gone, 0)
