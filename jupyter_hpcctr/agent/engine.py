@@ -36,7 +36,7 @@ class NodeEngine:
     def __init__(self, plan: RankPlan, suffix: str = "") -> None:
         scripts = f"{plan.run_dir.replace(NODE, suffix)}/{SCRIPTS}"
         self.container = on_node(plan.container, suffix)
-        self._shares = plan.shares
+        self._shares, self._suffix = plan.shares, suffix
         self._engine = _load(plan.engine) if plan.engine else None
         self._node = NodeFacts(sys.executable, scripts, os.getuid(), os.getgid(), cgroups())
 
@@ -50,7 +50,7 @@ class NodeEngine:
         self, argv: Sequence[str], env_file: str, *, image: str = "", env: Mapping[str, str] | None = None
     ) -> EngineCommand:
         """Return what starts a container with a program; ``image`` is the open file in the place of its name."""
-        program = Program(tuple(argv), env_file, env or {})
+        program = self._program(argv, env_file, env)
         if self._engine is None:
             return EngineCommand(program.argv)
         made = dataclasses.replace(self.container, image=image or self.container.image)
@@ -61,9 +61,12 @@ class NodeEngine:
         """Return what runs a program in the container of a parked process, or in one of its own."""
         if self._engine is None or not self._shares:
             return self.start(argv, env_file)
-        program = Program(tuple(argv), env_file)
+        program = self._program(argv, env_file)
         command: EngineCommand = self._engine.enter(self.container, holder_pid, program, self._node)
         return command
+
+    def _program(self, argv: Sequence[str], env_file: str, env: Mapping[str, str] | None = None) -> Program:
+        return Program(tuple(word.replace(NODE, self._suffix) for word in argv), env_file, env or {})
 
     def remove(self) -> EngineCommand | None:
         """Return what removes a container whose starter may have been killed, None where nothing stays."""

@@ -30,8 +30,11 @@ def sources(engine: str, own: str) -> Iterator[tuple[str, bytes]]:
     if top in ("", own):
         return
     total = 0
-    for name, path in _files(top):
-        data = path.read_bytes()
+    found = {name: path.read_bytes() for name, path in _files(top)}
+    directories = {name.rpartition("/")[0] for name in found} - {""}
+    # An archive has no packages without this file (zipimport), as directories have (PEP 420).
+    found = {f"{directory}/__init__.py": b"" for directory in directories} | found
+    for name, data in sorted(found.items()):
         total += len(data)
         if total > MOST_BYTES:
             raise EngineError(

@@ -108,6 +108,10 @@ class Node:
         rules = self.policy
         return environment.compose(self.env, self.host_env, rules.pass_env, rules.drop_env, self.image_env)
 
+    def write_environment(self, name: str = "env", *, quoted: bool = True) -> None:
+        """Write that environment down, as the agent does before it runs a command."""
+        (self.run_dir / name).write_text(environment.lines(self.inside(), quoted=quoted), encoding="utf-8")
+
     # -- programs that are waited for
 
     def command(self, argv: Sequence[str]) -> Output:
@@ -201,8 +205,7 @@ class Node:
         """Return environment and work directory of a command, whose files are written."""
         reads, inside = command.environment != "process", self.inside()
         if reads:
-            lines = environment.lines(inside, quoted=command.environment == "quoted")
-            (self.run_dir / name).write_text(lines, encoding="utf-8")
+            self.write_environment(name, quoted=command.environment == "quoted")
         for path, text in command.files.items():
             Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             Path(path).write_text(text, encoding="utf-8")

@@ -195,7 +195,7 @@ def test_the_kernel_ends_when_its_parent_was_killed(node):
     (kernel_dir(node) / "c.json").write_text(json.dumps(connection))
     node.env["HPCCTR_STARTUP_CACHE"] = CACHE
     node.write_environment()
-    words = node.joining(("python3", BOOT, "charliecloud", f"{RUN}/c.json")).argv
+    words = node.entering(("python3", BOOT, "charliecloud", f"{RUN}/c.json")).argv
     middle = "import json, os, subprocess, sys; p = subprocess.Popen(json.loads(sys.argv[1])); print(p.pid); "
     middle += "sys.stdout.flush(); p.wait()"
     parent = subprocess.Popen(

@@ -26,6 +26,12 @@ def test_all_python_files_of_its_top_level_package_go(elsewhere):
     assert names("away.engines.one:One") == ["away/__init__.py", "away/engines/__init__.py", "away/engines/one.py"]
 
 
+def test_a_package_that_is_one_by_its_directory_alone_goes(elsewhere):
+    (elsewhere / "away_bare").mkdir()
+    (elsewhere / "away_bare" / "one.py").write_text("class One: ...\n")
+    assert names("away_bare.one:One") == ["away_bare/__init__.py", "away_bare/one.py"]
+
+
 def test_a_single_module_goes(elsewhere):
     (elsewhere / "away_alone.py").write_text("class One: ...\n")
     assert names("away_alone:One") == ["away_alone.py"]
