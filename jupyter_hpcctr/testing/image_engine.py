@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -87,6 +88,21 @@ class ImageEngineContract(EngineContract):
                 out = run(("sh", "-c", script))
                 expected = [str(os.getuid()), "/dev/null", "/proc/self", "/sys/kernel", "/tmp", "/"]  # noqa: S108
                 assert (out.stdout.splitlines(), out.stderr) == (expected, "")
+
+    def test_a_read_only_mount_is_one_or_is_refused(self, bench: Bench) -> None:
+        mount = replace(self.mounted(bench)[0], read_only=True)
+        node = bench.node(mounts=(mount,), workdir="/")
+        try:
+            node.check()
+        except EngineError as refusal:
+            assert refusal.hint
+            return
+        with node:
+            bench.hold(node)
+            for run in (node.command, node.join):
+                out = run(("sh", "-c", f"cat {mount.target}/mark; touch {mount.target}/new"))
+                assert (out.stdout, out.returncode != 0) == ("one", True)
+        assert not Path(mount.source, "new").exists()
 
     def test_an_image_without_an_absolute_path_is_refused(self, bench: Bench) -> None:
         with pytest.raises(EngineError) as refusal:

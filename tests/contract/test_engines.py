@@ -68,7 +68,7 @@ class TestBubblewrapSquashfs(Squashfs, Bubblewrap):
 
 
 class TestBubblewrapDirectory(Directory, Bubblewrap):
-    pass
+    roles = ("image", "target")  # the others are as with SquashFS
 
 
 class Crun(ImageEngineContract):
@@ -81,7 +81,7 @@ class TestCrunSquashfs(Squashfs, Crun):
 
 
 class TestCrunDirectory(Directory, Crun):
-    pass
+    roles = ("image", "target")
 
 
 def test_the_suite_composes_the_environment_as_the_agent_does(tmp_path, monkeypatch):
