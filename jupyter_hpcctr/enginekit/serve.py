@@ -13,10 +13,10 @@ Exit status 127: a program is missing. Standard library alone, Python 3.9.
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found,unused-ignore]  # signal(3) itself brings in enum and more
 import ctypes
 import os
 import select
-import signal
 import struct
 import sys
 import time

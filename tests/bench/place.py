@@ -43,7 +43,7 @@ def place():
         cluster = Cluster.up(directory / "c", nodes=1, cpus=8, memory_mb=8000)
         try:
             site = Site(directory, base_environment() | cluster.env)
-            site.configure(store=str(store))
+            site.configure(store=str(store), engines=["charliecloud", "bubblewrap", "crun", "bare"])
             os.environ.update(site.env)
             tempfile.tempdir = None
             os.chdir(site.cwd)

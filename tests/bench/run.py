@@ -19,6 +19,7 @@ BENCHMARKS = {
     "start": "From the request to the first result",
     "messages": "Messages",
     "messages_strain": "Messages of many kernels, and across a network that stops",
+    "engines": "Engines: what we add to their own commands",
     "memory": "Resident memory of one kernel besides the kernel itself",
     "promises": "Promises",
     "lab": "JupyterLab's page",

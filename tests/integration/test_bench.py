@@ -14,6 +14,7 @@ ROWS = {
     "start": 10,
     "messages": 8,
     "messages_strain": 4,
+    "engines": 15,
     "memory": 5,
     "promises": 6,  # the demo runs in test_demo.py
     "lab": 10,
