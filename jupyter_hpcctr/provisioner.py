@@ -18,7 +18,6 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Dict
 
 from . import compose
-from .config import load_policy
 from .core.request import parse
 from .edge.sockets import Curve
 from .errors import HpcctrError, RequestError
@@ -82,8 +81,9 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Parse the request before anything is started; raises ``RequestError``."""
         if self.launch is None:
-            hub = self._hub = compose.hub(load_policy(getattr(self.parent, "config", None)))
+            hub = self._hub = compose.here(getattr(self.parent, "config", None))
             hub.recorder.asked()
+            await asyncio.to_thread(hub.changed)
             try:
                 parse(self.request)
             except RequestError as error:
@@ -111,7 +111,7 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
                 self._hub.recorder.refused(error, str(self.kernel_id or ""))
                 raise
             return self.launch.connection_info  # type: ignore[return-value]
-        hub = self._hub = self._hub or compose.hub(load_policy(getattr(self.parent, "config", None)))
+        hub = self._hub = self._hub or compose.here(getattr(self.parent, "config", None))
         cwd = str(kwargs.get("cwd") or os.getcwd())  # noqa: PTH109
         curve, kernel = self._curve(), self._kernel()
         was = hub.claimed.pop(kernel.id, None)

@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Coroutine
 
-from ..core.facts import Policy, Site
+from ..core.facts import Changed, Policy, Site
 from ..core.job import Command, JobId, Output
 from ..core.request import KernelRequest
 from ..core.seams import Engine, ImageStore, Scheduler
@@ -47,7 +47,7 @@ _KEEP_ENV = (
 
 
 class Hub:
-    """One per process and policy; made by ``compose``.
+    """One per process; made by ``compose``. All of its kernels go by the one policy that it was made with.
 
     ``claimed`` are kernels of processes that are gone, which their provisioners are about to go on with.
     """
@@ -61,6 +61,8 @@ class Hub:
         store: ImageStore,
     ) -> None:
         self.policy = policy
+        self.changed: Callable[[], Changed | None] = lambda: None
+        """Says whether the site's configuration is another one by now; looks at files."""
         self.engine = functools.cache(engine)
         self.scheduler = functools.cache(scheduler)
         self.store = store
