@@ -253,7 +253,7 @@ class Configuration:
             return self._changed
 
     def _stamps(self) -> dict[Path, tuple[int, ...]]:
-        found = {}
+        found: dict[Path, tuple[int, ...]] = {}
         for path in self._files:
             try:
                 known = path.stat()

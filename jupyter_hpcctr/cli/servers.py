@@ -23,7 +23,8 @@ def behind() -> list[Finding]:
         if younger := [path for path, at in written.items() if at > began]:
             names = ", ".join(str(path) for path in younger)
             when = datetime.datetime.fromtimestamp(began).astimezone().strftime("%Y-%m-%d %H:%M")
-            what = f"the Jupyter server {pid} at {url} runs since {when} and does not use what was written later: {names}"
+            server = f"the Jupyter server {pid} at {url} runs since {when}"
+            what = f"{server} and does not use what was written later: {names}"
             found.append(Finding("configuration", what, "restart it to use the site's present configuration"))
     return found
 

@@ -28,8 +28,8 @@ def form(site: Site, policy: Policy) -> dict[str, Any]:
 def schema(site: Site, policy: Policy) -> dict[str, Any]:
     """Return a JSON Schema (draft-07) whose properties are a request's keys; only what this site has.
 
-    Beside JSON Schema's keywords a field can have ``idle`` (its description counts what is idle) and ``hidden`` (there is
-    nothing to choose).
+    Beside JSON Schema's keywords a field can have ``idle`` (its description counts what is idle) and ``hidden`` (there
+    is nothing to choose).
     """
     made = {name: field for name in (*SIMPLE, *ADVANCED) if (field := _FIELDS[name](site, policy)) is not None}
     return {

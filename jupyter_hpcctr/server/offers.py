@@ -138,7 +138,7 @@ def options(
 ) -> dict[str, Any]:
     """Return what can be asked for; pure.
 
-    ``changed``: the site's configuration is another one by now; ``imageless`` are the engines that can do without an image.
+    ``changed``: the site's configuration is another one by now; ``imageless`` are the engines that need no image.
     """
     return {
         "schedulers": [_scheduler(name, answer, policy) for name, answer in found.items()],

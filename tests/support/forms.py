@@ -47,9 +47,9 @@ def made():
     """Return what the file has."""
     said = options(POLICY, {"slurm": SLURM, "local": LOCAL})
     slurm, local = said["schedulers"]
-    of_slurm = [{"scheduler": "slurm", "chosen": each, "shown": shown(slurm["form"]["schema"], each)} for each in CHOICES]
-    of_local = {"scheduler": "local", "chosen": {}, "shown": shown(local["form"]["schema"], {})}
-    return {"options": said, "cases": [*of_slurm, of_local]}
+    chosen = [*((slurm, each) for each in CHOICES), (local, {})]
+    cases = [{"scheduler": s["name"], "chosen": c, "shown": shown(s["form"]["schema"], c)} for s, c in chosen]
+    return {"options": said, "cases": cases}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 import { Failure } from '../failure';
 import { IOptions } from '../types';
-import { api, button, fill, hide, labelled, one, option, props, show, start, told, tidyUp } from './pickers';
+import { api, button, fill, hide, labelled, one, option, props, show, told, tidyUp } from './pickers';
 import { check, defaults, image, options, plan } from './samples';
 import { until } from './until';
 
