@@ -37,7 +37,7 @@ def schema(site: Site, policy: Policy) -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "properties": made,
-        "allOf": conditions(site, policy, made),
+        **({"allOf": further} if (further := conditions(site, policy, made)) else {}),
     }
 
 

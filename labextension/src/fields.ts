@@ -75,7 +75,7 @@ function isSeen(field: IField, value: unknown): boolean {
  */
 export function shown(schema: IFormSchema, data: IRequest): IFields {
   const fields: IFields = { ...schema.properties };
-  for (const each of schema.allOf) {
+  for (const each of schema.allOf ?? []) {
     const more = (each.then ?? each).properties ?? {};
     if (holds(each.if, data)) {
       for (const [name, field] of Object.entries(more)) {

@@ -590,7 +590,7 @@ export interface components {
             properties: {
                 [key: string]: components["schemas"]["Field"];
             };
-            allOf: components["schemas"]["Condition"][];
+            allOf?: components["schemas"]["Condition"][];
         };
         /** @description A field of a form, or what else holds for one. */
         Field: {

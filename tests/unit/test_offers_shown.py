@@ -73,7 +73,7 @@ def test_a_scheduler_without_partitions_has_its_limits_at_once():
         ({"partition": "fast"}, {"gpus_per_node": 5}),
         ({"partition": "fast", "gpus_per_node": 1}, {"gpu_type": "l4"}),
         ({"partition": "mixed", "account": "chem", "gpu_type": "l4"}, {"gpus_per_node": 2}),
-        ({"partition": "mixed"}, {"account": "phys"}),
+        ({"partition": "mixed", "account": "chem"}, {"account": "phys"}),
         ({"partition": "mixed", "account": "chem"}, {"constraint": "ib_hdr"}),
         ({"partition": "slow", "account": "phys"}, {"qos": "short"}),
         ({"partition": "mixed", "account": "chem"}, {"qos": "long"}),
