@@ -201,7 +201,7 @@ def load_policy(own: Config | None = None) -> Policy:
         _read(directory, merged)
     try:
         return HpcctrSite(config=merged).freeze()
-    except TraitError as error:
+    except Exception as error:  # a section can be anything, not only a mapping of values that are wrong
         raise ConfigurationError(f"the site's configuration is wrong: {error}", hint=_MEND) from error
 
 
@@ -259,7 +259,7 @@ class Configuration:
                 known = path.stat()
             except OSError:
                 continue
-            # The time of the inode: a file that is moved here, or copied with its times, is older than its being here.
+            # With the inode's own time: a file that was moved here, or copied with its times, can be older than the move.
             found[path] = (known.st_ctime_ns, known.st_mtime_ns, known.st_size, known.st_ino)
         return found
 

@@ -82,6 +82,14 @@ def test_a_file_that_cannot_be_read_is_named(places, tmp_path, name, text):
         load_policy()
 
 
+@pytest.mark.parametrize("text", ['["a"]', '{"HpcctrSite": 3}', '{"HpcctrSite": {"max_nodes": "many"}}'])
+def test_what_is_no_configuration_is_refused(places, tmp_path, text):
+    places(system={})
+    (tmp_path / "system" / f"{BASENAME}.json").write_text(text)
+    with pytest.raises(ConfigurationError):
+        load_policy()
+
+
 def test_a_change_of_the_files_is_said_once_and_changes_nothing(places, caplog):
     places(system={"max_nodes": 2, "currency": "EUR"})
     site = Configuration()
