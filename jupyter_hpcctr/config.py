@@ -259,7 +259,7 @@ class Configuration:
                 known = path.stat()
             except OSError:
                 continue
-            # With the inode's own time: a file that was moved here, or copied with its times, can be older than the move.
+            # With the time of the inode: a file that was moved here, or copied with its times, keeps an old one itself.
             found[path] = (known.st_ctime_ns, known.st_mtime_ns, known.st_size, known.st_ino)
         return found
 

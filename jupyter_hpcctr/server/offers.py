@@ -157,7 +157,7 @@ def _changed(changed: Changed) -> dict[str, Any]:
         "at": moment(changed.at),
         "settings": list(changed.settings),
         "message": changed.message,
-        "hint": "restart the server to use it; kernels that run go on",
+        "hint": "restart the server to use it",
     }
 
 
