@@ -7,7 +7,13 @@ hands a kernelspec's ``config`` to the provisioner's traits, so the provisioner 
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import datetime
+import logging
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +22,14 @@ from traitlets import Bool, Dict, Enum, Float, Integer, List, TraitError, Unicod
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, PyFileConfigLoader
 
-from .core.facts import DROP_ENV, GPU_KINDS, INFINIBAND, PASS_ENV, CatalogueImage, Policy
+from .core.facts import DROP_ENV, GPU_KINDS, INFINIBAND, PASS_ENV, CatalogueImage, Changed, Policy
+from .errors import ConfigurationError
+
+log = logging.getLogger(__name__)
 
 BASENAME = "jupyter_hpcctr_config"
 _DEFAULT = Policy()
+_MEND = "mend it in the site's configuration: jupyter --paths says where that is"
 
 
 class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
@@ -175,6 +185,11 @@ def load_policy(own: Config | None = None) -> Policy:
     ----------
     own : Config, optional
         Configuration of the Jupyter application that this runs in; its section ``HpcctrSite`` is used.
+
+    Raises
+    ------
+    ConfigurationError
+        A file cannot be read, or a setting has no such value.
     """
     site = [*paths.ENV_CONFIG_PATH, *paths.SYSTEM_CONFIG_PATH]
     merged = Config()
@@ -185,15 +200,81 @@ def load_policy(own: Config | None = None) -> Policy:
         merged.merge(Config({"HpcctrSite": own["HpcctrSite"]}))
     for directory in site:
         _read(directory, merged)
-    return HpcctrSite(config=merged).freeze()
+    try:
+        return HpcctrSite(config=merged).freeze()
+    except Exception as error:  # a section can be anything, not only a mapping of values that are wrong
+        raise ConfigurationError(f"the site's configuration is wrong: {error}", hint=_MEND) from error
+
+
+def files() -> tuple[Path, ...]:
+    """Return where the site's configuration is read from, where there is a file."""
+    directories = paths.jupyter_config_path()
+    return tuple(Path(directory) / f"{BASENAME}.{name}" for directory in directories for name in ("json", "py"))
 
 
 def _read(directory: str, merged: Config) -> None:
-    for loader in (
-        JSONFileConfigLoader(f"{BASENAME}.json", directory),
-        PyFileConfigLoader(f"{BASENAME}.py", directory),
-    ):
+    for name, loader in (("json", JSONFileConfigLoader), ("py", PyFileConfigLoader)):
         try:
-            merged.merge(loader.load_config())
+            merged.merge(loader(f"{BASENAME}.{name}", directory).load_config())
         except ConfigFileNotFound:
             continue
+        except (Exception, SystemExit) as error:  # a Python file can raise anything
+            said = f"{type(error).__name__}: {error}"
+            raise ConfigurationError(f"{directory}/{BASENAME}.{name} cannot be read: {said}", hint=_MEND) from error
+
+
+class Configuration:
+    """The site's configuration as a process has read it once; ``policy`` stays as it was.
+
+    Parameters
+    ----------
+    own : Config, optional
+        As for ``load_policy``, which also says what is raised.
+    """
+
+    def __init__(self, own: Config | None = None) -> None:
+        self._own = copy.deepcopy(own)
+        self._lock = threading.Lock()
+        self._files = files()
+        self._began = self._seen = self._stamps()  # before they are read, so that no change goes unseen
+        self.policy = load_policy(self._own)
+        self._changed: Changed | None = None
+
+    def changed(self) -> Changed | None:
+        """Say whether the files are about another policy by now, and log it once. Looks at the files; any thread."""
+        with self._lock:
+            stamps = self._stamps()
+            if stamps != self._seen:
+                self._seen, before = stamps, self._changed
+                self._changed = self._compared()
+                if self._changed is not None:
+                    log.warning("%s; this process goes on with what it read when it started", self._changed.message)
+                elif before is not None:
+                    log.info("the site's configuration is again as this process has read it")
+            return self._changed
+
+    def _stamps(self) -> dict[Path, tuple[int, ...]]:
+        found: dict[Path, tuple[int, ...]] = {}
+        for path in self._files:
+            try:
+                known = path.stat()
+            except OSError:
+                continue
+            # With the time of the inode: a file that was moved here, or copied with its times, keeps an old one itself.
+            found[path] = (known.st_ctime_ns, known.st_mtime_ns, known.st_size, known.st_ino)
+        return found
+
+    def _compared(self) -> Changed | None:
+        written = [stamp[0] for path, stamp in self._seen.items() if stamp != self._began.get(path)]
+        gone = self._began.keys() - self._seen.keys()
+        at = time.time() if gone or not written else max(written) / 1e9
+        when = datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")
+        try:
+            policy = load_policy(self._own)
+        except ConfigurationError as error:
+            return Changed(at, f"the site's configuration has changed at {when}, and is broken: {error}")
+        names = [each.name for each in dataclasses.fields(Policy)]
+        differ = tuple(n for n in names if getattr(policy, n) != getattr(self.policy, n))
+        if not differ:
+            return None
+        return Changed(at, f"the site's configuration has changed at {when}: {', '.join(differ)}", differ)

@@ -18,6 +18,7 @@
     ├── CommandError            a command failed, is missing or took too long (stage "command")
     │   ├── CommandMissing
     │   └── CommandTimeout                                                   (transient)
+    ├── ConfigurationError      the site's configuration cannot be read      (stage "configuration")
     ├── ClusterError            the downscaled cluster cannot do it          (stage "cluster")
     ├── RecordError             a kernel's record is not to be had           (stage "record")
     │   ├── RecordUnreadable    damaged, not the user's alone, or of another version
@@ -155,6 +156,12 @@ class CommandTimeout(CommandError):  # noqa: N818
     """A command did not end in the time that it was given."""
 
     transient = True
+
+
+class ConfigurationError(HpcctrError):
+    """The site's configuration cannot be read, or says what is no value."""
+
+    stage = "configuration"
 
 
 class ClusterError(HpcctrError):

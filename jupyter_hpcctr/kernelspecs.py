@@ -54,6 +54,11 @@ def content(request: KernelRequest, display_name: str | None = None, *, saved: b
     }
 
 
+def text(content: Mapping[str, object]) -> str:
+    """Return what a ``kernel.json`` with this content says."""
+    return json.dumps(content, indent=2) + "\n"
+
+
 def _short_title(request: KernelRequest) -> str:
     nodes = request.resources.nodes
     name = "Python" if request.image is None else request.image.text.rpartition("/")[2].partition("@")[0]
@@ -96,7 +101,7 @@ def write(name: str, content: Mapping[str, object], *, prefix: str | None = None
     with tempfile.TemporaryDirectory() as directory:
         if prefix is not None:  # else it is nobody else's to read: a request may hold secrets
             Path(directory).chmod(0o755)
-        (Path(directory) / "kernel.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        (Path(directory) / "kernel.json").write_text(text(content), encoding="utf-8")
         try:
             return str(manager.install_kernel_spec(directory, name, user=prefix is None, prefix=prefix))
         except ValueError as error:

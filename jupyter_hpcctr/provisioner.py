@@ -18,7 +18,6 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Dict
 
 from . import compose
-from .config import load_policy
 from .core.request import parse
 from .edge.sockets import Curve
 from .errors import HpcctrError, RequestError
@@ -80,10 +79,11 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
             self._hub.edge.post(lambda: launch.kill(signum, restart=restart))
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        """Parse the request before anything is started; raises ``RequestError``."""
+        """Parse the request before anything is started; raises ``RequestError``, or ``ConfigurationError``."""
         if self.launch is None:
-            hub = self._hub = compose.hub(load_policy(getattr(self.parent, "config", None)))
+            hub = self._hub = self._here()
             hub.recorder.asked()
+            await asyncio.to_thread(hub.changed)
             try:
                 parse(self.request)
             except RequestError as error:
@@ -111,7 +111,7 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
                 self._hub.recorder.refused(error, str(self.kernel_id or ""))
                 raise
             return self.launch.connection_info  # type: ignore[return-value]
-        hub = self._hub = self._hub or compose.hub(load_policy(getattr(self.parent, "config", None)))
+        hub = self._hub = self._hub or self._here()
         cwd = str(kwargs.get("cwd") or os.getcwd())  # noqa: PTH109
         curve, kernel = self._curve(), self._kernel()
         was = hub.claimed.pop(kernel.id, None)
@@ -144,8 +144,19 @@ class HpcctrProvisioner(KernelProvisionerBase):  # type: ignore[misc,unused-igno
         declared = "curve" in self.kernel_spec.metadata.get("supported_encryption", ())
         return Curve(*zmq.curve_keypair()) if asked == "required" or (asked == "auto" and declared) else None
 
+    def _here(self) -> Hub:
+        """Return this process's hub; raises ``ConfigurationError``."""
+        try:
+            return compose.here(getattr(self.parent, "config", None))
+        except HpcctrError:
+            self._forget_pending()
+            raise
+
     def _forget_failed_start(self, hub: Hub, error: BaseException) -> None:
         hub.recorder.refused(error, str(self.kernel_id or ""))
+        self._forget_pending()
+
+    def _forget_pending(self) -> None:
         # jupyter_client 8.10 keeps a start that failed in _pending_kernels; then shutdown_all() of a server
         # raises 404 for it before the healthy kernels are waited for, and the server never ends.
         pending = getattr(getattr(self.parent, "parent", None), "_pending_kernels", {})

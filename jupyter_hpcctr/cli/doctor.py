@@ -10,7 +10,7 @@ from .. import compose
 from ..config import load_policy
 from ..launch import reaper
 from ..launch.reaper import Finding
-from . import parts
+from . import parts, servers
 
 _PATIENCE_S = 300.0
 
@@ -28,6 +28,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     policy = load_policy()
     hub = compose.hub(policy)
     found = hub.edge.wait(reaper.examine(hub, policy.schedulers), timeout_s=_PATIENCE_S)
+    found += servers.behind()
     if arguments.remove:
         hub.edge.wait(reaper.sweep())
         found = [hub.edge.wait(reaper.remove(hub, each), timeout_s=_PATIENCE_S) for each in found]

@@ -199,3 +199,16 @@ class Policy:
     cdi_dirs: tuple[str, ...] = ()
     one_off_days: int = 14
     log_format: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The site's configuration is another one by now than that which a process has read, and goes by.
+
+    ``at`` is when (seconds since 1970), ``settings`` are the names of those that differ; where the files cannot be
+    read any more there are none. ``message`` says all of this to a person.
+    """
+
+    at: float
+    message: str
+    settings: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import grammar
 
 TITLES = {
+    "scheduler": "Scheduler",
     "partition": "Partition",
     "nodes": "Nodes",
     "ntasks": "MPI ranks",
@@ -18,7 +19,7 @@ TITLES = {
     "account": "Account",
     "qos": "Quality of service",
 }
-"""What the form calls the fields of ``core.request.Resources``."""
+"""What the form calls its fields, by their names in ``core.request``."""
 
 
 def title(name: str) -> str:

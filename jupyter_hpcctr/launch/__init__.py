@@ -3,7 +3,8 @@
 from .gather import draw, gather
 from .hub import Hub
 from .kernel import Launch
+from .listed import Listed
 from .preview import Preview
 from .view import LaunchView
 
-__all__ = ["Hub", "Launch", "LaunchView", "Preview", "draw", "gather"]
+__all__ = ["Hub", "Launch", "LaunchView", "Listed", "Preview", "draw", "gather"]

@@ -10,9 +10,8 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING
 
-from ..core.facts import Policy, Site
+from ..core.facts import Changed, Policy, Site
 from ..core.job import Command, JobId, Output
 from ..core.request import KernelRequest
 from ..core.seams import Engine, ImageStore, Scheduler
@@ -23,16 +22,14 @@ from ..edge.net import address_towards
 from ..edge.watch import Watch
 from ..errors import CommandError
 from . import calls
+from .keeper import Claim
+from .listed import Listed
 from .observers import Observers
 from .preview import Preview, preview
+from .record import Record
 from .recorder import Recorder
 from .sites import Sites
 from .view import LaunchView
-
-if TYPE_CHECKING:
-    from .keeper import Claim
-    from .kernel import Launch
-    from .record import Record
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +47,7 @@ _KEEP_ENV = (
 
 
 class Hub:
-    """One per process and policy; made by ``compose``.
+    """One per process; made by ``compose``. All of its kernels go by the one policy that it was made with.
 
     ``claimed`` are kernels of processes that are gone, which their provisioners are about to go on with.
     """
@@ -64,12 +61,14 @@ class Hub:
         store: ImageStore,
     ) -> None:
         self.policy = policy
+        self.changed: Callable[[], Changed | None] = lambda: None
+        """Says whether the site's configuration is another one by now; looks at files."""
         self.engine = functools.cache(engine)
         self.scheduler = functools.cache(scheduler)
         self.store = store
         self.edge = EdgeLoop()
-        self.launches: set[Launch] = set()
-        self.unsettled: set[Launch] = set()
+        self.launches: set[Listed] = set()
+        self.unsettled: set[Listed] = set()
         self.claimed: dict[str, tuple[Record, Claim]] = {}
         self.leaving = False
         """Whether this process is about to leave its kernels to the next one. From any thread."""
@@ -91,7 +90,7 @@ class Hub:
         """Return what is known of each launch, from memory; for any thread."""
         return self.observers.views()
 
-    def launch(self, launch_id: str) -> Launch | None:
+    def launch(self, launch_id: str) -> Listed | None:
         """Return a launch by its id, None where there is none (any more)."""
         return next((each for each in tuple(self.launches) if each.id == launch_id), None)
 
@@ -181,14 +180,14 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def enter(self, launch: Launch) -> None:
+    def enter(self, launch: Listed) -> None:
         """Know a launch, and hear from now on what other processes of this user ask of kernels. In the edge loop."""
         self.launches.add(launch)
         self.unsettled.add(launch)
         if self._listening is None:
             self._listening = asyncio.ensure_future(calls.listen(self.policy.state_dir, self._ours, self._called))
 
-    def forget(self, launch: Launch) -> None:
+    def forget(self, launch: Listed) -> None:
         """Know a launch no more: nothing of it is left to do. In the edge loop."""
         self.launches.discard(launch)
         self.unsettled.discard(launch)

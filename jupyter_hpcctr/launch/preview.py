@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ..core import cost as costs
 from ..core import limits, quote
 from ..core.cost import Cost
-from ..core.facts import HOST_ROOTS, Facts, ImageInfo, Policy
+from ..core.facts import HOST_ROOTS, Facts, ImageInfo, Policy, Site
+from ..core.job import Command, Output
 from ..core.limits import Problem
 from ..core.plan import LaunchPlan, job_spec
 from ..core.request import KernelRequest, Resources
+from ..core.seams import Engine, ImageStore, Scheduler
 from ..edge.loop import in_thread
 from ..errors import CommandError, HpcctrError, SchedulerUnreachable
 from .gather import draw, gather, translated
 from .progress import resources_dict
-
-if TYPE_CHECKING:
-    from .hub import Hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,32 @@ class Preview:
     image_here: bool = True
 
 
-async def preview(hub: Hub, request: KernelRequest, *, cwd: str, ask_scheduler: bool) -> Preview:
+class Sources(Protocol):
+    """Whom a preview asks; the hub is one."""
+
+    policy: Policy
+    store: ImageStore
+
+    @property
+    def engine(self) -> Callable[[str], Engine]:
+        """Returns an engine by its name."""
+        ...
+
+    @property
+    def scheduler(self) -> Callable[[str], Scheduler]:
+        """Returns a scheduler by its name."""
+        ...
+
+    async def site(self, name: str) -> Site:
+        """Return what a scheduler says of itself; raises ``SchedulerUnreachable``."""
+        ...
+
+    async def run(self, name: str, command: Command) -> Output:
+        """Run one of a scheduler's commands; raises ``CommandError``."""
+        ...
+
+
+async def preview(hub: Sources, request: KernelRequest, *, cwd: str, ask_scheduler: bool) -> Preview:
     """Draw a plan, look at the site's limits, and ask the scheduler when the job would start.
 
     It raises no ``HpcctrError``: whatever is wrong is among the problems.
@@ -70,7 +94,7 @@ async def preview(hub: Hub, request: KernelRequest, *, cwd: str, ask_scheduler: 
     return await _asked(hub, drawn, plan, facts) if ask_scheduler else await _known(hub, drawn, plan.resources)
 
 
-async def _known(hub: Hub, drawn: Preview, resources: Resources) -> Preview:
+async def _known(hub: Sources, drawn: Preview, resources: Resources) -> Preview:
     try:
         site = await hub.site(drawn.scheduler)
     except SchedulerUnreachable as error:
@@ -78,7 +102,7 @@ async def _known(hub: Hub, drawn: Preview, resources: Resources) -> Preview:
     return replace(drawn, problems=limits.problems(resources, site), cost=costs.cost(resources, site, hub.policy))
 
 
-async def _asked(hub: Hub, drawn: Preview, plan: LaunchPlan, facts: Facts) -> Preview:
+async def _asked(hub: Sources, drawn: Preview, plan: LaunchPlan, facts: Facts) -> Preview:
     drawn = await _known(hub, drawn, plan.resources)
     scheduler = hub.scheduler(plan.scheduler)
     command = None if drawn.problems else scheduler.estimate(job_spec(plan, facts))

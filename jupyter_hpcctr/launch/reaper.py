@@ -30,7 +30,7 @@ from .record import NAME, Record
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["state", "scheduler", "record", "kernel", "files", "job"]
+Kind = Literal["state", "scheduler", "record", "kernel", "files", "job", "configuration"]
 OLD_S = 3600.0
 """Younger files may be of a launch that is just beginning."""
 FORGOTTEN_S = 86_400.0

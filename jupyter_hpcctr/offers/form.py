@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..core import grammar, limits
+from ..core import grammar
 from ..core.facts import Partition, Policy, Site
-from ..core.wording import duration, memory
+from ..core.wording import duration
+from .conditions import conditions, memory_text, time_text
+from .found import gpus, has_partitions, infiniband, least, services
 
 Field = dict[str, Any]
 
 SIMPLE = ("partition", "nodes", "ntasks", "cpus_per_task", "mem", "gpus_per_node", "time")
-ADVANCED = ("gpu_type", "constraint", "account", "qos")
+ADVANCED = ("scheduler", "gpu_type", "constraint", "account", "qos")
+NAMES = {*SIMPLE, *ADVANCED}
 DEFAULT_MINUTES = 60
 
 
+def form(site: Site, policy: Policy) -> dict[str, Any]:
+    """Return all that a page needs for a scheduler's form: ``schema``, ``ui`` and ``defaults``."""
+    made = schema(site, policy)
+    return {"schema": made, "ui": groups(made), "defaults": defaults(site, policy)}
+
+
 def schema(site: Site, policy: Policy) -> dict[str, Any]:
-    """Return a JSON Schema (draft-07) whose properties are a request's keys; only what this site has."""
+    """Return a JSON Schema (draft-07) whose properties are a request's keys; only what this site has.
+
+    Beside JSON Schema's keywords a field can have ``idle`` (its description counts what is idle) and ``hidden`` (there
+    is nothing to choose).
+    """
     made = {name: field for name in (*SIMPLE, *ADVANCED) if (field := _FIELDS[name](site, policy)) is not None}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",
         "additionalProperties": False,
         "properties": made,
-        "required": [],
+        **({"allOf": further} if (further := conditions(site, policy, made)) else {}),
     }
 
 
@@ -45,7 +57,7 @@ def defaults(site: Site, policy: Policy) -> dict[str, Any]:
     chosen: dict[str, Any] = {"scheduler": site.scheduler, "nodes": 1, "cpus_per_task": 1}
     usual = next((p for p in _open(site) if p.is_default and grammar.fits(grammar.WORD, p.name)), None)
     minutes = DEFAULT_MINUTES
-    if usual is not None and _has_partitions(site):
+    if usual is not None and has_partitions(site):
         chosen["partition"] = usual.name
         minutes = usual.default_time_minutes or minutes
     account = next((a for a in site.accounts if a.is_default and grammar.fits(grammar.WORD, a.name)), None)
@@ -56,31 +68,8 @@ def defaults(site: Site, policy: Policy) -> dict[str, Any]:
     return chosen
 
 
-def gpus(partition: Partition) -> list[tuple[str, int, int | None]]:
-    """Return a partition's GPUs: type ("" where none is said), how many a node has, how many are idle in all."""
-    idle = None if partition.gres_idle is None else limits.gpus_of(partition.gres_idle)
-    has = limits.gpus(partition).items()
-    return [(kind, count, None if idle is None else idle.get(kind, 0)) for kind, count in has]
-
-
-def infiniband(site: Site, policy: Policy) -> list[str]:
-    """Return the node features of a site that the policy takes for fast networks."""
-    features = {name for partition in site.partitions for name in partition.features}
-    return sorted(n for n in features if any(fnmatch.fnmatchcase(n.lower(), p) for p in policy.infiniband_features))
-
-
-def services(site: Site) -> list[str]:
-    """Return the qualities of service that any of the user's accounts has."""
-    return sorted({name for account in site.accounts for name in account.qos})
-
-
 def _open(site: Site) -> list[Partition]:
     return [partition for partition in site.partitions if partition.is_up]
-
-
-def _has_partitions(site: Site) -> bool:
-    # A scheduler whose only partition bears its own name has nothing to choose from.
-    return any(partition.name != site.scheduler for partition in site.partitions)
 
 
 def _most(values: Iterable[int | None]) -> int | None:
@@ -88,19 +77,14 @@ def _most(values: Iterable[int | None]) -> int | None:
     return max(known) if known else None
 
 
-def _least(*values: int | None) -> int | None:
-    known = [value for value in values if value is not None]
-    return min(known) if known else None
-
-
 def _most_nodes(site: Site, policy: Policy) -> int | None:
-    return _least(_most(_least(p.nodes_total, p.max_nodes) for p in _open(site)), policy.max_nodes)
+    return least(_most(least(p.nodes_total, p.max_nodes) for p in _open(site)), policy.max_nodes)
 
 
-def _number(title: str, least: int, most: int | None, description: str) -> Field:
-    field: Field = {"type": "integer", "title": title, "minimum": least, "description": description}
+def _number(title: str, fewest: int, most: int | None, description: str) -> Field:
+    field: Field = {"type": "integer", "title": title, "minimum": fewest, "description": description}
     if most is not None:
-        field["maximum"] = min(max(most, least), grammar.MOST_COUNT)
+        field["maximum"] = min(max(most, fewest), grammar.MOST_COUNT)
     return field
 
 
@@ -111,8 +95,14 @@ def _choice(title: str, names: list[str], description: str) -> Field:
     return field | {"pattern": grammar.anchored(grammar.WORD)}
 
 
+def _scheduler(site: Site, policy: Policy) -> Field | None:
+    if len(policy.schedulers) < 2:
+        return None
+    return {"type": "string", "title": "Scheduler", "description": "", "enum": list(policy.schedulers)}
+
+
 def _partition(site: Site, policy: Policy) -> Field | None:
-    if not _has_partitions(site):
+    if not has_partitions(site):
         return None
     idle = [(p.name, f"{p.nodes_idle} of {p.nodes_total} nodes idle") for p in _open(site)]
     return _choice("Partition", [name for name, _ in idle], _by_partition(idle))
@@ -124,8 +114,9 @@ def _by_partition(said: list[tuple[str, str]]) -> str:
 
 
 def _nodes(site: Site, policy: Policy) -> Field:
-    idle = sum(p.nodes_idle for p in _open(site) if p.is_default) if _has_partitions(site) else None
-    return _number("Nodes", 1, _most_nodes(site, policy), "" if idle is None else f"{idle} idle in the usual partition")
+    idle = sum(p.nodes_idle for p in _open(site) if p.is_default) if has_partitions(site) else None
+    text = "" if idle is None else f"{idle} idle in the usual partition"
+    return _number("Nodes", 1, _most_nodes(site, policy), text) | {"default": 1}
 
 
 def _ntasks(site: Site, policy: Policy) -> Field:
@@ -140,13 +131,12 @@ def _cpus(site: Site, policy: Policy) -> Field:
 
 def _mem(site: Site, policy: Policy) -> Field:
     most = _most(p.mem_mb_per_node or None for p in _open(site))
-    text = "4G or 4000M" + (f"; a node has at most {memory(most)}" if most else "")
     return {
         "type": "string",
         "title": "Memory per node",
         "pattern": grammar.anchored(grammar.MEMORY),
         "examples": ["4G", "4000M"],
-        "description": text,
+        "description": memory_text(most),
     }
 
 
@@ -159,7 +149,7 @@ def _gpus(site: Site, policy: Policy) -> Field | None:
         for name, has in found
     ]
     most = max(count for _, has in found for _, count, _ in has)
-    return _number("GPUs per node", 0, most, _by_partition(idle))
+    return _number("GPUs per node", 0, most, _by_partition(idle)) | {"default": 0}
 
 
 def _gpu_type(site: Site, policy: Policy) -> Field | None:
@@ -173,14 +163,13 @@ def _constraint(site: Site, policy: Policy) -> Field | None:
 
 
 def _time(site: Site, policy: Policy) -> Field:
-    most = _least(_most_minutes(site), policy.max_time_minutes)
-    text = "Minutes, 1:00:00 or 2-00:00:00" + (f"; at most {duration(most)}" if most else "")
+    most = least(_most_minutes(site), policy.max_time_minutes)
     return {
         "type": "string",
         "title": "Time limit",
         "pattern": grammar.anchored(grammar.TIME),
         "examples": ["1:00:00", "2-00:00:00"],
-        "description": text,
+        "description": time_text(most),
     }
 
 
@@ -190,14 +179,15 @@ def _most_minutes(site: Site) -> int | None:
 
 
 def _account(site: Site, policy: Policy) -> Field | None:
-    return _choice("Account", [a.name for a in site.accounts], "") if _has_partitions(site) else None
+    return _choice("Account", [a.name for a in site.accounts], "") if has_partitions(site) else None
 
 
 def _qos(site: Site, policy: Policy) -> Field | None:
-    return _choice("Quality of service", services(site), "") if _has_partitions(site) else None
+    return _choice("Quality of service", services(site), "") if has_partitions(site) else None
 
 
 _FIELDS: dict[str, Callable[[Site, Policy], Field | None]] = {
+    "scheduler": _scheduler,
     "partition": _partition,
     "nodes": _nodes,
     "ntasks": _ntasks,

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import explain, slots
+from .conversation import Flow
 from .failure import RankError
 from .slots import Placement
+from .work import Work
 from .world import World
-
-if TYPE_CHECKING:
-    from .hub import Flow, Hub
 
 UP_PATIENCE_S = 180.0
 CHECK_PATIENCE_S = 20.0
 
 
-def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Generator[None, None, World]:
+def bring_up(hub: Work, wanted: Mapping[str, Any], *, behind: bool = False) -> Generator[None, None, World]:
     """Return a running world as it is wanted; one that runs already is kept, unless ``fresh``.
 
     Raises
@@ -64,12 +63,12 @@ def bring_up(hub: Hub, wanted: Mapping[str, Any], *, behind: bool = False) -> Ge
     return world
 
 
-def _heed(hub: Hub, message: str = "interrupted while the ranks were starting", *, behind: bool) -> None:
+def _heed(hub: Work, message: str = "interrupted while the ranks were starting", *, behind: bool) -> None:
     if hub.interrupts and not behind:  # else they are another request's
         raise RankError("Interrupted", message)
 
 
-def refuse_ended(hub: Hub, world: World) -> None:
+def refuse_ended(hub: Work, world: World) -> None:
     """Start a world anew, behind the request, of which ranks have ended since the last one.
 
     Raises
@@ -85,7 +84,7 @@ def refuse_ended(hub: Hub, world: World) -> None:
         raise RankError("RanksLost", f"{explain.ended(world)} since the last cell", hint=hint)
 
 
-def again(hub: Hub, world: World) -> Flow:
+def again(hub: Work, world: World) -> Flow:
     """End a broken world and start it anew, with fewer ranks where a node is lost."""
     world.state = "broken"
     yield from hub.site.end(world)
@@ -94,7 +93,7 @@ def again(hub: Hub, world: World) -> Flow:
     return {}
 
 
-def _fits(hub: Hub, world: World, wanted: Mapping[str, Any]) -> Generator[None, None, None]:
+def _fits(hub: Work, world: World, wanted: Mapping[str, Any]) -> Generator[None, None, None]:
     """Let a request pass that the running ranks fulfil.
 
     Raises
@@ -128,7 +127,7 @@ def _fits(hub: Hub, world: World, wanted: Mapping[str, Any]) -> Generator[None, 
     )
 
 
-def _would_fit(hub: Hub, wanted: Mapping[str, Any]) -> Generator[None, None, bool]:
+def _would_fit(hub: Work, wanted: Mapping[str, Any]) -> Generator[None, None, bool]:
     try:
         yield from placed(hub, wanted)
     except RankError:
@@ -136,7 +135,7 @@ def _would_fit(hub: Hub, wanted: Mapping[str, Any]) -> Generator[None, None, boo
     return True
 
 
-def placed(hub: Hub, wanted: Mapping[str, Any]) -> Generator[None, None, Placement]:
+def placed(hub: Work, wanted: Mapping[str, Any]) -> Generator[None, None, Placement]:
     """Choose the number of ranks and their nodes."""
     nodes = yield from hub.site.room()
     if not nodes:
@@ -151,7 +150,7 @@ def placed(hub: Hub, wanted: Mapping[str, Any]) -> Generator[None, None, Placeme
     )
 
 
-def _wait_up(hub: Hub, world: World, *, behind: bool) -> Generator[None, None, None]:
+def _wait_up(hub: Work, world: World, *, behind: bool) -> Generator[None, None, None]:
     until = time.monotonic() + UP_PATIENCE_S
     while len(world.up) < world.ranks:
         for _ in world.drain():
@@ -186,7 +185,7 @@ def _key(world: World) -> tuple[Any, ...]:
     return tuple(node.name for node in world.placement.nodes), world.start.shown, world.ranks == 1
 
 
-def check(hub: Hub, world: World, *, behind: bool = False) -> Generator[None, None, dict[str, Any]]:
+def check(hub: Work, world: World, *, behind: bool = False) -> Generator[None, None, dict[str, Any]]:
     """Let the ranks compare notes and measure; what is wrong is told, and nothing is refused by it.
 
     Raises

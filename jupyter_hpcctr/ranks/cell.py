@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import explain
 from .bringup import again, bring_up
+from .conversation import Flow
 from .failure import RankError
 from .output import TOGETHER_S, Output
+from .work import Work
 from .world import World
-
-if TYPE_CHECKING:
-    from .hub import Flow, Hub
 
 GRACE_S = 0.4
 STACK_PATIENCE_S = 1.6
@@ -23,7 +22,7 @@ STUCK_S = 1.0
 class Cell:
     """A cell that runs on some ranks of a world: who is still at it, who has failed, who is gone."""
 
-    def __init__(self, hub: Hub, world: World, ranks: set[int]) -> None:
+    def __init__(self, hub: Work, world: World, ranks: set[int]) -> None:
         self.world = world
         self.output = Output(hub)
         self.pending = set(ranks)
@@ -72,7 +71,7 @@ class Cell:
         self.output.say("failure", ranks=sorted(ranks), **error)
 
 
-def execute(hub: Hub, request: Mapping[str, Any]) -> Flow:
+def execute(hub: Work, request: Mapping[str, Any]) -> Flow:
     """Run a cell on ranks; end it as soon as one fails, and leave no ranks behind that are stuck."""
     world = yield from bring_up(hub, request["start"])
     ranks = chosen(request, world)
@@ -113,7 +112,7 @@ def chosen(request: Mapping[str, Any], world: World) -> set[int]:
     return ranks
 
 
-def _watch(hub: Hub, cell: Cell, timeout: float | None) -> Generator[None, None, str]:
+def _watch(hub: Work, cell: Cell, timeout: float | None) -> Generator[None, None, str]:
     """Return how the cell went: ok, error (some may still be at it), interrupted or timeout."""
     until = None if timeout is None else time.monotonic() + timeout
     since = 0.0
@@ -132,7 +131,7 @@ def _watch(hub: Hub, cell: Cell, timeout: float | None) -> Generator[None, None,
         yield
 
 
-def _settle(hub: Hub, cell: Cell) -> Generator[None, None, bool]:
+def _settle(hub: Work, cell: Cell) -> Generator[None, None, bool]:
     """Say where the others stand, interrupt them, and start all anew where that does not help.
 
     Returns
@@ -159,7 +158,7 @@ def _settle(hub: Hub, cell: Cell) -> Generator[None, None, bool]:
     return True
 
 
-def _tell_stacks(hub: Hub, cell: Cell) -> Generator[None, None, None]:
+def _tell_stacks(hub: Work, cell: Cell) -> Generator[None, None, None]:
     asked = set(cell.pending)
     hub.site.tell(cell.world, {"op": "stack", "ask": hub.site.ask()}, asked)
     until = time.monotonic() + STACK_PATIENCE_S

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import cell, program, values
 from .bringup import bring_up
+from .conversation import Flow
 from .failure import RankError
-
-if TYPE_CHECKING:
-    from .hub import Flow, Hub
+from .work import Work
 
 
-def begin(hub: Hub, request: Mapping[str, Any]) -> Flow:
+def begin(hub: Work, request: Mapping[str, Any]) -> Flow:
     """Return the flow of a request; raises nothing itself."""
     flow = _FLOWS.get(str(request["op"]))
     return _unknown(request) if flow is None else flow(hub, request)
@@ -24,12 +23,12 @@ def _unknown(request: Mapping[str, Any]) -> Flow:
     raise RankError("UnknownRequest", f"the ranks know no request {request['op']!r}", hint="restart the kernel")
 
 
-def _start(hub: Hub, request: Mapping[str, Any]) -> Flow:
+def _start(hub: Work, request: Mapping[str, Any]) -> Flow:
     yield from bring_up(hub, request)
     return {"status": "ok", "world": hub.site.described()}
 
 
-def _restart(hub: Hub, request: Mapping[str, Any]) -> Flow:
+def _restart(hub: Work, request: Mapping[str, Any]) -> Flow:
     world = hub.site.world
     again: dict[str, Any] = {}
     if world is not None and not request.get("ranks"):
@@ -38,7 +37,7 @@ def _restart(hub: Hub, request: Mapping[str, Any]) -> Flow:
     return {"status": "ok", "world": hub.site.described()}
 
 
-def _stop(hub: Hub, request: Mapping[str, Any]) -> Generator[None, None, dict[str, Any]]:
+def _stop(hub: Work, request: Mapping[str, Any]) -> Generator[None, None, dict[str, Any]]:
     while hub.busy_behind:
         if hub.interrupts:
             raise RankError("Interrupted", "interrupted while the ranks were starting, which goes on")

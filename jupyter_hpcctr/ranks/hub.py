@@ -19,6 +19,7 @@ import zmq
 
 from . import flows
 from .config import Config
+from .conversation import Flow
 from .failure import RankError
 from .nodes import Node, OwnNode, Switchboard
 from .relay import Relay
@@ -28,7 +29,6 @@ from .site import Site
 log = logging.getLogger("hpcctr.ranks")
 
 TICK_MS, IDLE_MS = 20, 1000
-Flow = Generator[None, None, dict[str, Any]]
 
 
 class Hub:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .hub import Hub
+from .conversation import Conversation
 
 TOGETHER_S = 0.03
 
@@ -15,8 +14,8 @@ TOGETHER_S = 0.03
 class Output:
     """Keeps text for at most ``TOGETHER_S``; whatever else is said comes after the text before it."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
         self._items: list[list[Any]] = []
         self._last = 0.0
 
@@ -35,7 +34,7 @@ class Output:
     def say(self, event: str, **what: Any) -> None:
         """Say something after all text that came before."""
         self.flush()
-        self._hub.say(event, **what)
+        self._conversation.say(event, **what)
 
     def tick(self) -> None:
         """Send what has waited long enough."""
@@ -45,6 +44,6 @@ class Output:
     def flush(self) -> None:
         """Send what there is."""
         if self._items:
-            self._hub.say("out", items=self._items)
+            self._conversation.say("out", items=self._items)
             self._items = []
         self._last = time.monotonic()

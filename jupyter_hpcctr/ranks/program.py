@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import explain
 from .bringup import placed
+from .conversation import Flow
 from .launcher import program_words
 from .output import Output
+from .work import Work
 from .world import World
-
-if TYPE_CHECKING:
-    from .hub import Flow, Hub
 
 LEFT_S = 2.0
 
 
-def run(hub: Hub, request: Mapping[str, Any]) -> Flow:
+def run(hub: Work, request: Mapping[str, Any]) -> Flow:
     """Run a program on ranks, with its output as it comes; return each rank's exit status."""
     site = hub.site
     launcher = yield from site.launcher()
@@ -43,7 +42,7 @@ def run(hub: Hub, request: Mapping[str, Any]) -> Flow:
     return {"status": status, "codes": codes, "message": message}
 
 
-def _watch(hub: Hub, world: World, output: Output, timeout: float | None) -> Generator[None, None, str]:
+def _watch(hub: Work, world: World, output: Output, timeout: float | None) -> Generator[None, None, str]:
     """Return how it went."""
     until = None if timeout is None else time.monotonic() + timeout
     ending = Ending(world)

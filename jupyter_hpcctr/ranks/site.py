@@ -6,21 +6,21 @@ import os
 import secrets
 import time
 from collections.abc import Generator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ..agent.children import Child
 from . import slots
 from .bundle import Item
+from .config import Config
+from .conversation import Conversation
 from .failure import RankError
 from .found import answer, look
 from .launch_nodes import listening_address, start_nodes
 from .launcher import Launcher, Start
-from .nodes import Node, OtherNode
+from .nodes import Node, OtherNode, OwnNode, Switchboard
+from .segments import Shelf
 from .slots import Placement
 from .world import World
-
-if TYPE_CHECKING:
-    from .hub import Hub
 
 NODES_PATIENCE_S = 60.0
 T = TypeVar("T")
@@ -28,10 +28,28 @@ NAMES = {"openmpi": "Open MPI", "mpich": "MPICH"}
 KILLED_S, NATURAL_S, EXIT_PATIENCE_S, FAREWELL_S, CLOSE_S = 1.0, 0.5, 1.0, 2.0, 1.4
 
 
+class Nodes(Conversation, Protocol):
+    """The nodes that there are, and the conversation in which others are reached; the hub is one."""
+
+    config: Config
+    own: OwnNode
+    shelf: Shelf
+    switchboard: Switchboard | None
+    """None until other nodes were first needed."""
+
+    def node(self, name: str) -> Node | None:
+        """Return a node that is there."""
+        ...
+
+    def open_switchboard(self, address: str) -> Switchboard:
+        """Listen for other nodes at an address, from now on."""
+        ...
+
+
 class Site:
     """Worlds by name, and where they may run. ``world`` is the one of the notebook's own cells."""
 
-    def __init__(self, hub: Hub, looking: Generator[None, None, dict[str, str]] | None = None) -> None:
+    def __init__(self, hub: Nodes, looking: Generator[None, None, dict[str, str]] | None = None) -> None:
         self.worlds: dict[str, World] = {}
         self.world: World | None = None
         self.checked: dict[str, Any] | None = None

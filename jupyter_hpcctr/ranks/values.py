@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .bringup import bring_up, refuse_ended
 from .cell import chosen
+from .conversation import Flow
 from .failure import RankError
 from .nodes import OtherNode
+from .work import Work
 from .world import World
 
-if TYPE_CHECKING:
-    from .hub import Flow, Hub
 
-
-def push(hub: Hub, request: Mapping[str, Any]) -> Flow:
+def push(hub: Work, request: Mapping[str, Any]) -> Flow:
     """Give ranks the values of names."""
     world = yield from bring_up(hub, request["start"])
     ranks = chosen(request, world)
@@ -35,7 +34,7 @@ def push(hub: Hub, request: Mapping[str, Any]) -> Flow:
     return {"status": "ok"}
 
 
-def pull(hub: Hub, request: Mapping[str, Any]) -> Flow:
+def pull(hub: Work, request: Mapping[str, Any]) -> Flow:
     """Return what ranks have under a name."""
     world = hub.site.world
     if world is None or world.state != "running":
@@ -61,7 +60,7 @@ def pull(hub: Hub, request: Mapping[str, Any]) -> Flow:
     return {"status": "ok", "values": found}
 
 
-def _drop(hub: Hub, world: World, said: Mapping[int, Any], found: Mapping[int, Any]) -> None:
+def _drop(hub: Work, world: World, said: Mapping[int, Any], found: Mapping[int, Any]) -> None:
     """Remove the segments that nobody will fetch any more."""
     for rank in said:
         if rank in found:  # it has been copied to this node
@@ -71,7 +70,7 @@ def _drop(hub: Hub, world: World, said: Mapping[int, Any], found: Mapping[int, A
 
 
 def ask(
-    hub: Hub, world: World, message: Mapping[str, Any], ranks: set[int], kind: str, said: dict[int, dict[str, Any]]
+    hub: Work, world: World, message: Mapping[str, Any], ranks: set[int], kind: str, said: dict[int, dict[str, Any]]
 ) -> Generator[None, None, None]:
     """Ask ranks something, and put what each answers into ``said``.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.life.state import Mode, Wish
 from ..errors import HpcctrError, RecordError
-from ..launch import Hub, Launch
+from ..launch import Hub, Launch, Listed
 from ..launch.found import left
 from ..launch.keeper import Claim
 from ..launch.record import Kernel, Record, Session
@@ -91,6 +91,6 @@ class Sessions:
         self._hub.edge.post(lambda: _tell(launches, found))
 
 
-def _tell(launches: dict[str, Launch], found: dict[str, Session]) -> None:
+def _tell(launches: dict[str, Listed], found: dict[str, Session]) -> None:
     for kernel_id, launch in launches.items():
         launch.handover.session = found.get(kernel_id)

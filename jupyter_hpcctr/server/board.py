@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..launch import Launch, LaunchView
+from ..launch import LaunchView, Listed
 from ..offers.words import form_words, moment
 from .elsewhere import Other
 
 KEEP_ENDED = 50
 
-Launches = Callable[[str], Launch | None]
+Launches = Callable[[str], Listed | None]
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class Row:
     """A launch in the list. ``seq`` is the list's count at its last change; ``launch`` still has its log."""
 
     view: LaunchView
-    launch: Launch | None
+    launch: Listed | None
     seq: int = 0
     gone: bool = False
     """Its kernel has been shut down; only what is remembered of it is left."""
@@ -41,7 +41,7 @@ class Board:
     Parameters
     ----------
     launch : callable
-        Finds the ``Launch`` of an id, None where there is none any more.
+        Finds the launch of an id, None where there is none any more.
     changed : callable
         Called with the id of each row that has changed, or has left.
     """

@@ -1,4 +1,4 @@
-"""Environment definition files, for pages: what one says in a form's words, and what a form says as one."""
+"""Requests as texts, for pages: environment definition files, read and written; kernelspecs and commands."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from .. import edf
 from ..core.request import to_dict
 from ..edge.loop import in_thread
 from ..errors import RequestError
+from ..offers.copies import command, kernelspec
 from ..offers.words import form_words
 from .document import asked
 
@@ -36,3 +37,9 @@ def _read(body: Mapping[str, Any], cwd: str) -> edf.Edf:
 def written(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return a request as the text of a file. Raises ``RequestError`` where it cannot be understood."""
     return {"text": edf.write(asked(body["request"]))}
+
+
+def copies(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request as a kernelspec and as a command. Raises ``RequestError`` where it cannot be understood."""
+    request, title = asked(body["request"]), body["display_name"]
+    return {"kernelspec": kernelspec(request, title), "command": command(request, title)}

@@ -102,6 +102,16 @@ class EdfText(Handler):
         self.say(files.written(self.body("EdfRequest")))
 
 
+class Copies(Handler):
+    """A request as others take it."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Write it as a kernelspec and as a command; nothing is kept."""
+        self.say(files.copies(self.body("CopyBody")))
+
+
 class Requests(Handler):
     """Requests that are kept as kernelspecs."""
 
@@ -228,6 +238,7 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     ("plan", Plan),
     ("edf", EdfRead),
     ("edf/text", EdfText),
+    ("copies", Copies),
     ("requests", Requests),
     ("requests/([^/]+)", OneRequest),
     ("jobs", Jobs),

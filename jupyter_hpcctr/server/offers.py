@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import time
+from collections.abc import Collection
 from typing import Any
 
-from ..core.facts import Partition, Policy, Site
+from ..core.facts import Changed, Partition, Policy, Site
 from ..core.request import ImageRef
 from ..edge.loop import in_own_thread, in_thread
 from ..errors import HpcctrError
 from ..launch import Hub
-from ..offers import form, gallery
+from ..offers import found as of_site
+from ..offers import gallery
+from ..offers.form import form
+from ..offers.words import moment
 from .caches import Kept
 from .pulls import allowed
 
@@ -49,9 +54,17 @@ class Offers:
         anew, self._anew = self._anew, False
         found = await self.sites(max_age_s=REFRESH_S if anew else FRESH_S)
         asked = min((self._hub.asked(name) for name in found), default=time.monotonic())
-        body = options(self._policy, found)
+        changed = await in_thread(self._hub.changed)
+        body = options(self._policy, found, changed=changed, imageless=self._imageless())
         text = json.dumps(body, sort_keys=True).encode()
         return {"body": body, "asked": asked, "etag": f'"{hashlib.sha256(text).hexdigest()[:32]}"'}
+
+    def _imageless(self) -> list[str]:
+        found = []
+        for name in self._policy.engines:
+            with contextlib.suppress(HpcctrError):  # one that is not installed is refused when it is asked for
+                found += [name] if "none" in self._hub.engine(name).accepts else []
+        return found
 
     async def sites(self, *, max_age_s: float = FRESH_S) -> dict[str, Site | HpcctrError]:
         """Return what each scheduler says of itself, or why it does not."""
@@ -116,21 +129,35 @@ class Offers:
         return await in_own_thread(gallery.search, self._hub.store, text)
 
 
-def options(policy: Policy, found: dict[str, Site | HpcctrError]) -> dict[str, Any]:
-    """Return what can be asked for; pure."""
-    usual = found.get(policy.default_scheduler)
-    site = usual if isinstance(usual, Site) else Site(policy.default_scheduler)
-    made = form.schema(site, policy)
+def options(
+    policy: Policy,
+    found: dict[str, Site | HpcctrError],
+    *,
+    changed: Changed | None = None,
+    imageless: Collection[str] = (),
+) -> dict[str, Any]:
+    """Return what can be asked for; pure.
+
+    ``changed``: the site's configuration is another one by now; ``imageless`` are the engines that need no image.
+    """
     return {
         "schedulers": [_scheduler(name, answer, policy) for name, answer in found.items()],
         "engines": list(policy.engines),
+        "imageless": list(imageless),
         "default_engine": policy.default_engine,
         "limits": {"max_nodes": policy.max_nodes, "max_time_minutes": policy.max_time_minutes},
         "currency": policy.currency,
         "priced": bool(policy.prices),
-        "schema": made,
-        "ui": form.groups(made),
-        "defaults": form.defaults(site, policy),
+        "changed": None if changed is None else _changed(changed),
+    }
+
+
+def _changed(changed: Changed) -> dict[str, Any]:
+    return {
+        "at": moment(changed.at),
+        "settings": list(changed.settings),
+        "message": changed.message,
+        "hint": "restart the server to use it",
     }
 
 
@@ -143,8 +170,9 @@ def _scheduler(name: str, answer: Site | HpcctrError, policy: Policy) -> dict[st
         "problem": None if isinstance(answer, Site) else str(answer),
         "partitions": [_partition(each) for each in site.partitions],
         "accounts": [{"name": a.name, "qos": list(a.qos), "is_default": a.is_default} for a in site.accounts],
-        "qos": form.services(site),
-        "infiniband": form.infiniband(site, policy),
+        "qos": of_site.services(site),
+        "infiniband": of_site.infiniband(site, policy),
+        "form": form(site, policy),
     }
 
 
@@ -158,7 +186,7 @@ def _partition(partition: Partition) -> dict[str, Any]:
         "cpus_per_node": partition.cpus_per_node,
         "cpus_idle": partition.cpus_idle,
         "mem_mb_per_node": partition.mem_mb_per_node,
-        "gpus": [{"type": kind, "per_node": count, "idle": idle} for kind, count, idle in form.gpus(partition)],
+        "gpus": [{"type": kind, "per_node": count, "idle": idle} for kind, count, idle in of_site.gpus(partition)],
         "features": list(partition.features),
         "time_limit_minutes": partition.time_limit_minutes,
         "max_nodes": partition.max_nodes,

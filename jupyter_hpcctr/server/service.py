@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import compose
-from ..config import load_policy
 from ..launch.reaper import reap
 from .adoption import Sessions, adopt
 from .elsewhere import Others
@@ -38,7 +37,7 @@ class Service:
         self._events = app.event_logger
         for name in ("job", "pull"):
             self._events.register_event_schema(_EVENTS / f"{name}.yaml")
-        self.hub = compose.hub(load_policy(app.config))
+        self.hub = compose.here(app.config)
         self.offers = Offers(self.hub)
         self.pulls = Pulls(self.hub.store, self.hub.policy, lambda data: self._emit(PULL, data))
         self.cwd = str(app.root_dir)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ipywidgets  # type: ignore[import-untyped]
@@ -13,8 +13,6 @@ from . import words
 STYLE = {"description_width": "10em"}
 WIDTH = "28em"
 NO_CHOICE = "as the site chooses"
-ZERO = ("nodes", "gpus_per_node")
-"""Numbers that always have a value; others may be left to the site."""
 
 
 class Field(ipywidgets.VBox):  # type: ignore[misc]
@@ -25,7 +23,7 @@ class Field(ipywidgets.VBox):  # type: ignore[misc]
     name : str
         Its name in a request.
     schema : mapping
-        ``title``, ``type``, and what there may be of ``enum``, ``minimum``, ``examples``, ``description``.
+        ``title``, ``type``, and what there may be of ``enum``, ``default``, ``examples``, ``description``.
     changed : callable
         Is called when the user has changed it.
     """
@@ -34,7 +32,7 @@ class Field(ipywidgets.VBox):  # type: ignore[misc]
         self.name = name
         self._schema = schema
         self._quiet = False
-        self.control = _control(name, schema)
+        self.control = _control(schema)
         self.help = ipywidgets.HTML(words.help_text(str(schema.get("description", ""))))
         self.problem = ipywidgets.HTML()
         super().__init__([ipywidgets.HBox([self.control, self.help]), self.problem])
@@ -43,11 +41,27 @@ class Field(ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def value(self) -> object:
-        """What the field says, as a request is written; None where it is left to the site."""
+        """What the field says, as a request is written; None where it is left to the site, or says what is usual."""
         value = self.control.value
         if isinstance(value, str):
             return value.strip() or None
-        return value
+        return None if value == self._schema.get("default") else value
+
+    def show(self, schema: Mapping[str, Any] | None) -> None:
+        """Show the field as a schema has it for what is chosen elsewhere; None hides it."""
+        self.layout.display = "none" if schema is None else ""
+        if schema is None:
+            return
+        self.help.value = words.help_text(str(schema.get("description", "")))
+        if isinstance(self.control, ipywidgets.Dropdown) and "enum" in schema:
+            options = _options(schema["enum"])
+            if tuple(self.control.options) != options:
+                value, self._quiet = self.control.value, True
+                try:
+                    self.control.options = options
+                    self.control.value = value
+                finally:
+                    self._quiet = False
 
     def put(self, value: object) -> None:
         """Set the field, without telling that it was changed; None leaves it to the site."""
@@ -59,7 +73,7 @@ class Field(ipywidgets.VBox):  # type: ignore[misc]
 
     def _put(self, value: object) -> None:
         if isinstance(self.control, ipywidgets.IntText):
-            self.control.value = int(str(value)) if value is not None else int(self._schema.get("minimum", 0))
+            self.control.value = int(str(value)) if value is not None else int(self._schema["default"])
         elif isinstance(self.control, ipywidgets.Dropdown):
             known = [each for _, each in self.control.options]
             if value is not None and value not in known:  # what the site does not have is said beside it
@@ -74,11 +88,15 @@ class Field(ipywidgets.VBox):  # type: ignore[misc]
         self.problem.layout.display = "" if found else "none"
 
 
-def _control(name: str, schema: Mapping[str, Any]) -> Any:
+def _options(names: Iterable[str]) -> tuple[tuple[str, str | None], ...]:
+    return ((NO_CHOICE, None), *((name, name) for name in names))
+
+
+def _control(schema: Mapping[str, Any]) -> Any:
     common = {"description": schema["title"], "style": STYLE, "layout": {"width": WIDTH}}
     if schema.get("enum"):
-        return ipywidgets.Dropdown(options=[(NO_CHOICE, None), *((n, n) for n in schema["enum"])], value=None, **common)
-    if schema["type"] == "integer" and name in ZERO:
-        return ipywidgets.IntText(value=int(schema.get("minimum", 0)), **common)
+        return ipywidgets.Dropdown(options=_options(schema["enum"]), value=None, **common)
+    if schema["type"] == "integer" and "default" in schema:
+        return ipywidgets.IntText(value=int(schema["default"]), **common)
     examples = " or ".join(schema.get("examples", ()))
     return ipywidgets.Text(placeholder=f"for example {examples}" if examples else NO_CHOICE, **common)

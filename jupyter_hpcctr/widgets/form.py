@@ -8,12 +8,14 @@ from typing import Any
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from ..core.facts import Site
+from ..core.facts import Changed, Site
 from ..core.limits import Problem
 from ..core.request import KernelRequest, parse, to_dict
+from ..edge.loop import in_thread
 from ..errors import HpcctrError, RequestError
 from ..launch.preview import Preview
 from ..offers import form as site_form
+from ..offers.shown import shown
 from ..offers.words import form_words
 from . import words
 from .fields import STYLE, WIDTH, Field
@@ -21,8 +23,6 @@ from .home import Home
 
 PATIENCE_S = 3.0  # for the scheduler, when the form is made; later it fills itself
 SETTLED_S = 0.4  # without another change before it is asked what would be submitted
-RESOURCES = {*site_form.SIMPLE, *site_form.ADVANCED, "scheduler"}
-NO_GPUS = ("gpus_per_node", 0)
 Listener = Callable[[], object]
 
 
@@ -51,6 +51,7 @@ class ResourceForm(ipywidgets.VBox):  # type: ignore[misc]
         self.fields: dict[str, Field] = {}
         self.found: Preview | None = None
         self._base: dict[str, object] = {}
+        self._form: dict[str, Any] = {}
         self._listeners: list[Listener] = []
         self._trouble: tuple[Problem, ...] = ()
         self._touched = self._quiet = False
@@ -66,8 +67,8 @@ class ResourceForm(ipywidgets.VBox):  # type: ignore[misc]
         self._simple, self._more = ipywidgets.VBox(), ipywidgets.VBox()
         self._advanced = ipywidgets.Accordion([self._more])
         self._advanced.set_title(0, "Advanced")
-        self.message, self.what = ipywidgets.HTML(), ipywidgets.HTML()
-        super().__init__([self.scheduler, self._simple, self._advanced, self.message, self.what])
+        self.notice, self.message, self.what = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+        super().__init__([self.notice, self.scheduler, self._simple, self._advanced, self.message, self.what])
         self.scheduler.observe(lambda _change: self._other_scheduler(), "value")
         self._begin(request)
 
@@ -86,8 +87,7 @@ class ResourceForm(ipywidgets.VBox):  # type: ignore[misc]
     @property
     def value(self) -> dict[str, object]:
         """The request as it is written in a kernelspec, however wrong it may be."""
-        filled = {name: field.value for name, field in self.fields.items()}
-        filled = {name: value for name, value in filled.items() if value is not None and (name, value) != NO_GPUS}
+        filled = {name: value for name, field in self.fields.items() if (value := field.value) is not None}
         return {**self._base, "scheduler": self.scheduler.value, **filled}
 
     @property
@@ -143,40 +143,54 @@ class ResourceForm(ipywidgets.VBox):  # type: ignore[misc]
             self._build(Site(str(self.scheduler.value)), self._others(self.value))
             self._ask_site()
 
-    def _ask_site(self) -> concurrent.futures.Future[Site]:
-        name = str(self.scheduler.value)
+    def _ask_site(self) -> concurrent.futures.Future[tuple[Site, Changed | None]]:
+        name, hub = str(self.scheduler.value), self._home.hub
         self.message.value = words.status(f"Asking {name} what there is …")
 
-        def arrived(site: Site) -> None:
+        async def ask() -> tuple[Site, Changed | None]:
+            return await hub.site(name), await in_thread(hub.changed)
+
+        def arrived(answer: tuple[Site, Changed | None]) -> None:
+            site, changed = answer
+            self.notice.value = "" if changed is None else words.changed(changed)
             if name != self.scheduler.value:
                 return
-            values = self.value if self._touched else self._others(self.value) | site_form.defaults(site, self._policy)
+            usual = site_form.defaults(site, self._policy)
             self.site = site
-            self._build(site, values)
+            self._build(site, self.value if self._touched else self._others(self.value) | usual)
             self.changed()
 
         def failed(error: BaseException) -> None:
             self._trouble = (problem_of(error),)
             self._say(self.problems)
 
-        return self._home.ask(self._home.hub.site(name), arrived, failed)
+        return self._home.ask(ask(), arrived, failed)
 
     def _build(self, site: Site, values: Mapping[str, object]) -> None:
         """Make the fields for a site, and put values into them; those that have no field stay in the request."""
         self._trouble = ()
-        schema = site_form.schema(site, self._policy)["properties"]
-        self.fields = {name: Field(name, each, self._edited) for name, each in schema.items()}
+        made = self._form = site_form.form(site, self._policy)
+        properties = {name: each for name, each in made["schema"]["properties"].items() if name != "scheduler"}
+        self.fields = {name: Field(name, each, self._edited) for name, each in properties.items()}
         for name, field in self.fields.items():
             field.put(values.get(name))
         self._base = {key: each for key, each in values.items() if key not in self.fields and key != "scheduler"}
-        self._simple.children = [self.fields[name] for name in site_form.SIMPLE if name in self.fields]
-        self._more.children = [self.fields[name] for name in site_form.ADVANCED if name in self.fields]
+        first, *others = [group["fields"] for group in made["ui"]["groups"]]
+        self._simple.children = [self.fields[name] for name in first if name in self.fields]
+        self._more.children = [self.fields[name] for names in others for name in names if name in self.fields]
         self._advanced.layout.display = None if self._more.children else "none"
+        self._narrow()
+
+    def _narrow(self) -> None:
+        """Show each field as it is for what is chosen in the others."""
+        fields = shown(self._form["schema"], self.value)
+        for name, field in self.fields.items():
+            field.show(fields.get(name))
 
     @staticmethod
     def _others(values: Mapping[str, object]) -> dict[str, object]:
         """Return what is no resource."""
-        return {name: value for name, value in values.items() if name not in RESOURCES}
+        return {name: value for name, value in values.items() if name not in site_form.NAMES}
 
     # -- what would be submitted
 
@@ -188,6 +202,7 @@ class ResourceForm(ipywidgets.VBox):  # type: ignore[misc]
         """Tell who listens, and ask, when nothing changes any more, what would be submitted."""
         self._number += 1
         self.found = None
+        self._narrow()
         for listener in tuple(self._listeners):
             listener()
         self._say(self.problems)

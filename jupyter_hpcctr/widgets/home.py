@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import compose
-from ..config import load_policy
 from ..launch import Hub
 
 T = TypeVar("T")
@@ -30,7 +29,7 @@ class Home:
     """
 
     def __init__(self, hub: Hub | None = None) -> None:
-        self.hub = hub or compose.hub(load_policy())
+        self.hub = hub or compose.here()
         self._posted: collections.deque[Callable[[], object]] = collections.deque()
         self._lock = threading.RLock()
         try:

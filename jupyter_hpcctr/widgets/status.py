@@ -8,7 +8,7 @@ from typing import Protocol
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from ..launch.kernel import Launch
+from ..launch import Listed
 from ..launch.view import LaunchView
 from . import words
 from .confirm import Confirmation
@@ -143,7 +143,7 @@ class JobStatus(ipywidgets.VBox):  # type: ignore[misc]
 
     # -- the log
 
-    def _found(self) -> Launch | None:
+    def _found(self) -> Listed | None:
         return self._home.hub.launch(self._launch)
 
     def _read_log(self, reading: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..core.cost import Cost, amount
+from ..core.facts import Changed
 from ..core.limits import Problem
 from ..core.wording import ending_text, minutes_text
 from ..errors import HpcctrError, read
@@ -46,6 +47,11 @@ def problem(error: BaseException) -> str:
     if isinstance(error, HpcctrError):
         return sentence(error.message, error.hint)
     return f"This did not work: {error!r}. It is a bug: please report it."
+
+
+def changed(news: Changed) -> str:
+    """Return that the site's configuration has changed, and what to do."""
+    return status(sentence(news.message, "restart this notebook's kernel to use it"))
 
 
 def sentence(message: str, hint: str = "") -> str:

@@ -1,8 +1,8 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { failureFrom } from './failure';
-import { ICell, ICellOutputs, ICheck, IEdf, IEdfSource, IImages, IJob, IJobs, IKept, ILog, IOptions } from './types';
-import { IPlan, IRequest } from './types';
+import { ICell, ICellOutputs, ICheck, ICopies, IEdf, IEdfSource, IImages, IJob, IJobs, IKept, ILog } from './types';
+import { IOptions, IPlan, IRequest } from './types';
 
 /** The server's part of this extension. Every method throws a Failure when the server refuses. */
 export class Api {
@@ -41,6 +41,11 @@ export class Api {
   /** A request as the text of an environment definition file. */
   edfText(request: IRequest): Promise<{ text: string }> {
     return this.ask('POST', 'edf/text', { request });
+  }
+
+  /** A request as a kernelspec and as a command, for other programs. */
+  copies(request: IRequest, displayName: string): Promise<ICopies> {
+    return this.ask('POST', 'copies', { request, display_name: displayName });
   }
 
   keep(request: IRequest, displayName?: string): Promise<IKept> {

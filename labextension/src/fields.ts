@@ -1,112 +1,90 @@
-/** What the form shows for a choice of partition, and what it says of a value at once. No JupyterLab in here. */
+/** The form's fields for what is chosen so far, and what is said of a value at once. No JupyterLab in here. */
 import { ITrans } from './format';
-import { IField, IOptions, IPartition, IProblem, IRequest, IScheduler, ISchema } from './types';
+import { ICondition, IField, IFields, IForm, IFormSchema, IOptions, IProblem, IRequest } from './types';
 
-type Fields = { [name: string]: IField };
-
-function least(...values: (number | null | undefined)[]): number | undefined {
-  const known = values.filter((value): value is number => typeof value === 'number');
-  return known.length ? Math.min(...known) : undefined;
+/** The form of the scheduler that a request goes to. */
+export function formOf(options: IOptions, data: IRequest): IForm {
+  const all = options.schedulers;
+  return (all.find(each => each.name === data.scheduler) ?? usual(options)).form;
 }
 
-function chosenScheduler(options: IOptions, data: IRequest): IScheduler | undefined {
-  const wanted = data.scheduler ?? options.defaults.scheduler;
-  return options.schedulers.find(each => each.name === wanted) ?? options.schedulers.find(each => each.is_default);
+/** The scheduler where none is asked for. */
+function usual(options: IOptions): IOptions['schedulers'][number] {
+  return options.schedulers.find(each => each.is_default) ?? options.schedulers[0];
 }
 
-/** The partition that a request goes to, as far as it can be known here. */
-export function chosenPartition(options: IOptions, data: IRequest): IPartition | undefined {
-  const partitions = chosenScheduler(options, data)?.partitions ?? [];
-  return partitions.find(each => each.name === data.partition) ?? partitions.find(each => each.is_default);
+/** The fields that are folded away and have another value than the site's form begins with. */
+export function unusual(options: IOptions, data: IRequest): string[] {
+  const folded = formOf(options, data)
+    .ui.groups.slice(1)
+    .flatMap(group => group.fields);
+  const begun = usual(options).form.defaults;
+  return folded.filter(name => (data[name] ?? '') !== (begun[name] ?? ''));
 }
 
-function forPartition(fields: Fields, partition: IPartition, trans: ITrans): void {
-  const idle = trans.__('%1 of %2 nodes are idle', partition.nodes_idle, partition.nodes_total);
-  const cpus = partition.cpus_idle === null ? '' : trans.__(', %1 CPUs', partition.cpus_idle);
-  if (fields.partition) {
-    fields.partition.description = idle + cpus;
-    fields.partition.idle = true;
-  }
-  if (fields.nodes) {
-    fields.nodes.maximum = least(fields.nodes.maximum, partition.nodes_total || null, partition.max_nodes);
-    fields.nodes.description = fields.partition ? trans.__('At most %1', fields.nodes.maximum) : idle + cpus;
-    fields.nodes.idle = !fields.partition;
-  }
-  if (fields.cpus_per_task && partition.cpus_per_node) {
-    fields.cpus_per_task.maximum = partition.cpus_per_node;
-    fields.cpus_per_task.description = trans.__('A node has %1', partition.cpus_per_node);
-  }
-  if (fields.constraint?.enum && partition.features.length) {
-    fields.constraint.enum = fields.constraint.enum.filter(name => partition.features.includes(name));
-  }
+/** A request for another scheduler: what is no field of the form stays, and the fields begin anew. */
+export function switched(options: IOptions, data: IRequest, scheduler: string): IRequest {
+  const fields = formOf(options, data).schema.properties;
+  const others = Object.entries(data).filter(([name]) => !(name in fields));
+  return { ...Object.fromEntries(others), ...formOf(options, { scheduler }).defaults, scheduler };
 }
 
-function forGpus(fields: Fields, partition: IPartition, data: IRequest, trans: ITrans): void {
-  const gpus = partition.gpus;
-  if (!gpus.length) {
-    // What a request asks for already stays to be seen, and to be taken back.
-    for (const name of ['gpus_per_node', 'gpu_type']) {
-      if (!data[name]) {
-        delete fields[name];
+function isSaid(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
+}
+
+function holds(condition: ICondition['if'], data: IRequest): boolean {
+  const chosen = Object.entries(condition?.properties ?? {});
+  return (
+    (condition?.required ?? []).every(name => isSaid(data[name])) &&
+    chosen.every(([name, wanted]) => !isSaid(data[name]) || data[name] === wanted.const)
+  );
+}
+
+function both(field: IField, more: IField): IField {
+  const made = { ...field, ...more };
+  if (field.maximum !== undefined && more.maximum !== undefined) {
+    made.maximum = Math.min(field.maximum, more.maximum);
+  }
+  if (field.minimum !== undefined && more.minimum !== undefined) {
+    made.minimum = Math.max(field.minimum, more.minimum);
+  }
+  if (field.enum && more.enum) {
+    made.enum = field.enum.filter(name => more.enum?.includes(name));
+  }
+  return made;
+}
+
+function withValue(field: IField, value: unknown): IField {
+  const isNew = field.enum && isSaid(value) && !field.enum.includes(String(value));
+  return field.enum && isNew ? { ...field, enum: [...field.enum, String(value)] } : field;
+}
+
+function isSeen(field: IField, value: unknown): boolean {
+  const isChosen = isSaid(value) && value !== field.default;
+  return isChosen || !(field.hidden || field.enum?.length === 0);
+}
+
+/**
+ * The fields that are to be shown, each with all that holds for it: what JSON Schema means by `allOf` and `if`, for
+ * the keywords that the server's schema uses. Nothing of a site is decided here; `offers/shown.py` does the same for
+ * widgets.
+ *
+ * A value that there is not is a choice of its field nevertheless, and a field with a value that is not the usual one
+ * is shown: what is asked for can be seen, and taken back.
+ */
+export function shown(schema: IFormSchema, data: IRequest): IFields {
+  const fields: IFields = { ...schema.properties };
+  for (const each of schema.allOf ?? []) {
+    const more = (each.then ?? each).properties ?? {};
+    if (holds(each.if, data)) {
+      for (const [name, field] of Object.entries(more)) {
+        fields[name] = both(fields[name], field === false ? { hidden: true } : field);
       }
     }
-    return;
   }
-  const types = gpus.map(each => each.type).filter(Boolean);
-  const chosen = gpus.filter(each => !data.gpu_type || each.type === data.gpu_type);
-  if (fields.gpus_per_node) {
-    fields.gpus_per_node.maximum = Math.max(0, ...chosen.map(each => each.per_node));
-    fields.gpus_per_node.description = gpus
-      .map(each => (each.idle === null ? '' : trans.__('%1 %2 idle', each.idle, each.type || trans.__('GPUs'))))
-      .filter(Boolean)
-      .join(', ');
-    fields.gpus_per_node.idle = fields.gpus_per_node.description !== '';
-  }
-  if (fields.gpu_type) {
-    fields.gpu_type.enum = types;
-    if (!types.length && !data.gpu_type) {
-      delete fields.gpu_type;
-    }
-  }
-}
-
-function keepChosen(fields: Fields, data: IRequest): void {
-  for (const [name, field] of Object.entries(fields)) {
-    const value = data[name];
-    // A value that this site does not have is shown, with what the server says of it beside it.
-    if (field.enum && typeof value === 'string' && value && !field.enum.includes(value)) {
-      field.enum = [...field.enum, value];
-    }
-    if (field.enum && !field.enum.length) {
-      delete field.enum;
-    }
-  }
-}
-
-/** The schema of the form for what is chosen so far: limits of the partition, counts of what is idle. */
-export function narrowed(options: IOptions, data: IRequest, trans: ITrans): ISchema {
-  const fields: Fields = {};
-  for (const [name, field] of Object.entries(options.schema.properties)) {
-    fields[name] = { ...field };
-  }
-  const scheduler = chosenScheduler(options, data);
-  const partition = chosenPartition(options, data);
-  if (scheduler && !scheduler.is_default) {
-    for (const name of ['partition', 'account', 'qos', 'constraint']) {
-      delete fields[name];
-    }
-  } else if (partition) {
-    forPartition(fields, partition, trans);
-  }
-  if (partition) {
-    forGpus(fields, partition, data, trans);
-  }
-  const account = scheduler?.accounts.find(each => each.name === data.account);
-  if (fields.qos && account?.qos.length) {
-    fields.qos.enum = account.qos;
-  }
-  keepChosen(fields, data);
-  return { ...options.schema, properties: fields };
+  const seen = Object.entries(fields).filter(([name, field]) => isSeen(field, data[name]));
+  return Object.fromEntries(seen.map(([name, field]) => [name, withValue(field, data[name])]));
 }
 
 function message(field: IField, value: unknown, trans: ITrans): string {
@@ -127,11 +105,11 @@ function message(field: IField, value: unknown, trans: ITrans): string {
 }
 
 /** What is wrong with values by themselves; the server says the rest. */
-export function wrong(schema: ISchema, data: IRequest, trans: ITrans): IProblem[] {
+export function wrong(fields: IFields, data: IRequest, trans: ITrans): IProblem[] {
   const found: IProblem[] = [];
-  for (const [name, field] of Object.entries(schema.properties)) {
+  for (const [name, field] of Object.entries(fields)) {
     const value = data[name];
-    const text = value === undefined || value === null || value === '' ? '' : message(field, value, trans);
+    const text = isSaid(value) ? message(field, value, trans) : '';
     if (text) {
       found.push({ field: name, message: text, hint: '' });
     }
@@ -155,9 +133,7 @@ export function byField(said: IProblem[], own: IProblem[]): Map<string, IProblem
 
 /** A request without what was left empty. */
 export function tidy(data: IRequest): IRequest {
-  return Object.fromEntries(
-    Object.entries(data).filter(([, value]) => value !== undefined && value !== null && value !== '')
-  ) as IRequest;
+  return Object.fromEntries(Object.entries(data).filter(([, value]) => isSaid(value))) as IRequest;
 }
 
 /** What may come from a notebook or a command's arguments: image and resources, and nothing that runs or mounts. */

@@ -207,8 +207,3 @@ export function amount(value: number, unit: string): string {
   const digits = value < 1000 ? 2 : 0;
   return `${(Math.ceil(value * 10 ** digits - 1e-6) / 10 ** digits).toFixed(digits)} ${unit}`;
 }
-
-/** The words of a command line, quoted where a shell would split them. */
-export function shellWords(words: string[]): string {
-  return words.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, "'\\''")}'`)).join(' ');
-}

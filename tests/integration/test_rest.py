@@ -51,11 +51,12 @@ def test_options_have_the_site_and_its_form(server):
     assert (slurm["name"], slurm["is_default"], slurm["problem"], local["name"]) == ("slurm", True, None, "local")
     (debug,) = slurm["partitions"]
     assert (debug["nodes_total"], debug["gpus"][0]["per_node"]) == (2, 2)
-    form = options["schema"]["properties"]
+    form = slurm["form"]["schema"]["properties"]
     assert (form["partition"]["enum"], form["nodes"]["maximum"], form["gpus_per_node"]["maximum"]) == (["debug"], 2, 2)
     assert re.fullmatch(r"\d of 2 nodes idle", form["partition"]["description"])
     assert "constraint" not in form
-    assert options["defaults"]["partition"] == "debug"
+    assert slurm["form"]["defaults"]["partition"] == "debug"
+    assert (options["changed"], options["imageless"]) == (None, ["bare"])
     assert options["limits"]["max_nodes"] == 2, "from the server's own configuration"
 
 

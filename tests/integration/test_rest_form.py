@@ -9,6 +9,12 @@ def job_of(server, kernel):
     return next(job for job in server.hpcctr("GET", "jobs")[1]["jobs"] if job["kernel_id"] == kernel)
 
 
+def form_of(server, scheduler="slurm"):
+    """The form for a scheduler."""
+    known = {each["name"]: each["form"] for each in server.hpcctr("GET", "options")[1]["schedulers"]}
+    return known[scheduler]
+
+
 def shown(field):
     """What a field shows: its choices, its bounds, its examples."""
     bounds = [field[bound] for bound in ("minimum", "maximum") if bound in field]
@@ -27,9 +33,9 @@ def submits(server, request):
 @pytest.mark.timeout(300)  # for two dozen jobs
 def test_every_value_that_the_form_shows_is_planned_kept_and_started(rest_server):
     server = rest_server
-    options = server.hpcctr("GET", "options")[1]
-    untouched = {**BARE, **options["defaults"]}
-    fields = options["schema"]["properties"]
+    form = form_of(server)
+    untouched = {**BARE, **form["defaults"]}
+    fields = {name: field for name, field in form["schema"]["properties"].items() if name != "scheduler"}
     started = set()
     for name, field in fields.items():
         for value in shown(field):
@@ -48,6 +54,6 @@ def test_every_value_that_the_form_shows_is_planned_kept_and_started(rest_server
 
 
 def test_a_limit_of_minutes_starts_a_kernel(rest_server):
-    defaults = rest_server.hpcctr("GET", "options")[1]["defaults"]
+    defaults = form_of(rest_server)["defaults"]
     kernel = start(rest_server, "short.ipynb", **BARE | defaults | {"time": "0:20:00"})
     wait_until(lambda: job_of(rest_server, kernel)["state"] == "running", "the kernel")

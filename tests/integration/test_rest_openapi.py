@@ -69,7 +69,7 @@ def test_every_route_has_an_entry_and_every_entry_a_route():
 
 def test_every_schema_of_a_body_is_in_the_document():
     used = set(re.findall(r'self\.body\("(\w+)"\)', Path(handlers.__file__).read_text()))
-    assert used == {"Pull", "PlanBody", "RequestBody", "Take", "EdfBody", "EdfRequest"}
+    assert used == {"Pull", "PlanBody", "RequestBody", "Take", "EdfBody", "EdfRequest", "CopyBody"}
     assert used <= set(document.document()["components"]["schemas"])
 
 

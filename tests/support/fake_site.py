@@ -75,6 +75,7 @@ class FakeSite:
         self.policy, self.store, self.edge = policy, Store(), EdgeLoop()
         self.sites = {"slurm": SLURM, "local": Site("local", partitions=(Partition("local", cpus_per_node=2),))}
         self.problems = ()
+        self.changed = lambda: None
         self.previewed = []
         self.known, self.launches, self.listeners, self.seq = {}, {}, [], 0
 

@@ -88,6 +88,39 @@ def test_the_count_of_idle_nodes_has_an_age_and_changes_while_the_form_is_open(f
     desk.leave()
 
 
+def test_another_scheduler_has_its_own_fields(desk, form, lab):
+    preview = form.get_by_role("status", name="What would be submitted")
+    form.get_by_role("option", name=re.compile("Open MPI")).first.click()
+    preview.get_by_text("--nodes=1").first.wait_for()
+    form.get_by_label("Partition").wait_for()
+    form.get_by_text("Advanced").click()
+    form.get_by_label("Scheduler").select_option("local")
+    form.get_by_label("Partition").wait_for(state="detached")
+    form.get_by_text(re.compile(r"^A node has \d+$")).wait_for()
+    preview.get_by_text("sbatch").first.wait_for(state="detached")
+    assert desk.accessible(".jp-Hpcctr-dialog") == []
+    form.get_by_label("Scheduler").select_option("slurm")
+    form.get_by_label("Partition").wait_for()
+    preview.get_by_text("sbatch").first.wait_for()
+    assert lab.jobs() == []
+    desk.leave()
+
+
+def test_a_configuration_that_was_edited_meanwhile_is_said_in_the_form(desk, form, lab):
+    before = dict(lab.site.settings)
+    lab.site.configure(currency="CHF", max_nodes=1)
+    try:
+        notice = form.get_by_role("status").filter(has_text="the site's configuration has changed at")
+        notice.get_by_text("max_nodes, currency").wait_for(timeout=60_000)
+        notice.get_by_text("restart the server to use it").wait_for()
+        assert desk.accessible(".jp-Hpcctr-dialog") == []
+    finally:
+        lab.site.settings = before
+        lab.site.configure()
+    notice.wait_for(state="detached", timeout=60_000)
+    desk.leave()
+
+
 def test_a_kernel_of_one_start_is_not_offered_to_other_notebooks(desks, lab):
     request = {"engine": "bare", "scheduler": "slurm", "argv": ["false", "{connection_file}"]}
     once = lab.hpcctr("POST", "requests", {"request": request, "saved": False})[1]

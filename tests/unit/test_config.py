@@ -4,11 +4,11 @@ import json
 
 import pytest
 from jupyter_core import paths
-from traitlets import TraitError
 from traitlets.config import Config
 
-from jupyter_hpcctr.config import BASENAME, HpcctrSite, load_policy
+from jupyter_hpcctr.config import BASENAME, Configuration, HpcctrSite, load_policy
 from jupyter_hpcctr.core.facts import CatalogueImage, Policy
+from jupyter_hpcctr.errors import ConfigurationError
 from jupyter_hpcctr.provisioner import HpcctrProvisioner
 
 
@@ -21,7 +21,7 @@ def places(tmp_path, monkeypatch):
 
     def write(**files):
         for name, settings in files.items():
-            (tmp_path / name).mkdir()
+            (tmp_path / name).mkdir(exist_ok=True)
             (tmp_path / name / f"{BASENAME}.json").write_text(json.dumps({"HpcctrSite": settings}))
 
     return write
@@ -66,5 +66,64 @@ def test_the_catalogue_and_the_prices_are_values(places):
 @pytest.mark.parametrize("image", [{"title": "no reference"}, {"reference": "a", "more": "b"}, {"reference": 3}])
 def test_an_image_of_the_catalogue_that_is_none_is_refused(places, image):
     places(user={"catalogue": [image]})
-    with pytest.raises(TraitError):
+    with pytest.raises(ConfigurationError):
         load_policy()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("json", "{"), ("py", "c.HpcctrSite.max_nodes ="), ("py", "raise SystemExit(3)"), ("py", "import nothing_such")],
+)
+def test_a_file_that_cannot_be_read_is_named(places, tmp_path, name, text):
+    places(system={})
+    path = tmp_path / "system" / f"{BASENAME}.{name}"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=str(path)):
+        load_policy()
+
+
+@pytest.mark.parametrize("text", ['["a"]', '{"HpcctrSite": 3}', '{"HpcctrSite": {"max_nodes": "many"}}'])
+def test_what_is_no_configuration_is_refused(places, tmp_path, text):
+    places(system={})
+    (tmp_path / "system" / f"{BASENAME}.json").write_text(text)
+    with pytest.raises(ConfigurationError):
+        load_policy()
+
+
+def test_a_change_of_the_files_is_said_once_and_changes_nothing(places, caplog):
+    places(system={"max_nodes": 2, "currency": "EUR"})
+    site = Configuration()
+    assert site.changed() is None
+    places(system={"max_nodes": 33, "currency": "CHF"}, user={"max_nodes": 9})
+    first = site.changed()
+    assert first.settings == ("max_nodes", "currency")
+    assert first.message.endswith(": max_nodes, currency")
+    assert site.changed() is first
+    assert (site.policy.max_nodes, site.policy.currency) == (2, "EUR")
+    assert [record.message.count("has changed at") for record in caplog.records] == [1]
+    places(system={"max_nodes": 2, "currency": "EUR"})
+    assert site.changed() is None, "the files say again what they said"
+
+
+def test_files_that_are_written_again_or_broken_or_gone_do_no_harm(places, tmp_path):
+    places(system={"max_nodes": 2})
+    path = tmp_path / "system" / f"{BASENAME}.json"
+    site = Configuration()
+    path.write_text(path.read_text() + "\n")
+    assert site.changed() is None, "it says the same"
+    path.write_text("{")
+    broken = site.changed()
+    assert broken.settings == ()
+    assert f"is broken: {path} cannot be read" in broken.message
+    path.unlink()
+    assert site.changed().settings == ("max_nodes",)
+    assert site.policy.max_nodes == 2
+
+
+def test_what_the_process_itself_is_configured_with_is_part_of_it(places):
+    own = Config({"HpcctrSite": {"max_nodes": 5}})
+    site = Configuration(own)
+    own.HpcctrSite.max_nodes = 7
+    places(system={"currency": "EUR"})
+    assert site.changed().settings == ("currency",)
+    assert site.policy.max_nodes == 5

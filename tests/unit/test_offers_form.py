@@ -6,7 +6,7 @@ import pytest
 from jupyter_hpcctr.core.facts import Account, Partition, Policy, Site
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.errors import SchedulerUnreachable
-from jupyter_hpcctr.offers import form
+from jupyter_hpcctr.offers import form, found
 from jupyter_hpcctr.server.offers import options
 
 CPU = Partition("cpu", True, True, 4, 2, 64, 256_000, time_limit_minutes=1440, default_time_minutes=30)
@@ -19,6 +19,7 @@ SLURM = Site("slurm", "24.05", partitions=(CPU, GPU, DOWN), accounts=(Account("p
 PLAIN = Site("slurm", partitions=(CPU,))
 LOCAL = Site("local", partitions=(Partition("local", True, True, 1, 1, 8, 16_000),))
 TITLES = {
+    "scheduler": "Scheduler",
     "partition": "Partition",
     "account": "Account",
     "nodes": "Nodes",
@@ -46,6 +47,7 @@ def test_each_field_has_its_title_and_the_limits_of_the_site():
     assert made["cpus_per_task"]["maximum"] == 64
     assert made["gpus_per_node"] == {
         "type": "integer", "title": "GPUs per node", "minimum": 0, "maximum": 4, "description": "5 a100 idle",
+        "default": 0,
     }  # fmt: skip
     assert made["gpu_type"]["enum"] == ["a100"]
     assert made["constraint"]["enum"] == ["ib_hdr"]
@@ -59,7 +61,7 @@ def test_nodes_that_are_not_alike_have_each_type_of_gpu_once():
     mixed = Partition(
         "mixed", True, True, 4, 4, 8, 1000, ("gpu:a100:4", "gpu:a100:8", "gpu:l4:1"), gres_idle=("gpu:a100:9",)
     )
-    assert form.gpus(mixed) == [("a100", 8, 9), ("l4", 1, 0)]
+    assert found.gpus(mixed) == [("a100", 8, 9), ("l4", 1, 0)]
     text = fields(Site("slurm", partitions=(mixed, GPU)))["gpus_per_node"]["description"]
     assert text == "mixed: 9 a100 idle, 0 l4 idle; gpu: 5 a100 idle"
 
@@ -68,6 +70,8 @@ def test_what_a_site_has_not_is_not_asked_for():
     assert not {"gpus_per_node", "gpu_type", "constraint"} & set(fields(PLAIN))
     assert not {"partition", "account", "qos", "gpus_per_node"} & set(fields(LOCAL))
     assert "enum" not in fields(PLAIN)["account"], "accounts that nobody lists can be written"
+    assert fields(LOCAL)["scheduler"]["enum"] == ["slurm", "local"]
+    assert "scheduler" not in fields(LOCAL, schedulers=("local",)), "where there is one there is no choice"
 
 
 def test_the_sites_own_limits_are_the_least():
@@ -82,7 +86,7 @@ def test_the_sites_own_limits_are_the_least():
 def test_the_defaults_are_a_request_that_fits_the_form(site):
     schema, defaults = form.schema(site, Policy()), form.defaults(site, Policy())
     jsonschema.Draft7Validator.check_schema(schema)
-    jsonschema.validate({k: v for k, v in defaults.items() if k != "scheduler"}, schema)
+    jsonschema.validate(defaults, schema)
     parse(defaults)
 
 
@@ -109,5 +113,5 @@ def test_a_scheduler_that_does_not_answer_is_told_and_the_form_stands():
     made = options(Policy(), {"slurm": SchedulerUnreachable("slurm does not answer"), "local": LOCAL})
     slurm, local = made["schedulers"]
     assert (slurm["problem"], local["problem"]) == ("slurm does not answer", None)
-    assert "nodes" in made["schema"]["properties"]
-    assert made["defaults"]["scheduler"] == "slurm"
+    assert "nodes" in slurm["form"]["schema"]["properties"]
+    assert [each["form"]["defaults"]["scheduler"] for each in (slurm, local)] == ["slurm", "local"]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_hpcctr import kernelspecs
+from jupyter_hpcctr import kernelspecs, plugins
 from jupyter_hpcctr.core.facts import CatalogueImage, ImageInfo, Partition, Policy, Site
 from jupyter_hpcctr.core.job import Command, Output
 from jupyter_hpcctr.core.request import parse
@@ -112,6 +112,7 @@ def forms(outcome, *, times):
     sites = Sites(lambda name: scheduler, run)
     hub.site, hub.asked = sites.site, sites.asked
     hub.edge = SimpleNamespace(call=lambda work: work)
+    hub.changed, hub.engine = lambda: None, plugins.engine
 
     async def main():
         offers = Offers(hub)

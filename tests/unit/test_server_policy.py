@@ -31,6 +31,24 @@ def test_a_kernel_managers_configuration_gives_the_servers_policy(server):
         compose.close_all()
 
 
+def test_a_process_has_one_hub_whatever_is_written_meanwhile(server, tmp_path):
+    kernels = AsyncMappingKernelManager(parent=server)
+    try:
+        hub = compose.here(server.config)
+        assert hub.policy.max_nodes == 3
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config" / "jupyter_hpcctr_config.json").write_text('{"HpcctrSite": {"currency": "EUR"}}')
+        assert compose.here(kernels.kernel_manager_factory(parent=kernels).config) is hub
+        assert compose.hubs() == (hub,)
+        assert hub.changed().settings == ("currency",)
+    finally:
+        compose.close_all()
+    try:
+        assert compose.here(server.config).policy.currency == "EUR"
+    finally:
+        compose.close_all()
+
+
 def test_the_extension_is_found_and_its_event_schemas_are_whole():
     (point,) = jupyter_hpcctr._jupyter_server_extension_points()
     assert point["module"] == extension.__name__

@@ -8,6 +8,7 @@ import ipywidgets
 import pytest
 from support.fake_site import SLURM, STORED, FakeSite
 
+from jupyter_hpcctr.core.facts import Changed
 from jupyter_hpcctr.core.limits import Problem
 from jupyter_hpcctr.errors import PolicyError, RequestError, SchedulerUnreachable
 from jupyter_hpcctr.widgets import ImagePicker, ResourceForm, picker
@@ -146,6 +147,26 @@ def test_another_scheduler_has_other_fields(form):
     assert "partition" not in form.fields
     assert form.request.scheduler == "local"
     assert form.request.image.text == "a/b:1"
+
+
+def test_the_fields_are_those_of_the_partition(form):
+    hidden = {name for name, field in form.fields.items() if field.layout.display == "none"}
+    assert hidden == {"gpus_per_node", "gpu_type"}
+    assert "A node has 4" in form.fields["cpus_per_task"].help.value
+    form.fields["partition"].control.value = "gpu"
+    assert form.fields["gpus_per_node"].layout.display == ""
+    assert "7 a100 idle" in form.fields["gpus_per_node"].help.value
+    form.put(gpus_per_node=1, gpu_type="a100", partition="debug")
+    assert form.fields["gpus_per_node"].layout.display == "", "what is asked for can be taken back"
+
+
+def test_a_site_that_has_another_configuration_by_now_is_told_of(site):
+    site.changed = lambda: Changed(0.0, "the site's <configuration> has changed", ("max_nodes",))
+    form = ResourceForm(home=Home(site))
+    assert "&lt;configuration&gt; has changed (restart this notebook&#x27;s kernel to use it)" in form.notice.value
+    site.changed = lambda: None
+    form.request = {"nodes": 2}
+    assert form.notice.value == ""
 
 
 def test_images_are_listed_with_what_is_known_of_them(site):

@@ -18,11 +18,27 @@ from .world import page, started
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, Protocol
 
-    from .session import Session
+    from .options import Options
 
     World = dict[str, Any]
+
+    class Ranks(Protocol):
+        """What the panel needs of what the magic works with."""
+
+        watchers: list[Callable[[], None]]
+
+        @property
+        def directory(self) -> str:
+            """Where the sockets of the hub are."""
+
+        def connect(self) -> None:
+            """Make sure that there is a hub."""
+
+        def change(self, op: str, options: Options, view: Said) -> World:
+            """Start, stop or restart the ranks."""
 
 BETWEEN_S, DURING_S = 2.0, 0.5  # from the ranks' state to the next question for it: between cells, in a cell
 ANSWER_S = 0.05  # from a question to a look for its answer
@@ -49,12 +65,12 @@ class RankPanel:
         There is no ipywidgets here, no notebook, or no hub could be started.
     """
 
-    def __init__(self, session: Session | None = None) -> None:
+    def __init__(self, session: Ranks | None = None) -> None:
         kit = _kit()
         self._session = session or _session()
         self._session.connect()
         self._lock = threading.Lock()
-        self._pulse = Pulse(self._session)
+        self._pulse = Pulse(lambda: self._session.directory)
         self._world: World = self._pulse.now()
         self._wanted = ""
         self._due = 0.0
@@ -238,7 +254,7 @@ def _kit() -> Any:
         ) from None
 
 
-def _session() -> Session:
+def _session() -> Ranks:
     """Return what the magic of this kernel works with. Raises ``MpirunError``."""
     from IPython import get_ipython
 
@@ -247,7 +263,7 @@ def _session() -> Session:
         raise MpirunError("the panel needs a kernel of IPython", "Make it in a notebook's cell.")
     if not hasattr(shell.find_line_magic("mpirun"), "session"):
         shell.run_line_magic("load_ext", "jupyter_hpcctr")
-    session: Session = shell.find_line_magic("mpirun").session()
+    session: Ranks = shell.find_line_magic("mpirun").session()
     return session
 
 

@@ -10,9 +10,8 @@ from .errors import HubGoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
-
-    from .session import Session
 
     World = dict[str, Any]
 
@@ -20,11 +19,14 @@ PATIENCE_S = 10.0
 
 
 class Pulse:
-    """The panel's own connection to the hub: asked without waiting, and read without waiting."""
+    """The panel's own connection to the hub: asked without waiting, and read without waiting.
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._client = Client(lambda: session.directory)
+    ``directory`` says where the sockets of the hub are, which may be another one each time.
+    """
+
+    def __init__(self, directory: Callable[[], str]) -> None:
+        self._directory = directory
+        self._client = Client(directory)
         self._asked: float | None = None
         self._number = 0
 
@@ -33,7 +35,7 @@ class Pulse:
         self._asked = None  # what comes from before is overtaken
         if not self._there():
             return {"state": "none"}
-        client = Client(lambda: self._session.directory)
+        client = Client(self._directory)
         try:
             world: World = client.request("status").get("world") or {}
         except HubGoneError:
@@ -44,7 +46,7 @@ class Pulse:
 
     def interrupt(self) -> None:
         """Interrupt what runs on the ranks. Raises ``HubGoneError``."""
-        client = Client(lambda: self._session.directory)
+        client = Client(self._directory)
         try:
             client.connect()
             client.send("interrupt", {})
@@ -80,7 +82,7 @@ class Pulse:
         self._client.close()
 
     def _there(self) -> bool:
-        return os.path.exists(os.path.join(self._session.directory, "ranks"))
+        return os.path.exists(os.path.join(self._directory(), "ranks"))
 
 
 class Said:

@@ -1,53 +1,54 @@
-import { byField, harmless, narrowed, tidy, wrong } from '../fields';
-import { IRequest } from '../types';
-import { options, trans } from './samples';
+import { byField, formOf, harmless, shown, switched, tidy, unusual, wrong } from '../fields';
+import { IFields, IRequest } from '../types';
+import * as forms from './forms.json';
+import { defaults, options, trans } from './samples';
 
-describe('the form for a partition', () => {
-  it('has the limits of the partition, and says what is idle', () => {
-    const { properties } = narrowed(options, { partition: 'slow' }, trans);
-    expect(properties.nodes.maximum).toBe(3);
-    expect(properties.partition.description).toBe('1 of 4 nodes are idle, 12 CPUs');
-    expect(properties.gpus_per_node).toBeUndefined();
-    expect(properties.constraint.enum).toEqual(['ib_hdr']);
-  });
+const fields = (chosen: IRequest) => shown(formOf(options, chosen).schema, chosen);
 
-  it('shows GPUs where there are any', () => {
-    const { properties } = narrowed(options, { partition: 'fast' }, trans);
-    expect(properties.nodes.maximum).toBe(4);
-    expect(properties.gpus_per_node.description).toBe('3 a100 idle');
-    expect(properties.gpu_type.enum).toEqual(['a100']);
-  });
-
-  it('still shows what was chosen where there is none of it, so that it can be taken back', () => {
-    const { properties } = narrowed(options, { partition: 'slow', gpus_per_node: 2, qos: 'huge' }, trans);
-    expect(properties.gpus_per_node).toBeDefined();
-    expect(properties.qos.enum).toContain('huge');
-  });
-
-  it('has no partitions without a scheduler, and the qualities of an account', () => {
-    expect(narrowed(options, { scheduler: 'local' }, trans).properties.partition).toBeUndefined();
-    expect(narrowed(options, { account: 'phys' }, trans).properties.qos.enum).toEqual(['long']);
-  });
+describe('the form for what is chosen', () => {
+  it.each(forms.cases.map(each => [each.scheduler, JSON.stringify(each.chosen), each] as const))(
+    'is what the server and the widgets make of it: %s %s',
+    (scheduler, _, { chosen, shown: wanted }) => {
+      expect(shown(formOf(options, { scheduler }).schema, chosen as IRequest)).toEqual(wanted);
+    }
+  );
 
   it('leaves what the server sent as it was', () => {
     const before = JSON.stringify(options);
-    narrowed(options, { partition: 'fast', qos: 'x' }, trans);
+    fields({ partition: 'fast', qos: 'x' });
     expect(JSON.stringify(options)).toBe(before);
+  });
+
+  it('is that of the scheduler, and begins anew with another', () => {
+    const data = { ...defaults, image: 'a', env: { A: '1' }, nodes: 3, qos: 'long' };
+    expect(switched(options, data, 'local')).toEqual({
+      ...formOf(options, { scheduler: 'local' }).defaults,
+      image: 'a',
+      env: { A: '1' },
+      scheduler: 'local'
+    });
+    expect(formOf(options, { scheduler: 'gone' })).toBe(formOf(options, {}));
+    expect(formOf({ ...options, schedulers: options.schedulers.slice(1) }, {}).defaults.scheduler).toBe('local');
+  });
+
+  it('is unfolded where what is folded away is unusual', () => {
+    expect(unusual(options, defaults)).toEqual([]);
+    expect(unusual(options, { ...defaults, qos: 'long' })).toEqual(['qos']);
+    expect(unusual(options, formOf(options, { scheduler: 'local' }).defaults)).toEqual(['scheduler']);
   });
 });
 
 describe('values', () => {
-  const schema = narrowed(options, { partition: 'slow' }, trans);
+  const slow = fields({ partition: 'slow' });
 
   it('are checked by themselves', () => {
-    const said = (data: IRequest) => wrong(schema, data, trans).map(each => `${each.field}: ${each.message}`);
+    const said = (data: IRequest) => wrong(slow, data, trans).map(each => `${each.field}: ${each.message}`);
     expect(said({ nodes: 5 })).toEqual(['nodes: At most 3.']);
     expect(said({ nodes: 0 })).toEqual(['nodes: At least 1.']);
     expect(said({ nodes: 1.5 })).toEqual(['nodes: This is a whole number.']);
-    expect(said({ time: 'long' })).toEqual(['time: This is written like 1:00:00 or 30.']);
+    expect(said({ time: 'long' })).toEqual(['time: This is written like 1:00:00 or 2-00:00:00.']);
     expect(said({ nodes: 2, time: '', qos: undefined })).toEqual([]);
-    const word = { type: 'string', title: 'Account', pattern: '^(?:[^ ]+)$' };
-    const named = { ...schema, properties: { account: word } } as typeof schema;
+    const named: IFields = { account: { type: 'string', title: 'Account', pattern: '^(?:[^ ]+)$' } };
     const words = wrong(named, { account: 'a b' }, trans).map(each => each.message);
     expect(words).toEqual(['This is one word, without spaces.']);
     expect(wrong(named, { account: 'ab' }, trans)).toEqual([]);

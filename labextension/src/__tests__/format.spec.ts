@@ -4,7 +4,6 @@ import {
   fullName,
   moment,
   phases,
-  shellWords,
   shortDigest,
   shortName,
   shortPath,
@@ -39,10 +38,6 @@ describe('words for numbers', () => {
     expect(moment('2026-03-03T11:30:00', now)).not.toMatch(/2026/);
     expect(moment('2027-03-02T11:30:00', now)).toMatch(/2027/);
     expect(moment('soon', now)).toBe('soon');
-  });
-
-  it('quotes what a shell would split', () => {
-    expect(shellWords(['a', "it's", '--x=1'])).toBe("a 'it'\\''s' --x=1");
   });
 });
 

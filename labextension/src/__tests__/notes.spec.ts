@@ -1,6 +1,5 @@
 import { isReference, matching, moved } from '../gallery';
 import { isNoted, Limits, noteOf, readNote, restoreCode, sameImage } from '../notes';
-import { asCommand, asKernelspec } from '../picker/copying';
 import { image, job } from './samples';
 
 const DIGEST = 'sha256:' + '0'.repeat(64);
@@ -88,27 +87,5 @@ describe('the gallery', () => {
     expect(['open mpi', 'scipy', 'archive:/x'].filter(isReference)).toEqual([]);
     expect([moved('ArrowDown', -1, 3), moved('ArrowDown', 2, 3), moved('ArrowUp', 1, 3)]).toEqual([0, 2, 0]);
     expect([moved('a', 0, 3), moved('ArrowDown', 0, 0)]).toEqual([null, null]);
-  });
-});
-
-describe('copies', () => {
-  const request = { image: 'r.example.org/pi:1', nodes: 2, gpus_per_node: 1, gpu_type: 'a100', mounts: ['/a b'] };
-
-  it('are a command that writes the kernelspec', () => {
-    expect(asCommand(request, 'Pi')).toBe(
-      'jupyter hpcctr kernelspec add pi-1 --display-name Pi --image r.example.org/pi:1 --nodes 2' +
-        " --gpus-per-node a100:1 --mount '/a b'"
-    );
-    const env = { A: 'b c' };
-    const more = { env, annotations: { 'com.hooks.a': '1' }, devices: ['hpe.com/cxi=all'], workdir: '/w' };
-    expect(asCommand(more, 'Pi')).toBe(
-      "jupyter hpcctr kernelspec add kernel --display-name Pi --env 'A=b c' --annotation com.hooks.a=1" +
-        ' --device hpe.com/cxi=all --workdir /w'
-    );
-  });
-
-  it('are a kernelspec', () => {
-    const spec = JSON.parse(asKernelspec(request, 'Pi'));
-    expect(spec.metadata.kernel_provisioner).toEqual({ provisioner_name: 'hpcctr', config: { request } });
   });
 });

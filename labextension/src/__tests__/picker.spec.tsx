@@ -1,62 +1,10 @@
-import { ReactWidget } from '@jupyterlab/ui-components';
-import { Widget } from '@lumino/widgets';
-import * as React from 'react';
 import { Failure } from '../failure';
-import { Signal } from '@lumino/signaling';
-import { Picker } from '../picker/picker';
-import { IPickerProps } from '../picker/state';
-import { Pulls } from '../pulls';
-import { IEdf, IEdfSource, IOptions, IPull, IRequest } from '../types';
-import { check, image, options, plan, trans } from './samples';
+import { IOptions } from '../types';
+import { api, button, fill, hide, labelled, one, option, props, show, told, tidyUp } from './pickers';
+import { check, defaults, image, options, plan } from './samples';
 import { until } from './until';
 
-const api = {
-  options: jest.fn(async (_refresh?: boolean): Promise<IOptions> => options),
-  images: jest.fn(async () => ({
-    images: [image(), image({ reference: 'r.example.org/far:1', title: 'Far', on_cluster: false, badges: [] })],
-    problems: [{ registry: 'down.example.org', message: 'no answer' }]
-  })),
-  plan: jest.fn(async () => plan()),
-  checkImage: jest.fn(async (reference: string) => check({ reference })),
-  fetchImage: jest.fn(async () => undefined),
-  cancelFetch: jest.fn(async () => undefined),
-  readEdf: jest.fn(async (_source: IEdfSource): Promise<IEdf> => ({ request: {}, notes: [], problem: null })),
-  edfText: jest.fn(async (request: IRequest) => ({ text: `nodes = ${request.nodes}` })),
-  keep: jest.fn(async () => ({ name: 'hpcctr-1', display_name: 'Pi', saved: true, request: {}, created: null }))
-};
-const told = new Signal<object, IPull>(api);
-let shown: ReactWidget;
-const pulls = new Pulls(api, told, trans);
-const start: jest.Mock = jest.fn();
-const contents = { get: jest.fn(), save: jest.fn() };
-const props = { pulls, contents, initial: {}, notice: '', start, saved: jest.fn(), close: jest.fn(), trans };
-
-function show(changes: Partial<IPickerProps> = {}): void {
-  const all = { ...props, api: api as unknown as IPickerProps['api'], ...changes };
-  shown = ReactWidget.create(<Picker {...all} />);
-  Widget.attach(shown, document.body);
-}
-
-const one = <T extends Element>(selector: string) => document.querySelector<T>(selector);
-const button = (name: string) =>
-  [...document.querySelectorAll('button')].find(each => each.textContent === name) as HTMLButtonElement;
-const option = (words: string) =>
-  [...document.querySelectorAll<HTMLElement>('[role=option]')].find(each => each.textContent?.includes(words));
-const labelled = (name: string) => {
-  const label = [...document.querySelectorAll('label')].find(each => each.textContent === name);
-  return label && (document.getElementById(label.htmlFor) as HTMLInputElement);
-};
-
-function fill(field: HTMLInputElement, value: string): void {
-  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')?.set?.call(field, value);
-  field.dispatchEvent(new Event('input', { bubbles: true }));
-}
-
-afterEach(() => {
-  shown.dispose();
-  jest.clearAllMocks();
-  api.checkImage.mockImplementation(async reference => check({ reference }));
-});
+afterEach(tidyUp);
 
 describe('the picker', () => {
   it('has a label for each field, the images, and what is wrong with a registry', async () => {
@@ -76,7 +24,7 @@ describe('the picker', () => {
     await until(() => one('.jp-Hpcctr-preview[aria-busy=false]'));
     button('Start').click();
     await until(() => props.start.mock.calls.length);
-    expect(api.keep.mock.calls[0]).toEqual([{ ...options.defaults, image: image().reference }]);
+    expect(api.keep.mock.calls[0]).toEqual([{ ...defaults, image: image().reference }]);
   });
 
   it('says what is wrong beside the field, and does not start it', async () => {
@@ -143,60 +91,6 @@ describe('the picker', () => {
     expect(one('[aria-labelledby=jp-Hpcctr-preview]')?.textContent).toContain('64 nodes became 2');
   });
 
-  it('saves an environment under a name', async () => {
-    show({ initial: { image: image().reference } });
-    (await until(() => button('Save as environment'))).click();
-    fill((await until(() => labelled('Name of the environment'))) as HTMLInputElement, 'Mine');
-    button('Save').click();
-    await until(() => props.saved.mock.calls.length);
-    expect((api.keep.mock.calls as unknown[][])[0][1]).toBe('Mine');
-  });
-
-  it('is filled from a file on the server, and says what it has no field for', async () => {
-    const request = { image: 'r.example.org/far:1', nodes: 2, env: { A: '1' }, workdir: '/w' };
-    api.readEdf.mockResolvedValueOnce({ request, notes: ['x-other is left out'], problem: null });
-    show();
-    (await until(() => button('EDF file…'))).click();
-    fill((await until(() => labelled('File on the server'))) as HTMLInputElement, ' tool.toml ');
-    button('Open EDF').click();
-    const said = await until(() => one('.jp-Hpcctr-said')?.textContent);
-    const unseen = 'It also sets what has no field here: env, workdir.';
-    expect(said).toBe(`tool.toml fills the form. ${unseen} x-other is left out`);
-    expect(api.readEdf.mock.calls).toEqual([[{ path: 'tool.toml' }]]);
-    expect(labelled('File on the server')).toBeFalsy();
-    await until(() => option('Far')?.getAttribute('aria-selected') === 'true');
-    button('Start').click();
-    await until(() => api.keep.mock.calls.length);
-    expect((api.keep.mock.calls as unknown[][])[0][0]).toEqual({ ...options.defaults, ...request });
-  });
-
-  it('says in which line a file is wrong, and stays as it was', async () => {
-    const problem = { field: 'nodes', message: 'tool.toml, line 3: nodes must be a number', hint: 'write 2' };
-    api.readEdf.mockResolvedValueOnce({ request: null, notes: [], problem });
-    show({ initial: { image: image().reference } });
-    (await until(() => button('EDF file…'))).click();
-    (await until(() => button('Open EDF'))).click();
-    const alert = await until(() => one('.jp-Hpcctr-edf [role=alert]'));
-    expect(alert?.textContent).toBe('tool.toml, line 3: nodes must be a number – write 2');
-    expect(option('Pi')?.getAttribute('aria-selected')).toBe('true');
-  });
-
-  it('writes a file on the server where there is none yet', async () => {
-    const missing = Object.assign(new Error('no such file'), { response: { status: 404 } });
-    contents.get.mockResolvedValueOnce({}).mockRejectedValueOnce(missing);
-    show({ initial: { image: image().reference, nodes: 2 } });
-    (await until(() => button('EDF file…'))).click();
-    fill((await until(() => labelled('File on the server'))) as HTMLInputElement, 'tool.toml');
-    button('Save as EDF').click();
-    await until(() => one('.jp-Hpcctr-edf [role=alert]')?.textContent?.includes('There is a file tool.toml already'));
-    expect(contents.save).not.toHaveBeenCalled();
-    button('Save as EDF').click();
-    await until(() => one('.jp-Hpcctr-said')?.textContent === 'tool.toml is written.');
-    expect(contents.save.mock.calls).toEqual([
-      ['tool.toml', { type: 'file', format: 'text', content: 'nodes = 2' }]
-    ]);
-  });
-
   it('fetches an image that is not on the cluster, and shows how far that is', async () => {
     const reference = 'r.example.org/far:1';
     show({ initial: { image: reference } });
@@ -258,7 +152,7 @@ describe('the picker', () => {
     await until(() => props.start.mock.calls.length);
     expect(api.checkImage).toHaveBeenCalledWith('r.example.org/new:1');
     expect(props.start.mock.calls[0][1]).toBe(false);
-    shown.dispose();
+    hide();
     api.checkImage.mockResolvedValue(check({ size_bytes: 312_000_000 }));
     api.plan.mockResolvedValueOnce(plan({ image_on_cluster: false, request: { image: 'r.example.org/far:1' } }));
     show({ initial: { image: 'r.example.org/far:1' } });
@@ -270,9 +164,7 @@ describe('the picker', () => {
   });
 
   it('shows how old the count of idle nodes is, and asks again when it opens', async () => {
-    const [slurm, local] = options.schedulers;
-    const full = { ...slurm, partitions: slurm.partitions.map(each => ({ ...each, nodes_idle: 0 })) };
-    const now = { ...options, schedulers: [full, local] };
+    const now = JSON.parse(JSON.stringify(options).replace(/1 of 4 nodes are idle/g, '0 of 4 nodes are idle'));
     api.options.mockResolvedValueOnce({ ...options, age_s: 250 });
     let answer: (fresh: IOptions) => void = () => undefined;
     api.options.mockImplementationOnce(() => new Promise(resolve => (answer = resolve)));

@@ -1,8 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { IKept, IRequest } from '../types';
+import { Failure, sentence } from '../failure';
+import { ICopies, IKept, IRequest } from '../types';
 import { Button } from './button';
-import { asCommand, asKernelspec } from './copying';
 import { EdfLine, IEdfUses } from './edf';
 
 export interface IActionsProps {
@@ -12,11 +12,19 @@ export interface IActionsProps {
   save: (name: string) => Promise<IKept | undefined>;
   saved: () => void;
   edf: IEdfUses;
+  /** The request as other programs take it. */
+  copies: (title: string) => Promise<ICopies>;
   close: () => void;
   trans: TranslationBundle;
 }
 
-async function copy(text: string): Promise<void> {
+async function copy(coming: Promise<string>): Promise<void> {
+  if (navigator.clipboard?.write && window.ClipboardItem) {
+    // Some browsers let a page copy only while they still handle the click: the text may come later.
+    const blob = coming.then(text => new Blob([text], { type: 'text/plain' }));
+    return navigator.clipboard.write([new ClipboardItem({ 'text/plain': blob })]);
+  }
+  const text = await coming;
   if (navigator.clipboard?.writeText) {
     return navigator.clipboard.writeText(text);
   }
@@ -63,15 +71,27 @@ function Save(props: ISaveProps): JSX.Element {
 
 /** The buttons at the foot of the dialog. */
 export function Actions(props: IActionsProps): JSX.Element {
-  const { trans, request, title } = props;
+  const { trans, title } = props;
   const [said, say] = React.useState('');
   const [line, setLine] = React.useState<'' | 'save' | 'edf'>('');
   const [busy, setBusy] = React.useState(false);
-  const put = (text: string) =>
-    copy(text).then(
-      () => say(trans.__('Copied.')),
-      () => say(trans.__('The browser does not let this page copy.'))
-    );
+  const put = async (choose: (copies: ICopies) => string) => {
+    const text = props.copies(title).then(choose);
+    try {
+      await copy(text);
+      say(trans.__('Copied.'));
+    } catch {
+      const said = trans.__('The browser does not let this page copy.');
+      say(await text.then(() => said, sentence)); // or there was nothing to copy
+    }
+  };
+  const command = (copies: ICopies) => {
+    if (copies.command === null) {
+      const hint = trans.__('copy it as a kernelspec');
+      throw new Failure(trans.__('The command line has no option for all that is asked for'), 0, hint);
+    }
+    return copies.command;
+  };
   const start = () => {
     setBusy(true);
     void props.start().finally(() => setBusy(false));
@@ -86,8 +106,8 @@ export function Actions(props: IActionsProps): JSX.Element {
       <div className="jp-Hpcctr-buttons">
         <Button label={trans.__('Save as environment')} onClick={() => setLine('save')} />
         <Button label={trans.__('EDF file…')} onClick={() => setLine('edf')} />
-        <Button label={trans.__('Copy as kernelspec')} onClick={() => void put(asKernelspec(request, title))} />
-        <Button label={trans.__('Copy as command')} onClick={() => void put(asCommand(request, title))} />
+        <Button label={trans.__('Copy as kernelspec')} onClick={() => void put(copies => copies.kernelspec)} />
+        <Button label={trans.__('Copy as command')} onClick={() => void put(command)} />
         <span className="jp-Hpcctr-gap" />
         <Button label={trans.__('Cancel')} onClick={props.close} />
         <Button label={trans.__('Start')} accept busy={busy} onClick={start} />

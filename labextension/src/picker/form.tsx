@@ -2,7 +2,8 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { FormComponent } from '@jupyterlab/ui-components';
 import type { FieldTemplateProps, ObjectFieldTemplateProps, ValidatorType } from '@rjsf/utils';
 import * as React from 'react';
-import { IField, IOptions, IProblem, IRequest, ISchema } from '../types';
+import { formOf, switched, unusual } from '../fields';
+import { IField, IFields, IForm, IOptions, IProblem, IRequest } from '../types';
 import { Age } from './fresh';
 
 const PREFIX = 'hpcctr';
@@ -20,7 +21,7 @@ const validator = {
 
 interface IContext {
   problems: Map<string, IProblem[]>;
-  groups: IOptions['ui']['groups'];
+  groups: IForm['ui']['groups'];
   open: boolean;
   /** When the figures of what is idle were asked for. */
   asked: number;
@@ -87,7 +88,7 @@ function ObjectFieldTemplate(props: ObjectFieldTemplateProps): JSX.Element {
 const templates = { FieldTemplate, ObjectFieldTemplate };
 
 export interface IResourceFormProps {
-  schema: ISchema;
+  fields: IFields;
   options: IOptions;
   data: IRequest;
   asked: number;
@@ -96,32 +97,36 @@ export interface IResourceFormProps {
   trans: TranslationBundle;
 }
 
-/** Whether a field that is folded away has a value that is not the usual one. */
-function unusual(options: IOptions, data: IRequest): boolean {
-  const folded = options.ui.groups.slice(1).flatMap(group => group.fields);
-  return folded.some(name => (data[name] ?? '') !== (options.defaults[name] ?? ''));
-}
-
-function uiSchema(schema: ISchema): { [name: string]: unknown } {
-  const fields = Object.entries(schema.properties);
-  const ui = fields.map(([name, field]) => [
+function uiSchema(fields: IFields): { [name: string]: unknown } {
+  const ui = Object.entries(fields).map(([name, field]) => [
     name,
-    { 'ui:placeholder': field.examples?.[0] ?? '', 'ui:autocomplete': 'off' }
+    { 'ui:placeholder': String(field.examples?.[0] ?? field.default ?? ''), 'ui:autocomplete': 'off' }
   ]);
   return { ...Object.fromEntries(ui), 'ui:submitButtonOptions': { norender: true } };
 }
 
+/** The fields as the library takes them. A default is shown as what an empty field means, and not filled in. */
+function jsonSchema(fields: IFields): { type: 'object'; properties: IFields } {
+  const bare = Object.entries(fields).map(([name, field]) => [name, { ...field, default: undefined }]);
+  return { type: 'object', properties: Object.fromEntries(bare) };
+}
+
 /** The fields of the server's schema. */
 export function ResourceForm(props: IResourceFormProps): JSX.Element {
-  const { options, schema, data } = props;
-  const [open] = React.useState(() => unusual(options, data));
+  const { options, fields, data } = props;
+  const [open] = React.useState(() => unusual(options, data).length > 0);
   const { problems, asked, trans } = props;
-  const context: IContext = { problems, groups: options.ui.groups, open, asked, trans };
+  const context: IContext = { problems, groups: formOf(options, data).ui.groups, open, asked, trans };
+  const onChange = (filled: IRequest) => {
+    const changed = { ...data, ...filled };
+    const other = changed.scheduler && changed.scheduler !== data.scheduler ? changed.scheduler : '';
+    props.onChange(other ? switched(options, data, other) : changed);
+  };
   return (
     <section className="jp-Hpcctr-form" aria-label={trans.__('Resources')}>
       <FormComponent
-        schema={schema as never}
-        uiSchema={uiSchema(schema)}
+        schema={jsonSchema(fields) as never}
+        uiSchema={uiSchema(fields)}
         formData={data as never}
         formContext={context}
         validator={validator as never}
@@ -130,7 +135,7 @@ export function ResourceForm(props: IResourceFormProps): JSX.Element {
         tagName="div"
         noValidate
         showErrorList={false}
-        onChange={event => props.onChange({ ...data, ...(event.formData as IRequest) })}
+        onChange={event => onChange(event.formData as IRequest)}
       />
     </section>
   );

@@ -1,12 +1,13 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { Failure, sentence } from '../failure';
-import { byField, chosenPartition, narrowed, tidy, wrong } from '../fields';
+import { Failure } from '../failure';
+import { byField, formOf, shown as shownFields, tidy, wrong } from '../fields';
 import { shortName } from '../format';
 import { hiddenChoice } from '../gallery';
-import { ICheck, IImages, IKept, IPlan, IProblem, IRequest } from '../types';
+import { ICheck, IFields, IImages, IKept, IOptions, IPlan, IProblem, IRequest } from '../types';
 import { Actions } from './actions';
 import { useCheck } from './check';
+import { focusProblem, IChoice, problemText, useChoice } from './choice';
 import { edfUses } from './edf';
 import { Fetch, Near, useArrived } from './fetch';
 import { ResourceForm } from './form';
@@ -43,6 +44,8 @@ export function Picker(props: IPickerProps): JSX.Element {
   );
 }
 
+type ILoadedProps = IPickerProps & { loaded: ILoaded };
+
 /** A name for an environment that says what is in it. */
 function titleOf(loaded: ILoaded, request: IRequest): string {
   const image = loaded.images.images.find(each => each.reference === request.image);
@@ -51,77 +54,22 @@ function titleOf(loaded: ILoaded, request: IRequest): string {
   return nodes > 1 ? `${name}, ${nodes} nodes` : name;
 }
 
-/** Move the focus to what is wrong, so that it is read. */
-function focusProblem(field: string): void {
-  const node = document.getElementById(field === 'image' ? 'jp-Hpcctr-search' : `hpcctr_${field}`);
-  node?.closest('details')?.setAttribute('open', '');
-  node?.focus();
-}
-
-function problemText(problems: IProblem[] | undefined): string {
-  return (problems ?? []).map(each => (each.hint ? `${each.message} – ${each.hint}` : each.message)).join(' ');
-}
-
-interface IChoice {
-  data: IRequest;
-  setData: (data: IRequest) => void;
-  /** What is wrong with what was tried. */
-  refused: IProblem[];
-  tried: boolean;
-  attempt: <T>(work: () => Promise<T>) => Promise<T | undefined>;
-  /** Forget what was wrong: something has changed. */
-  forget: () => void;
-}
-
-/** The request under way, and what the server said when it was to be used. */
-function useChoice(loaded: ILoaded): IChoice {
-  const [data, setData] = React.useState<IRequest>(loaded.request);
-  const [refused, setRefused] = React.useState<IProblem[]>([]);
-  const [tried, setTried] = React.useState(false);
-  const changes = React.useRef(0);
-  const attempt = async <T,>(work: () => Promise<T>) => {
-    setTried(true);
-    setRefused([]);
-    const began = changes.current;
-    try {
-      return await work();
-    } catch (error) {
-      if (changes.current !== began) {
-        return undefined; // what was refused is no longer what the form says
-      }
-      const field = (error as { field?: string }).field ?? '';
-      setRefused([{ field, message: sentence(error), hint: '' }]);
-      focusProblem(field);
-      return undefined;
-    }
-  };
-  const forget = () => {
-    changes.current += 1;
-    setRefused([]);
-  };
-  const change = (changed: IRequest) => {
-    forget();
-    setData(changed);
-  };
-  return { data, setData: change, refused, tried, attempt, forget };
-}
-
 /** Problems by field; that no image was chosen yet is none before somebody tries to go on without. */
-function useProblems(choice: IChoice, schema: ReturnType<typeof narrowed>, said: IProblem[], trans: TranslationBundle) {
+function useProblems(choice: IChoice, fields: IFields, said: IProblem[], trans: TranslationBundle) {
   // What is said of a field anyway is not said again when it was tried.
   const isSaid = (each: IProblem) =>
     said.some(other => other.field === each.field && each.message.startsWith(other.message));
   const refused = choice.refused.filter(each => !isSaid(each));
-  const problems = byField([...said, ...refused], wrong(schema, choice.data, trans));
+  const problems = byField([...said, ...refused], wrong(fields, choice.data, trans));
   if (!choice.data.image && !choice.tried) {
     problems.delete('image');
   }
-  const elsewhere = [...problems.entries()].filter(([field]) => field !== 'image' && !schema.properties[field]);
+  const elsewhere = [...problems.entries()].filter(([field]) => field !== 'image' && !fields[field]);
   return { problems, elsewhere: elsewhere.map(([, each]) => problemText(each)).join(' ') };
 }
 
 /** What is found for a text, planned for a request and said of its image; asked again when an image has arrived. */
-function useAnswers(props: IPickerProps & { loaded: ILoaded }, text: string, data: IRequest) {
+function useAnswers(props: ILoadedProps, text: string, data: IRequest) {
   const { api, pulls, loaded } = props;
   const arrived = useArrived(pulls);
   const found = useFound(api, useKnown(api, loaded.images, arrived), text);
@@ -129,9 +77,14 @@ function useAnswers(props: IPickerProps & { loaded: ILoaded }, text: string, dat
   const image = data.image ?? '';
   const here = image !== '' && isHere(found, planned.plan, image);
   const listed = found.images.find(each => each.reference === image);
-  const checking = useCheck(api, data.engine === 'bare' || listed?.on_cluster ? '' : image);
+  const checking = useCheck(api, isImageless(loaded.options, data) || listed?.on_cluster ? '' : image);
   const sure = image === '' || listed?.on_cluster === true || checking.check?.found === true;
   return { found, planned, here, sure, ...checking };
+}
+
+/** Whether the engine that is asked for can do without an image. */
+function isImageless(options: IOptions, data: IRequest): boolean {
+  return options.imageless.includes(data.engine ?? '');
 }
 
 /** That there is no such image, as a problem. */
@@ -142,7 +95,7 @@ function missing(check: ICheck | null): IProblem[] {
 type Answers = ReturnType<typeof useAnswers>;
 
 /** What the buttons do; each refuses what is not to be used, and says why beside its field. */
-function useUses(props: IPickerProps, text: string, choice: IChoice, answers: Answers, wrongField: () => string) {
+function useUses(props: ILoadedProps, text: string, choice: IChoice, answers: Answers, wrongField: () => string) {
   const { api, trans } = props;
   const { data } = choice;
   const image = (message: string, hint = '') => new Failure(message, 0, hint, 'image');
@@ -160,7 +113,7 @@ function useUses(props: IPickerProps, text: string, choice: IChoice, answers: An
   const start = async () => {
     let sure = false;
     const kept = await choice.attempt<IKept | null>(async () => {
-      if (!data.image && data.engine !== 'bare') {
+      if (!data.image && !isImageless(props.loaded.options, data)) {
         throw image(trans.__('Choose an image.'));
       }
       sure = await imageIsSure();
@@ -175,7 +128,23 @@ function useUses(props: IPickerProps, text: string, choice: IChoice, answers: An
   return { start, save };
 }
 
-function Form(props: IPickerProps & { loaded: ILoaded }): JSX.Element {
+/** The fields for what is chosen; the same object as long as they are the same, for they are drawn anew with it. */
+function useFields(options: IOptions, data: IRequest): IFields {
+  const fields = shownFields(formOf(options, data).schema, data);
+  return React.useMemo(() => fields, [JSON.stringify(fields)]);
+}
+
+/** That the server goes by another configuration of the site than there is by now. */
+function Changed(props: { options: IOptions }): JSX.Element | null {
+  const changed = props.options.changed;
+  return changed ? (
+    <p className="jp-Hpcctr-notice" role="status">
+      {changed.message} – {changed.hint}
+    </p>
+  ) : null;
+}
+
+function Form(props: ILoadedProps): JSX.Element {
   const { api, trans, loaded } = props;
   const { options, asked } = useFresh(api, loaded.options);
   const [text, setWords] = React.useState('');
@@ -187,28 +156,28 @@ function Form(props: IPickerProps & { loaded: ILoaded }): JSX.Element {
   };
   const answers = useAnswers(props, text, data);
   const { planned, check } = answers;
-  const schema = React.useMemo(
-    () => narrowed(options, data, trans),
-    [options, chosenPartition(options, data), data.gpu_type, data.account, data.qos, data.gpus_per_node]
-  );
-  const { problems, elsewhere } = useProblems(choice, schema, [...missing(check), ...planned.problems], trans);
+  const fields = useFields(options, data);
+  const { problems, elsewhere } = useProblems(choice, fields, [...missing(check), ...planned.problems], trans);
   const latest = React.useRef(data);
   latest.current = data;
   const choose = React.useCallback((image: string) => setData({ ...latest.current, image }), []);
   const wrongField = () => {
-    const first = wrong(schema, data, trans)[0]?.field ?? planned.problems[0]?.field;
+    const first = wrong(fields, data, trans)[0]?.field ?? planned.problems[0]?.field;
     return first && (problems.has(first) || first === 'image') ? first : '';
   };
   const { start, save } = useUses(props, text, choice, answers, wrongField);
   const take = (request: IRequest) => {
     setText('');
-    setData({ ...options.defaults, ...request });
+    setData({ ...formOf(options, request).defaults, ...request });
   };
-  const edf = edfUses({ ...props, fields: Object.keys(options.schema.properties), request: tidy(data), take });
-  const shown = { answers, text, setText, data, choose, schema, options, asked, problems, setData };
+  const known = ['scheduler', ...Object.keys(formOf(options, data).schema.properties)];
+  const edf = edfUses({ ...props, fields: known, request: tidy(data), take });
+  const copies = (title: string) => api.copies(tidy(data), title);
+  const shown = { answers, text, setText, data, choose, fields, options, asked, problems, setData };
   return (
     <div className="jp-Hpcctr-picker">
       {props.notice ? <p className="jp-Hpcctr-notice">{props.notice}</p> : null}
+      <Changed options={options} />
       <Choices {...props} {...shown} />
       <Preview
         {...planned}
@@ -218,7 +187,7 @@ function Form(props: IPickerProps & { loaded: ILoaded }): JSX.Element {
       <Actions
         request={tidy(data)}
         title={titleOf(loaded, data)}
-        {...{ start, save, edf, trans, saved: props.saved, close: props.close }}
+        {...{ start, save, edf, copies, trans, saved: props.saved, close: props.close }}
       />
     </div>
   );
@@ -236,7 +205,7 @@ interface IChoicesProps extends Pick<IPickerProps, 'pulls' | 'trans'> {
   setText: (text: string) => void;
   data: IRequest;
   choose: (image: string) => void;
-  schema: ReturnType<typeof narrowed>;
+  fields: IFields;
   options: ILoaded['options'];
   asked: number;
   problems: Map<string, IProblem[]>;
@@ -275,7 +244,7 @@ function Choices(props: IChoicesProps): JSX.Element {
         <OfImage {...props} />
       </ImageList>
       <ResourceForm
-        schema={props.schema}
+        fields={props.fields}
         options={props.options}
         asked={props.asked}
         data={data}

@@ -3,7 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { Api } from '../api';
 import { Failure, sentence } from '../failure';
-import { tidy } from '../fields';
+import { formOf, tidy } from '../fields';
 import { merged } from '../gallery';
 import { INote, sameImage } from '../notes';
 import { Pulls } from '../pulls';
@@ -41,7 +41,7 @@ export interface ILoaded {
 
 async function load(props: IPickerProps): Promise<ILoaded> {
   const [options, images] = await Promise.all([props.api.options(), props.api.images()]);
-  let request: IRequest = { ...options.defaults, ...props.initial };
+  let request: IRequest = { ...formOf(options, props.initial).defaults, ...props.initial };
   let adapted: string[] = [];
   if (props.note) {
     const plan = await props.api.plan({ ...props.note.request, image: sameImage(props.note, images.images) }, true);
