@@ -22,7 +22,7 @@ def missing():
     """What there is to install before these tests can run, or ""."""
     if importlib.util.find_spec("playwright") is None:
         return "Playwright is not installed: pip install playwright"
-    return "" if chromium() else "there is no Chromium: apt-get install chromium"
+    return "" if chromium() else "there is no Chromium: apt-get install chromium-headless-shell"
 
 
 def pytest_collection_modifyitems(items):
