@@ -43,7 +43,7 @@ def logged_in(request, tmp_path_factory):
 @pytest.fixture
 def shell(logged_in):
     """The shell with an empty line; what a test has typed is not run."""
-    logged_in.sendcontrol("c")
+    logged_in.sendcontrol("u")
     logged_in.sendline("echo $((6 * 7)) is ready.")
     logged_in.expect_exact("42 is ready.")
     return logged_in
