@@ -115,6 +115,11 @@ class Desk:
         errors = [each for each in self.errors if not any(re.search(known, each) for known in self.expected)]
         return errors + self.foreign
 
+    def forget(self):
+        """What went wrong until now is known, and what is expected from now on is something else."""
+        for each in (self.errors, self.foreign, self.expected):
+            each.clear()
+
     def open(self, path="lab", *, reset=True):
         """Load JupyterLab, at a path of its own, and wait until it is there."""
         query = f"?token={self.lab.token}" + ("&reset" if reset else "")
