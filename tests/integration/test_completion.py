@@ -27,7 +27,8 @@ def logged_in(request, tmp_path_factory):
     for path in ("home/.edf/tool.toml", "notebook.toml"):
         (place / path).touch()
     command, words, first = SHELLS[request.param]
-    child = pexpect.spawn(command, words, encoding="utf-8", timeout=PATIENCE_S, dimensions=(40, 200), cwd=place, env=env)
+    about = {"encoding": "utf-8", "timeout": PATIENCE_S, "dimensions": (40, 200)}
+    child = pexpect.spawn(command, words, cwd=place, env=env, **about)
     try:
         child.sendline(first)
         for name in ("first", "second"):

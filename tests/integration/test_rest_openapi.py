@@ -75,11 +75,11 @@ def test_what_is_answered_is_what_the_document_says(shared_server):
 
 @pytest.mark.timeout(600)
 def test_made_data_of_every_operation(shared_server):
-    """In a process of its own: the data are made while pytest collects, and each process of a run collects all tests."""
+    """In a process of its own: pytest makes the data while it collects, which each process of a run does."""
     operations = sum(method in METHODS for entry in document.document()["paths"].values() for method in entry)
     words = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir=.", "-q", "-W", "error", "-p", "no:asyncio"]
     words += ["-p", "no:cacheprovider", str(DATA)]
-    env = {**os.environ, "HPCCTR_TEST_URL": f"{shared_server.url}/jupyter-hpcctr", "HPCCTR_TEST_TOKEN": shared_server.token}
-    done = subprocess.run(words, env=env, capture_output=True, text=True)
+    where = {"HPCCTR_TEST_URL": f"{shared_server.url}/jupyter-hpcctr", "HPCCTR_TEST_TOKEN": shared_server.token}
+    done = subprocess.run(words, env={**os.environ, **where}, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.stdout[-20_000:]}\n{done.stderr[-4000:]}"
     assert f"{operations} passed" in done.stdout
