@@ -34,7 +34,7 @@ SETTINGS = {
 
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-"""The first is the same engine without windows, and takes half of the processor's time."""
+"""The first is the same engine without windows, and takes two thirds of the time."""
 
 
 def chromium():
