@@ -69,9 +69,15 @@ bench: setup
 
 setup: packages $(STAMP) $(LAB_STAMP) $(FOREIGN_STAMP)
 
-# The benchmarks compare with ipyparallel. Its own JupyterLab extensions stay out of the pages under test.
+# The benchmarks compare with ipyparallel, and the widgets are tried in Voilà. Their own extensions of JupyterLab and of
+# its server stay out of what is tested.
 NOT_OURS := .venv/share/jupyter/labextensions/ipyparallel-labextension .venv/share/jupyter/nbextensions/ipyparallel \
-	.venv/etc/jupyter/*/ipyparallel.json .venv/etc/jupyter/nbconfig/tree.d/ipyparallel.json
+	.venv/etc/jupyter/*/ipyparallel.json .venv/etc/jupyter/nbconfig/tree.d/ipyparallel.json \
+	.venv/share/jupyter/labextensions/@voila-dashboards .venv/etc/jupyter/*/voila.json
+
+# jsonschema checks IRIs where rfc3987_syntax can be imported, which builds its parsers for 1.6 s then: at each start of a
+# Jupyter server. Nothing here has IRIs. (None in sys.modules: as if it were not installed.)
+NOT_NEEDED := import sys; sys.modules["rfc3987_syntax"] = None
 
 # What builds the package is installed first, so that pip need not fetch it again for each installation.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -81,6 +87,7 @@ $(STAMP): | packages
 	rm -rf $(LAB_LINK)
 	SKIP_JUPYTER_BUILDER=1 $(PIP) --upgrade --no-build-isolation --editable '.[lab,test,lint]'
 	rm -rf $(NOT_OURS)
+	echo '$(NOT_NEEDED)' >$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/not-needed.pth
 	rm -f .venv/installed-*
 	touch $@
 

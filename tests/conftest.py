@@ -17,8 +17,10 @@ SHOWN = 4000
 """How many characters of each captured stream are written there."""
 _kept = []
 KEEP = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"}
-LONG_FIRST = ("integration", "ui", "contract", "cluster", "unit")
+LONG_FIRST = ("ui", "integration", "contract", "cluster", "unit")
 """Directories of tests, those with the longest files first: the processes share the files, and are to end together."""
+TOGETHER = "tests/ui/"
+"""These tests stay in one process: each process with some of them starts a JupyterLab and a browser."""
 
 
 def pytest_configure():
@@ -44,9 +46,24 @@ def pytest_collection_modifyitems(items):
     def place(item):
         path = Path(item.path)
         room = path.parent.name
-        return path.name != "test_bench.py", LONG_FIRST.index(room) if room in LONG_FIRST else len(LONG_FIRST)
+        at = LONG_FIRST.index(room) if room in LONG_FIRST else len(LONG_FIRST)
+        return at, path.name != "test_bench.py"
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Share the files among the processes; a directory that stays together is like one file."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return TOGETHER if nodeid.startswith(TOGETHER) else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 def pytest_runtest_logreport(report):

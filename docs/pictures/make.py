@@ -121,7 +121,7 @@ def main():
     parser.add_argument("--demo", type=Path, required=True, metavar="DIR", help="the demo's directory")
     parser.add_argument("--lab", default="jupyter-lab", help="the project's jupyter-lab")
     args = parser.parse_args()
-    demo, chromium = args.demo.absolute(), shutil.which("chromium")
+    demo, chromium = args.demo.absolute(), shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if chromium is None or not (demo / "cluster").exists():
         raise SystemExit("Chromium is not installed" if chromium is None else f"there is no demo in {demo}")
     env = {

@@ -133,9 +133,8 @@ class Agent:
             self._rebuild()
             return
         self._channels.prepare()
-        self._kernel = self._container.start(
-            self._plan.kernel, holder_pid=self._holder_pid, output=self._log.output
-        )
+        words, pid = self._plan.kernel, self._holder_pid
+        self._kernel = self._container.start(words, holder_pid=pid, output=self._log.output)
         unpacked.lay_later(self._run_dir)  # while the kernel starts: before this it gets no cell
 
     def _rebuild(self) -> None:
@@ -178,7 +177,8 @@ class Agent:
     def _tick_ms(self) -> int:
         if self._ready:
             return self._doors.haste_ms or (DOUBT_TICK_MS if self._doubted_since else IDLE_TICK_MS)
-        return START_TICK_MS if time.monotonic() - self._started < HASTE_S else SLOW_TICK_MS
+        since = max(self._started, self._held_since)
+        return START_TICK_MS if time.monotonic() - since < HASTE_S else SLOW_TICK_MS
 
     def _bring_up(self) -> None:
         if self._kernel is not None and time.monotonic() - self._started > START_PATIENCE_S:

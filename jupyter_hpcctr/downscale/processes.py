@@ -12,14 +12,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 DAEMONS = ("munged", "slurmctld", "slurmd", "slurmstepd")
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """One process; ``start`` is its start time in clock ticks since boot (proc(5), field 22)."""
 
     pid: int

@@ -6,8 +6,8 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ..edge import files
 from . import processes
@@ -16,8 +16,7 @@ KEEP_S = 24 * 3600.0
 """Seconds for which the record of an ended job is kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One job. Times are seconds since the epoch; ``pid`` and ``pid_start`` are its supervisor's, ``main``
     and ``main_start`` its first process's (see ``processes.Process.start``). ``ending`` and ``signal`` are as
     in ``core.job.JobStatus``; ``ending`` is "" until the job has ended. ``token`` is what the job can be found by.
@@ -30,7 +29,7 @@ class Record:
     log_file: str
     time_limit_s: float | None = None
     mem_mb: int | None = None
-    cpus: tuple[int, ...] = field(default=())
+    cpus: tuple[int, ...] = ()
     pid: int = 0
     pid_start: int = 0
     main: int = 0
@@ -60,7 +59,7 @@ def directory() -> Path:
 
 def save(where: Path, record: Record) -> None:
     """Write a job's record."""
-    files.write_private(where / f"{record.id}.json", json.dumps(asdict(record)))
+    files.write_private(where / f"{record.id}.json", json.dumps(record._asdict()))
 
 
 def load(where: Path, job: str) -> Record | None:

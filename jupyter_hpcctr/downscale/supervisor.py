@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import dataclasses
 import os
 import select
 import signal
@@ -35,7 +34,7 @@ def supervise(where: Path, record: Record, ready: Callable[[], None]) -> None:
     wake = _wake_on_signals()
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     me = processes.read(os.getpid())
-    record = dataclasses.replace(record, pid=os.getpid(), pid_start=me.start if me else 0, started=time.time())
+    record = record._replace(pid=os.getpid(), pid_start=me.start if me else 0, started=time.time())
     if record.cpus:
         os.sched_setaffinity(0, record.cpus)
     try:
@@ -47,7 +46,7 @@ def supervise(where: Path, record: Record, ready: Callable[[], None]) -> None:
         records.save(where, _ended(record, Ending.FAILED, code))
         return ready()
     found = processes.read(main)
-    record = dataclasses.replace(record, main=main, main_start=found.start if found else 0)
+    record = record._replace(main=main, main_start=found.start if found else 0)
     records.save(where, record)
     ready()
     job = _Job(main, wake)
@@ -124,7 +123,7 @@ def _below() -> tuple[processes.Process, ...]:
 
 def _ended(record: Record, ending: Ending, code: int) -> Record:
     signum = -code if code < 0 else None
-    return dataclasses.replace(record, ended=time.time(), ending=ending.name, exit_code=max(0, code), signal=signum)
+    return record._replace(ended=time.time(), ending=ending.name, exit_code=max(0, code), signal=signum)
 
 
 def _wake_on_signals() -> socket.socket:

@@ -9,8 +9,8 @@ import os
 import pwd
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import UnsafePath
 
@@ -39,8 +39,7 @@ def private_dir(path: Path) -> Path:
     return path
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(NamedTuple):
     """Who may own and change what this user relies on: ids of users, and of groups whose members are trusted."""
 
     users: frozenset[int]

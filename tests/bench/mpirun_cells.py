@@ -18,18 +18,11 @@ def measure(place, effort):
     launcher = use(place, effort)
     rows = []
     for ranks in effort.of(SIZES, SIZES, SMALLEST):
-        sides = []
-        try:
-            sides += [Mpirun()]
-            sides += [Px(launcher)]
-            for side in sides:
-                side.start(ranks)
+        with Mpirun.ready(ranks) as ours, Px.ready(ranks, launcher) as px:
+            sides = [ours, px]
             rows += _empty(sides, ranks, trips)
             rows += _printing(sides, ranks, "100 lines from each, all alike", ALIKE, trips // 4)
             rows += _printing(sides, ranks, "100 lines from each, all different", APART, trips // 4)
-        finally:
-            for side in sides:
-                side.stop()
     return rows
 
 

@@ -20,9 +20,7 @@ def measure(place, effort):
     patience = effort.of((PATIENCE_S, INTERRUPT_S), (PATIENCE_S, INTERRUPT_S), (2.0, 1.0))
     ours = {what: _ours(code, ranks, effort.of(5, 2, 1)) for what, code in failures.items()}
     rows = []
-    side = Px(launcher)
-    try:
-        side.start(ranks)
+    with Px.ready(ranks, launcher) as side:
         for what, code in failures.items():
             label = f"one of {ranks} {what}, the others wait"
             rows.append(Row(f"{label}: %%mpirun", median(ours[what]), "s", None, goal(5), "", ours[what]))
@@ -30,18 +28,12 @@ def measure(place, effort):
             rows.append(Row(f"{label}: %%px", seconds, "s", None, None, words))
             by_hand, note = _replaced(side, ranks), "from the user's decision on"
             rows.append(Row(f"{label}: %%px, cluster stopped and started by hand", by_hand, "s", None, None, note))
-    finally:
-        side.stop()
     return rows
 
 
 def _ours(code, ranks, rounds):
-    side = Mpirun()
-    try:
-        side.start(ranks)
+    with Mpirun.ready(ranks) as side:
         return [_failed(side, code) for _ in range(rounds)]
-    finally:
-        side.stop()
 
 
 def _failed(side, code):

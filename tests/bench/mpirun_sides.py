@@ -1,5 +1,6 @@
 """The two sides, each in a notebook's kernel of its own: ``%%mpirun``, and ipyparallel's ``%%px`` on the same MPI."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -12,16 +13,18 @@ from place import Managed
 from probe import Probe
 
 PATIENCE_S = 180.0
+_kept = {}
 LAUNCHERS = {"openmpi": ("mpiexec.openmpi", "--oversubscribe"), "mpich": ("mpiexec.hydra", "-launcher", "fork")}
 
 
 def use(place, effort):
     """Choose the MPI for this process and all that it starts; return the words of its launcher.
 
-    A smoke has ipyparallel's controller look for its engines more often than each three seconds.
+    A smoke has ipyparallel's controller look for its engines more often than each three seconds, and keeps the sides.
 
     mpi4py's wheel asks for ``libmpi.so.12``, the name of the MPICH ABI initiative; Debian's MPICH has another one.
     """
+    Side.keeps = effort.of(False, False, True)
     Px.options = effort.of("", "", ", delay=0, controller_args=['--HeartMonitor.period=300']")
     family = place["mpi"]
     if family == "mpich":
@@ -34,6 +37,12 @@ def use(place, effort):
         os.environ |= {"LD_LIBRARY_PATH": str(libraries), "MPI4PY_MPIABI": "mpich"}
     command, *options = LAUNCHERS[family]
     return (shutil.which(command) or command, *options)
+
+
+def stop_kept():
+    """End the sides that are kept."""
+    while _kept:
+        _kept.popitem()[1].stop()
 
 
 class Notebook(Managed):
@@ -83,11 +92,34 @@ class Notebook(Managed):
 class Side(Notebook):
     """One of the two ways to have code run on MPI ranks."""
 
-    magic = ""
+    magic, keeps, ranks = "", False, 0
+
+    @classmethod
+    @contextlib.contextmanager
+    def ready(cls, ranks, *args):
+        """Yield a side whose ranks are there."""
+        side = _kept.pop((cls, ranks), None) or cls(*args)
+        try:
+            if not side.ranks:
+                side.start(ranks)
+            yield side
+        except BaseException:
+            side.stop()
+            raise
+        side.leave()
+
+    def leave(self):
+        """End it, or keep it for the next that is to be tried."""
+        key = (type(self), self.ranks)
+        if self.keeps and key not in _kept:
+            _kept[key] = self
+        else:
+            self.stop()
 
     def start(self, ranks):
         """Return the seconds until ranks are there; they are asked whether they are one MPI world."""
         took = self.seconds(self.start_code(ranks))
+        self.ranks = ranks
         self.remember()
         self.run(f"import os\nfrom mpi4py import MPI\nassert MPI.COMM_WORLD.size == {ranks}")
         return took

@@ -52,6 +52,9 @@ def _fresh(launcher, ranks):
 
 def _started(side, ranks):
     try:
-        return side.start(ranks)
-    finally:
+        took = side.start(ranks)
+    except BaseException:
         side.stop()
+        raise
+    side.leave()
+    return took

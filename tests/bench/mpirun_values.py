@@ -17,10 +17,10 @@ def measure(place, effort):
     small = (("1 kB", KB, effort.of(50, 10, 1)), ("1 MB", MB, effort.of(20, 5, 1)))
     rows = _in_turn(launcher, many, small, effort.warms)
     rounds, label = effort.of(3, 1, 1), effort.of("1 GB", "1 GB", "1 MB again")
-    ours = _alone(Mpirun, 2, large, rounds, copies=6)
-    px = _alone(lambda: Px(launcher), 2, large, rounds, copies=8)
+    ours = _alone(Mpirun.ready(2), large, rounds, copies=6)
+    px = _alone(Px.ready(2, launcher), large, rounds, copies=8)
     rows += _compared(f"{label}, 2 ranks", "s", ours, px)
-    if alone := _alone(Mpirun, many, large, rounds, copies=12):
+    if alone := _alone(Mpirun.ready(many), large, rounds, copies=12):
         note = "ipyparallel sends a copy to each: 8 ranks would take more than 20 GiB"
         for name, each in alone.items():
             rows.append(Row(f"{name}, {label}, {many} ranks alone: %mpirun", median(each), "s", None, None, note, each))
@@ -29,39 +29,29 @@ def measure(place, effort):
 
 def _in_turn(launcher, ranks, sizes, warms):
     """Both sides run all the time and take turns."""
-    rows, sides = [], []
-    try:
-        sides += [Mpirun()]
-        sides += [Px(launcher)]
-        for side in sides:
-            side.start(ranks)
+    rows = []
+    with Mpirun.ready(ranks) as ours, Px.ready(ranks, launcher) as px:
+        sides = [ours, px]
         for label, size, rounds in sizes:
             found = [{name: [] for name in ("push", "pull")} for _ in sides]
             for number in range(rounds + warms):
                 for side, each in zip(sides, found, strict=True):
                     _round(side, size, each if number >= warms else {name: [] for name in each})
             rows += _compared(f"{label}, {ranks} ranks", "ms", *found)
-    finally:
-        for side in sides:
-            side.stop()
     return rows
 
 
-def _alone(make, ranks, size, rounds, *, copies):
+def _alone(ready, size, rounds, *, copies):
     """Seconds by kind of a large array; {} where there is no room for so many copies of it."""
     if (needed := copies * size) > (room := _room()):
         words = f"it needs {needed / GB:.0f} GB and there is room for {room / GB:.1f}"
-        print(f"{size / GB:g} GB, {ranks} ranks: skipped, {words}")
+        print(f"{size / GB:g} GB, {copies} copies: skipped, {words}")
         return {}
-    side = make()
-    try:
-        side.start(ranks)
+    with ready as side:
         found = {name: [] for name in ("push", "push and first reading", "pull and first reading")}
         for _ in range(rounds):
             _round_of_gigabytes(side, size, found)
         return found
-    finally:
-        side.stop()
 
 
 def _round(side, size, found):

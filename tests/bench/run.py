@@ -5,12 +5,14 @@ project's Python environment. Everything runs in a Slurm of one node that is sta
 """
 
 import argparse
+import contextlib
 import importlib
 import json
 import multiprocessing
 import os
 import platform
 import sys
+import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -50,40 +52,61 @@ def main():
     args = parser.parse_args()
     chosen = {each for name in args.names for each in GROUPS.get(name, [name])}
     wanted = [name for name in BENCHMARKS if name in chosen or not chosen]
-    from place import clear, place
+    from place import place
 
     found, failed = {}, []
     with place() as where:
-        for name in wanted:
-            rows = _alone(name, {**where, "mpi": args.mpi}, args.effort)
-            if rows is None:
-                failed.append(name)
-                clear()
-                continue
-            found[name] = rows
-            print(f"\n{rows['table']}\n", flush=True)
+        for names in [wanted] if args.effort is Effort.SMOKE else [[name] for name in wanted]:
+            for name, rows in _apart(names, {**where, "mpi": args.mpi}, args.effort).items():
+                if rows is None:
+                    failed.append(name)
+                    continue
+                found[name] = rows
+                print(f"\n{rows['table']}\n", flush=True)
     _keep(args.json, args.effort, found, failed)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _alone(name, where, effort):
-    """Run a benchmark in a process of its own: none finds what another left in memory. None where it failed."""
+def _apart(names, where, effort):
+    """Run benchmarks in a process of their own; return each with its rows, None where it failed.
+
+    Each has one alone, where none finds what another left in memory. Those of a smoke share one, and what they start.
+    """
+    from place import clear
+
     context = multiprocessing.get_context("spawn")
-    queue = context.SimpleQueue()
-    process = context.Process(target=_child, args=(name, where, effort, queue))
+    reader, writer = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(names, where, effort, writer))
     process.start()
+    writer.close()
+    found = dict.fromkeys(names)
+    with contextlib.suppress(EOFError):  # it is gone
+        for name in names:
+            found[name] = reader.recv()
     process.join()
-    return None if process.exitcode != 0 or queue.empty() else queue.get()
+    if process.exitcode == 0:
+        return found
+    clear()
+    return dict.fromkeys(names)
 
 
-def _child(name, where, effort, queue):
+def _child(names, where, effort, writer):
+    from mpirun_sides import stop_kept
+    from place import clear
     from report import table
 
-    rows = importlib.import_module(name).measure(where, effort)
-    rows_json = [row.as_json() for row in rows]
-    queue.put({"table": table(BENCHMARKS[name], rows), "rows": rows_json})
+    for name in names:
+        try:
+            rows = importlib.import_module(name).measure(where, effort)
+            made = {"table": table(BENCHMARKS[name], rows), "rows": [row.as_json() for row in rows]}
+        except Exception:
+            traceback.print_exc()
+            clear()
+            made = None
+        writer.send(made)
+    stop_kept()
 
 
 def _keep(target, effort, found, failed):

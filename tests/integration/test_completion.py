@@ -15,19 +15,20 @@ SHELLS = {
 PATIENCE_S = 60
 
 
-@pytest.fixture(params=SHELLS)
-def shell(request, tmp_path, monkeypatch):
+@pytest.fixture(scope="module", params=SHELLS)
+def logged_in(request, tmp_path_factory):
     """An interactive shell of a user with two kernelspecs and two EDF files, which completes ``jupyter``."""
+    place = tmp_path_factory.mktemp("user")
+    env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for name in ("HOME", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
-        monkeypatch.setenv(name, str(tmp_path / name.lower()))
-        (tmp_path / name.lower()).mkdir()
-    monkeypatch.delenv("EDF_PATH", raising=False)
-    (tmp_path / "home" / ".edf").mkdir()
+        env[name] = str(place / name.lower())
+        (place / name.lower()).mkdir()
+    (place / "home" / ".edf").mkdir()
     for path in ("home/.edf/tool.toml", "notebook.toml"):
-        (tmp_path / path).touch()
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        (place / path).touch()
     command, words, first = SHELLS[request.param]
-    child = pexpect.spawn(command, words, encoding="utf-8", timeout=PATIENCE_S, dimensions=(40, 200), cwd=tmp_path)
+    about = {"encoding": "utf-8", "timeout": PATIENCE_S, "dimensions": (40, 200)}
+    child = pexpect.spawn(command, words, cwd=place, env=env, **about)
     try:
         child.sendline(first)
         for name in ("first", "second"):
@@ -38,6 +39,15 @@ def shell(request, tmp_path, monkeypatch):
         yield child
     finally:
         child.close(force=True)
+
+
+@pytest.fixture
+def shell(logged_in):
+    """The shell with an empty line; what a test has typed is not run."""
+    logged_in.sendcontrol("u")
+    logged_in.sendline("echo $((6 * 7)) is ready.")
+    logged_in.expect_exact("42 is ready.")
+    return logged_in
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,14 @@ from .lab import FLAGS, SIZE, Desk, Lab, chromium
 
 MANY = 200
 HERE = Path(__file__).parent
+FAILED = pytest.StashKey[bool]()
 
 
 def missing():
     """What there is to install before these tests can run, or ""."""
     if importlib.util.find_spec("playwright") is None:
         return "Playwright is not installed: pip install playwright"
-    return "" if chromium() else "there is no Chromium: apt-get install chromium"
+    return "" if chromium() else "there is no Chromium: apt-get install chromium-headless-shell"
 
 
 def pytest_collection_modifyitems(items):
@@ -33,6 +34,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.timeout(180, func_only=True))
             if why:
                 item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Note that a test has failed, so that pictures are taken of its pages."""
+    report = yield
+    item.stash[FAILED] = report.failed or item.stash.get(FAILED, False)
+    return report
 
 
 def catalogue(registry, image):
@@ -103,8 +112,15 @@ def context(chrome, lab):
     made.close()
 
 
+def pictures(request, pages, directory):
+    """Keep what the pages of a failed test look like."""
+    if request.node.stash[FAILED]:
+        for number, page in enumerate(pages):
+            page.screenshot(path=str(directory / f"last-{number}.png"))
+
+
 @pytest.fixture
-def desks(context, lab, tmp_path):
+def desks(request, context, lab, tmp_path):
     """Open pages: ``desks()`` → ``Desk``; none may have errors or requests to other hosts that nobody expected."""
     made = []
 
@@ -114,8 +130,8 @@ def desks(context, lab, tmp_path):
 
     yield begin
     trouble = [each for desk in made for each in desk.trouble()]
-    for number, desk in enumerate(made):
-        desk.page.screenshot(path=str(tmp_path / f"last-{number}.png"))
+    pictures(request, [desk.page for desk in made], tmp_path)
+    for desk in made:
         desk.page.close()
     lab.clear()
     assert trouble == []
@@ -125,6 +141,27 @@ def desks(context, lab, tmp_path):
 def desk(desks):
     """A page with JupyterLab on it."""
     return desks().open()
+
+
+@pytest.fixture(scope="module")
+def opened(context, lab):
+    """A page with JupyterLab on it that stays open for a file of tests."""
+    desk = Desk(context.new_page(), lab).open()
+    yield desk
+    desk.page.close()
+
+
+@pytest.fixture
+def same_desk(request, opened, lab, tmp_path):
+    """The same page for all tests of a file that leave it as it was: no dialog, and nothing open."""
+    yield opened
+    trouble = opened.trouble()
+    pictures(request, [opened.page], tmp_path)
+    lab.clear()
+    if request.node.stash[FAILED]:
+        opened.open()
+    opened.forget()
+    assert trouble == []
 
 
 @pytest.fixture

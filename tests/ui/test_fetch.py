@@ -25,6 +25,12 @@ exec {skopeo} "$@"
 
 
 @pytest.fixture
+def desk(same_desk):
+    """One page for all of these tests."""
+    return same_desk
+
+
+@pytest.fixture
 def slow(lab):
     """Fetching stops half way while the file that this returns is there."""
     place, hold = lab.site.directory / "bin" / "skopeo", lab.site.directory / "hold"
@@ -61,6 +67,7 @@ def test_an_image_is_fetched_ahead(desk, context, lab, make):
     form.get_by_role("status", name="Done").get_by_text("Copied.").wait_for()
     command = desk.page.evaluate("navigator.clipboard.readText()")
     assert "kernelspec add" in command and f"--image={reference}" in command
+    desk.leave()
 
 
 def test_a_fetch_says_how_far_it_is_and_can_be_stopped(desk, lab, make, slow):
@@ -82,6 +89,7 @@ def test_a_fetch_says_how_far_it_is_and_can_be_stopped(desk, lab, make, slow):
     slow.unlink()
     form.get_by_role("button", name="Fetch to the cluster").click()
     image.get_by_text("already on the cluster").wait_for()
+    desk.leave()
 
 
 def test_a_kernel_whose_image_is_fetched_shows_that_in_the_jobs(desk, lab, make, slow):

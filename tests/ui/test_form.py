@@ -5,7 +5,7 @@ import re
 import pytest
 from support.small_images import make, plain
 
-from .lab import WIDGETS
+from .lab import SIZE, WIDGETS
 
 __all__ = ["make"]  # a fixture
 
@@ -15,6 +15,12 @@ BOX = "each => { const {top, bottom, height} = each.getBoundingClientRect(); ret
 
 def box(element):
     return element.evaluate(BOX)
+
+
+@pytest.fixture
+def desk(same_desk):
+    """One page for all of these tests."""
+    return same_desk
 
 
 @pytest.fixture
@@ -51,6 +57,7 @@ def test_in_a_small_window_several_images_and_start_are_in_sight(desk, form):
         found += desk.accessible(".jp-Hpcctr-dialog", theme=theme)
     assert found == []
     desk.leave()
+    desk.page.set_viewport_size(SIZE)
 
 
 def test_a_wrong_name_is_said_before_anything_starts_and_what_is_like_it(desk, form, lab, make):
@@ -145,4 +152,7 @@ def test_a_kernel_of_one_start_is_not_offered_to_other_notebooks(desks, lab):
 def test_the_help_menu_opens_the_documentation(desk):
     desk.page.get_by_role("menuitem", name="Help").click()
     desk.page.get_by_role("menuitem", name="Container Kernels Documentation").click()
-    desk.page.get_by_role("heading", name="Starting a kernel").wait_for()
+    heading = desk.page.get_by_role("heading", name="Starting a kernel")
+    heading.wait_for()
+    desk.command("application:close-all")
+    heading.wait_for(state="detached")
