@@ -15,7 +15,7 @@ from ..protocol.shared import Devices, EngineCommand, ImageKind
 from ..protocol.values import JobPlan
 from ..protocol.words import HOLDER_PID, NODE
 from .facts import ARCHIVE, GUEST_ROOT, HOST_ROOTS, Facts, ImageInfo, Policy
-from .job import Command
+from .questions import Question, opening
 from .ranks import Place, image_file, rank_plan
 from .request import Mount, Resources
 from .resolve import Resolved, shown
@@ -75,7 +75,9 @@ class LaunchPlan:
     engine: str
     image: ImageInfo | None
     resources: Resources
-    submit: Command
+    job: JobSpec
+    submit: Question
+    """The first question of the submission, which people are shown."""
     hold: EngineCommand | None
     kernel: EngineCommand
     env: Mapping[str, str]
@@ -123,13 +125,14 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
         engine=resolved.engine,
         image=resolved.image,
         resources=resolved.resources,
-        submit=scheduler.submit(spec),
+        job=spec,
+        submit=opening(scheduler.submit(spec)),
         hold=hold if joined is not None else None,
         kernel=kernel,
         env={**resolved.env, **_startup_cache(resolved, policy)},
         image_env=resolved.image_env,
-        pass_env=policy.pass_env,
-        drop_env=policy.drop_env,
+        pass_env=(*policy.pass_env, *scheduler.job_env),
+        drop_env=(*policy.drop_env, *scheduler.secret_env),
         run_dir=host.run_dir,
         kernel_dir=place.kernel_dir,
         workdir=resolved.workdir,
@@ -150,11 +153,6 @@ def _check_devices(resolved: Resolved, command: EngineCommand) -> None:
             hint="choose another engine",
             field="engine",
         )
-
-
-def job_spec(plan_: LaunchPlan, facts: Facts) -> JobSpec:
-    """Return the job of a plan, as the scheduler was told of it."""
-    return _job_spec(plan_.name, plan_.resources, facts)
 
 
 def job_plan(plan_: LaunchPlan) -> JobPlan:

@@ -25,20 +25,6 @@ _PMI = "org.supercontainers.pmi.version"
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """A scheduler's words that start processes within a job; the program's own words follow them.
-
-    ``ranks`` has the placeholders of ``protocol.words`` from ``RANKS`` to ``DIRECTORY``; ``nodes`` starts one process
-    on each node of ``NODELIST``, and hands its standard input to all of them. ``overcommit`` is
-    the value for ``OVERCOMMIT``.
-    """
-
-    ranks: tuple[str, ...]
-    nodes: tuple[str, ...]
-    overcommit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """What a launch has on one node, for one run directory; ``guest``, ``kernel_dir`` and ``python`` as seen inside.
 
@@ -69,9 +55,8 @@ def rank_plan(
     joined = None if bare else engine.join(place.container, HOLDER_PID, (ARGV,))
     steps = scheduler.steps()
     return RankPlan(
-        step=None if steps is None else steps.ranks,
-        node_step=None if steps is None else steps.nodes,
-        overcommit="" if steps is None else steps.overcommit,
+        steps=steps,
+        job_env=scheduler.job_env,
         enter=joined or engine.command(place.container, (ARGV,)),
         shares=bare or joined is not None,
         hold=None if joined is None else engine.hold(place.container, place.holder),

@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-FORMAT = 1
+FORMAT = 2
 """Changes whenever a value of this room does; what was written in another format is refused."""
 
 T = TypeVar("T")

@@ -25,7 +25,7 @@ from ..errors import EngineError
 from ..guest import environment
 from ..protocol.shared import EngineCommand
 from ..protocol.words import ARGV, HOLDER_PID, NODE
-from . import waiting
+from . import rules, waiting
 from .waiting import PATIENCE_S
 
 _MIDDLE = "import json, subprocess, sys; subprocess.run(json.loads(sys.argv[1]), start_new_session=True)"
@@ -71,7 +71,7 @@ class Node:
         self.env = dict(env)
         self.host_env = {**own, **(host_env or {})}
         self.image_env = dict(image_env or {})
-        self.policy = policy or Policy()
+        self.policy = policy or rules.POLICY
         self.holder: Child | None = None
         self.holder_pid = ""
         self._begun: list[Child] = []

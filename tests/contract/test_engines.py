@@ -7,7 +7,7 @@ import pytest
 
 from jupyter_hpcctr import plugins
 from jupyter_hpcctr.agent.container import NodeContainer
-from jupyter_hpcctr.core.facts import DROP_ENV, HOST_ROOTS, PASS_ENV
+from jupyter_hpcctr.core.facts import HOST_ROOTS
 from jupyter_hpcctr.errors import EngineError
 from jupyter_hpcctr.protocol.shared import EngineCommand, Rules
 from jupyter_hpcctr.testing import Bench, EngineContract, ImageEngineContract
@@ -59,7 +59,7 @@ def test_the_suite_composes_the_environment_as_the_agent_does(tmp_path, monkeypa
     for name, value in node.host_env.items():
         monkeypatch.setenv(name, value)
     assert {"SLURM_MY_TOKEN", "OF_THE_JOB"} <= JOB_ENV.keys() <= os.environ.keys()
-    rules = Rules(node.env, IMAGE_ENV, PASS_ENV, DROP_ENV)
+    rules = Rules(node.env, IMAGE_ENV, PASSED, DROPPED)
     agents = NodeContainer(
         rules, recorded=None, devices=None, run_dir=str(node.run_dir), workdir=node.container.workdir
     )

@@ -14,6 +14,7 @@ from dataclasses import replace
 import pytest
 
 from jupyter_hpcctr import plugins
+from jupyter_hpcctr.core.questions import opening, replayed
 from jupyter_hpcctr.protocol.shared import EngineCommand
 from jupyter_hpcctr.testing import EngineContract, SchedulerContract
 
@@ -44,8 +45,9 @@ class Deserting(Bare):
 class Guessing(Local):
     name = "guessing"
 
-    def statuses(self, output):
-        return super().statuses(output) if output.returncode == 0 else {}
+    def query(self, jobs):
+        output = yield opening(super().query(jobs))
+        return replayed(super().query(jobs), output) if output.returncode == 0 else {}
 
 
 class Cut(Local):

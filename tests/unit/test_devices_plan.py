@@ -3,10 +3,11 @@
 import dataclasses
 
 import pytest
+from support.policies import site_policy
 from support.plans import FACTS, HOST
 from support.plans import drawn as drawn_by_an_engine_that_cannot_add_mounts
 
-from jupyter_hpcctr.core.facts import Facts, Policy
+from jupyter_hpcctr.core.facts import Facts
 from jupyter_hpcctr.core.plan import plan
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve
@@ -19,7 +20,7 @@ GPU = {"image": "r/n:1", "gpus_per_node": 1}
 
 
 def drawn(raw, facts=FACTS, engine=None, **policy):
-    policy = Policy(**policy)
+    policy = site_policy(**policy)
     engine = engine or Charliecloud()
     return plan(resolve(parse(raw), facts, policy), facts, policy, engine=engine, scheduler=Slurm())
 

@@ -4,15 +4,16 @@ import dataclasses
 import json
 
 import pytest
+from support.policies import site_policy
 from test_plan import HOST, IMAGE
 
-from jupyter_hpcctr.core.facts import Facts, Policy
+from jupyter_hpcctr.core.facts import Facts
 from jupyter_hpcctr.core.plan import plan, to_json
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve
 from jupyter_hpcctr.engines.bare import Bare
 from jupyter_hpcctr.engines.charliecloud import Charliecloud
-from jupyter_hpcctr.protocol.ranks import ImageMpi, RankPlan
+from jupyter_hpcctr.protocol.ranks import ImageMpi, JobVariables, Probe, RankPlan, Steps
 from jupyter_hpcctr.protocol.shared import EngineCommand, ImageFile
 from jupyter_hpcctr.schedulers.local import Local
 from jupyter_hpcctr.schedulers.slurm import Slurm
@@ -38,12 +39,29 @@ NODE_STEP = (
     "--mpi=none", "--no-kill",
 )  # fmt: skip
 
+STEPS = Steps(
+    ranks=STEP,
+    nodes=NODE_STEP,
+    overcommit="--overcommit",
+    variables=JobVariables(
+        job="SLURM_JOB_ID",
+        node="SLURMD_NODENAME",
+        nodes="SLURM_JOB_NUM_NODES",
+        tasks="SLURM_TASKS_PER_NODE",
+        cpus="SLURM_CPUS_PER_TASK",
+        rank="SLURM_PROCID",
+        hub="SLURM_LAUNCH_NODE_IPADDR",
+    ),
+    names=Probe(("scontrol", "show", "hostnames"), r"(\S+)"),
+    addresses=Probe(("scontrol", "--oneliner", "show", "node", "@NODELIST@"), r"\bNodeAddr=(\S+)"),
+    pmi=Probe(("srun", "--mpi=list"), r"^[ \t]*(\S.*?)(?<!\.\.\.)[ \t]*$"),
+)
+
 RUN = "/tmp/hpcctr-1001-1@NODE@"
 CH_RUN = ("ch-run", "--unset-env=*", "--env-no-expand", f"--set-env={RUN}/env")
 IN_AN_IMAGE = RankPlan(
-    step=STEP,
-    node_step=NODE_STEP,
-    overcommit="--overcommit",
+    steps=STEPS,
+    job_env=("SLURM_*", "SLURMD_NODENAME"),
     enter=EngineCommand(
         (
             "env", "--unset=TMPDIR", *CH_RUN, "--cd=/home/alice/nb", "--join-pid=@HOLDER_PID@", "/store/1.sqfs", "--",
@@ -77,9 +95,8 @@ IN_AN_IMAGE = RankPlan(
     image=ImageFile(IMAGE.path, "squashfs", IMAGE.size_bytes, IMAGE.owner),
 )  # fmt: skip
 WITHOUT_IMAGE = RankPlan(
-    step=STEP,
-    node_step=NODE_STEP,
-    overcommit="--overcommit",
+    steps=STEPS,
+    job_env=("SLURM_*", "SLURMD_NODENAME"),
     enter=EngineCommand(("@ARGV@",)),
     shares=True,
     hold=None,
@@ -97,10 +114,10 @@ WITHOUT_IMAGE = RankPlan(
     kernel_dir_host=f"{RUN}/kernel",
     kernel_dir=f"{RUN}/kernel",
 )
-ON_THIS_MACHINE = {"step": None, "node_step": None, "overcommit": "", "beyond": "reduce"}
+ON_THIS_MACHINE = {"steps": None, "job_env": (), "beyond": "reduce"}
 
 
-def drawn(raw, engine, scheduler, policy=Policy(), facts=WITH_MPI):  # noqa: B008
+def drawn(raw, engine, scheduler, policy=site_policy(), facts=WITH_MPI):  # noqa: B008
     return plan(resolve(parse(raw), facts, policy), facts, policy, engine=engine, scheduler=scheduler)
 
 
@@ -125,7 +142,7 @@ def test_local_and_bare():
 
 @pytest.mark.parametrize(("asked", "slurm", "local"), [("reduce", "refuse", "reduce"), ("refuse", "refuse", "refuse")])
 def test_what_is_beyond_an_allocation_is_refused_and_beyond_a_machine_the_policy_decides(asked, slurm, local):
-    policy = Policy(ranks_beyond_machine=asked)
+    policy = site_policy(ranks_beyond_machine=asked)
     assert drawn({}, Bare(), Slurm(), policy, Facts(HOST)).ranks.beyond == slurm
     assert drawn({"scheduler": "local"}, Bare(), Local(), policy, Facts(HOST)).ranks.beyond == local
 

@@ -8,6 +8,7 @@ import pytest
 from jupyter_hpcctr import kernelspecs
 from jupyter_hpcctr.core.facts import CatalogueImage, ImageInfo, Partition, Policy, Site
 from jupyter_hpcctr.core.job import Command, Output
+from jupyter_hpcctr.core.questions import opening, replayed
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.errors import ImageError, PolicyError, RequestError, SchedulerUnreachable
 from jupyter_hpcctr.launch.sites import Sites
@@ -97,17 +98,18 @@ def forms(outcome, *, times):
     """Open five forms at once, that many times; return the answers, and what Slurm was asked."""
     asked = []
 
-    async def run(name, command):
-        asked.append(command)
+    async def run(name, asking):
+        asked.append(opening(asking))
         await asyncio.sleep(0.01)
-        return Output(*outcome)
+        return replayed(site(""), Output(*outcome))
 
-    scheduler = SimpleNamespace(
-        site=lambda user: (Command(("sinfo",)),),
-        read_site=lambda outputs: Site("slurm", partitions=(Partition("debug", nodes_total=2, nodes_idle=1),))
-        if outputs[0].returncode == 0
-        else fail(SchedulerUnreachable("slurm does not answer")),
-    )
+    def site(user):
+        output = yield Command(("sinfo",))
+        if output.returncode:
+            raise SchedulerUnreachable("slurm does not answer")
+        return Site("slurm", partitions=(Partition("debug", nodes_total=2, nodes_idle=1),))
+
+    scheduler = SimpleNamespace(site=site)
     hub = SimpleNamespace(policy=Policy(schedulers=("slurm",), default_scheduler="slurm"))
     sites = Sites(lambda name: scheduler, run)
     hub.site, hub.asked = sites.site, sites.asked
@@ -118,10 +120,6 @@ def forms(outcome, *, times):
         return [await asyncio.gather(*(offers.options(refresh=True) for _ in range(5))) for _ in range(times)]
 
     return asyncio.run(main()), asked
-
-
-def fail(error):
-    raise error
 
 
 def test_however_many_forms_are_open_one_question_serves_them_all(monkeypatch):

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from ...core.facts import Site
 from ...core.job import Ending, Estimate, JobId, JobState, JobStatus, Output
-from ...errors import SchedulerAway, SchedulerUnreachable, SubmitRefused
+from ...core.questions import NoAnswer
+from ...errors import SchedulerAway, SchedulerError, SchedulerUnreachable, SubmitRefused
 from . import site as site_
 
+_Said = Output | NoAnswer
 MARK = "hpcctr:"
 """What comes before the token in a job's comment."""
 
@@ -49,6 +51,22 @@ _LIVE_STATES: Mapping[str, JobState] = {
     "UPDATE_DB": JobState.RUNNING,
 }
 _REQUEUED = frozenset({"REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
+# squeue(1), "JOB REASON CODES": those that people meet, in their words.
+_MEANINGS = {
+    "Priority": "jobs with a higher priority are ahead",
+    "Resources": "waiting for free resources",
+    "QOSMaxJobsPerUserLimit": "your limit of running jobs is reached",
+    "AssocGrpCpuLimit": "your group's limit of CPUs is reached",
+    "PartitionTimeLimit": "the time asked for is above the partition's limit",
+    "PartitionNodeLimit": "more nodes are asked for than the partition has",
+    "PartitionConfig": "the partition cannot give what is asked for",
+    "ReqNodeNotAvail": "a node that is needed is down or reserved",
+    "BadConstraints": "no node can ever satisfy what is asked for",
+    "JobHeldUser": "the job is held by you (scontrol release)",
+    "JobHeldAdmin": "the job is held by an administrator",
+    "Dependency": "waiting for another job",
+    "BeginTime": "its begin time is not reached",
+}
 _NOTHING = frozenset({"", "None", "N/A", "NONE", "(null)", "Unknown", "None assigned"})
 
 # slurmstepd, to the job's log: of jobacct_gather (OverMemoryKill), and of task/cgroup
@@ -98,18 +116,34 @@ def job_id(output: Output) -> JobId:
     Raises
     ------
     SubmitRefused, SchedulerUnreachable
-        Slurm said no, or said nothing.
+        Slurm said no; it said nothing, or yes without an id.
     """
     if output.returncode != 0:
         raise _refusal(output)
     lines = output.stdout.split()
     found = re.fullmatch(r"([0-9]+)(?:;.*)?", lines[-1]) if lines else None
     if found is None:
-        raise SubmitRefused(
+        raise SchedulerUnreachable(
             f"sbatch answered {output.stdout.strip()!r}, which holds no job id",
             hint="look with squeue whether the job is there; a site's wrapper around sbatch may be the cause",
         )
     return JobId(found[1])
+
+
+def done(output: Output) -> None:
+    """Read what scancel says, which is nothing where it did what it was told.
+
+    Raises
+    ------
+    SchedulerUnreachable, SchedulerError
+        Slurm said nothing; it did not do that.
+    """
+    if output.returncode == 0:
+        return
+    said = _message(output)
+    if _UNREACHABLE.search(said):
+        raise _unreachable(output)
+    raise SchedulerError(f"Slurm did not do that: {said}", hint="look with squeue whose job it is, and where it stands")
 
 
 def estimate(output: Output) -> Estimate:
@@ -182,18 +216,24 @@ def last_words(status: JobStatus, log: str) -> JobStatus:
     return status
 
 
-def site(sinfo: Output, config: Output, partitions: Output | None = None, users: Output | None = None) -> Site:
-    """Read what a site says of itself; the last two may have failed.
+def site(sinfo: _Said, config: _Said, partitions: _Said | None = None, users: _Said | None = None) -> Site:
+    """Read what a site says of itself; the last two may have failed, or not have come.
 
     Raises
     ------
     SchedulerUnreachable
         One of the others failed.
     """
-    for output in (sinfo, config):
-        if output.returncode != 0:
-            raise _unreachable(output)
-    return site_.read(sinfo, config, partitions, users)
+    known = [None if isinstance(each, NoAnswer) else each for each in (partitions, users)]
+    return site_.read(_needed(sinfo), _needed(config), *known)
+
+
+def _needed(said: _Said) -> Output:
+    if isinstance(said, NoAnswer):
+        raise said.error
+    if said.returncode != 0:
+        raise _unreachable(said)
+    return said
 
 
 def _message(output: Output) -> str:
@@ -236,13 +276,16 @@ def _state(word: str) -> tuple[JobState, Ending | None]:
 def _queued(row: Sequence[str]) -> JobStatus:
     job, word, start, end, nodes, reason = row
     state, ending = _state(word)
+    # A job that was put back into the queue waits for its new begin time first.
+    requeued = state is JobState.PENDING and (word in _REQUEUED or reason.startswith("Begin"))
     if state is JobState.PENDING and word != "PENDING" or state is JobState.RUNNING and word != "RUNNING":
-        # core.job: the reason of a requeued job begins with "requeue"
         reason = "requeued" if word in _REQUEUED else word.capitalize()
     return JobStatus(
         job_id=JobId(job),
         state=state,
         reason=_plain(reason),
+        meaning=_MEANINGS.get(reason.split(",")[0], "") if state is JobState.PENDING else "",
+        requeued=requeued,
         nodes=_plain(nodes),
         expected_start=(_plain(start) or None) if state is JobState.PENDING else None,
         end_time=(_plain(end) or None) if state > JobState.PENDING else None,
