@@ -1,4 +1,4 @@
-"""How questions reach a scheduler: one transport for each kind, with the environment and the services of one scheduler."""
+"""How questions reach a scheduler: a transport for each kind, with one scheduler's environment and services."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ class Preview:
     """What would be submitted, and what is wrong with it.
 
     ``command`` is the submission in one line, a command for a shell where it is one, "" where none can be drawn; then
-    ``problems`` say why. ``script`` is what goes with it. ``resources`` are as in a ``LaunchView``, ``expected_start`` a local time as the scheduler prints it.
+    ``problems`` say why. ``script`` is what goes with it. ``resources`` are as in a ``LaunchView``, ``expected_start``
+    a local time as the scheduler prints it.
     """
 
     command: str = ""

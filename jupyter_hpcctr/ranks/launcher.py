@@ -84,7 +84,8 @@ class Launcher:
         if self.by_step:
             return self._step(spec, program, placement, self.pmi(pmi))
         if pmi is not None:
-            raise RankError("RanksRefused", "--pmi is for a scheduler's steps; mpiexec starts the ranks here", hint="leave it out")
+            why = "--pmi is for a scheduler's steps; mpiexec starts the ranks here"
+            raise RankError("RanksRefused", why, hint="leave it out")
         return self._mpiexec(spec, program, placement)
 
     def _outside(self, spec: dict[str, Any], program: list[str]) -> tuple[list[str], dict[str, Any]]:

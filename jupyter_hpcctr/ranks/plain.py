@@ -112,7 +112,8 @@ def _ready(child: Child, directory: str) -> str:
 
 def _found() -> tuple[Steps | None, tuple[str, ...]]:
     """Return the words of the scheduler whose job this process is in, and all schedulers' ``job_env``."""
-    steps, job_env = None, []
+    steps: Steps | None = None
+    job_env: list[str] = []
     for name in plugins.names(plugins.SCHEDULERS):
         try:
             scheduler = plugins.scheduler(name)

@@ -36,7 +36,8 @@ class Jobs:
     scheduler : Scheduler
         Whose jobs they are.
     env : mapping
-        Variables for its commands, workers and endpoints; only those that its ``keep_env`` names reach them, as in a launch.
+        Variables for its commands, workers and endpoints; only those that its ``keep_env`` names reach them, as in a
+        launch.
     resources : mapping
         What every job asks for, by the fields of ``Resources``: a partition, an account.
     patience_s : float
@@ -101,7 +102,7 @@ class Jobs:
         return job
 
     def hastened(self, question: Question) -> Question:
-        """Change a question of a submission so that the time limit, a minute, comes sooner. Nothing, unless overridden."""
+        """Change a question of a submission so that the time limit, a minute, comes sooner; here, not at all."""
         return question
 
     def hasten(self, job: JobId) -> None:

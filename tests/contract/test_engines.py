@@ -12,6 +12,7 @@ from jupyter_hpcctr.errors import EngineError
 from jupyter_hpcctr.protocol.shared import EngineCommand, Rules
 from jupyter_hpcctr.testing import Bench, EngineContract, ImageEngineContract
 from jupyter_hpcctr.testing.bench import IMAGE_ENV, JOB_ENV
+from jupyter_hpcctr.testing.rules import DROPPED, PASSED
 
 
 class TestBare(EngineContract):

@@ -14,8 +14,8 @@ class Hasty(Jobs):
     """Brings the end of a job near by its submission."""
 
     def hastened(self, question):
-        changes = {name: self.shorter(getattr(question, name)) for name in ("body", "params") if hasattr(question, name)}
-        return dataclasses.replace(question, **changes)
+        name = "body" if hasattr(question, "body") else "params"
+        return dataclasses.replace(question, **{name: self.shorter(getattr(question, name))})
 
     def shorter(self, asked):
         if isinstance(asked, str):

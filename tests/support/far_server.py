@@ -44,7 +44,7 @@ class Server:
             def do_POST(self):
                 outer.serve(self)
 
-            do_GET = do_DELETE = do_PUT = do_POST
+            do_GET = do_DELETE = do_PUT = do_POST  # noqa: N815
 
             def log_message(self, *args):
                 pass
@@ -57,7 +57,8 @@ class Server:
             if clients is not None:
                 context.verify_mode = ssl.CERT_REQUIRED
                 context.load_verify_locations(clients)
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+            plain = self.server.socket
+            self.server.socket = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()

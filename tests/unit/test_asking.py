@@ -143,4 +143,4 @@ def test_answers_are_replayed():
 )
 def test_every_question_can_be_shown(question, shown, carried):
     assert (question.shown, question.carried) == (shown, carried)
-    assert opening((each for each in ((question, ONE),))) == question
+    assert opening(each for each in ((question, ONE),)) == question

@@ -3,9 +3,9 @@
 import dataclasses
 
 import pytest
-from support.policies import site_policy
 from support.plans import FACTS, HOST
 from support.plans import drawn as drawn_by_an_engine_that_cannot_add_mounts
+from support.policies import site_policy
 
 from jupyter_hpcctr.core.facts import Facts
 from jupyter_hpcctr.core.plan import plan

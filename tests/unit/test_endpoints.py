@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import logging
 import traceback
 
@@ -34,13 +35,13 @@ def ask(server, request=SITE, *, env=None, **changed):
 def test_a_request_goes_with_its_token_and_is_answered(server):
     query = (("label", "a b&c"), ("label", "ü"))
     request = Request("api", "POST", "/v1/site", query, (("X-Own", "1"),), body="{}")
-    server.trouble = "204"
+    server.trouble = "202"
     response = ask(server, request)
     ((method, path, headers, body),) = server.heard
     assert (method, path, body) == ("POST", "/v1/site?label=a+b%26c&label=%C3%BC", "{}")
     assert (headers["Authorization"], headers["X-Own"]) == (f"Bearer {TOKEN}", "1")
     assert headers["Content-Type"] == headers["Accept"] == "application/json"
-    assert response.status == 204
+    assert response.status == 202
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
@@ -67,7 +68,7 @@ def test_a_private_file_goes_with_a_request_and_is_in_no_value(server, tmp_path)
     request = Request("api", "POST", "/v1/secrets", body='{"data": "@KEYS@"}', files=(("@KEYS@", str(secret)),))
     server.trouble = "201"
     ask(server, request)
-    assert server.heard[-1][3] == '{"data": "%s"}' % base64.b64encode(b"the keys").decode()
+    assert server.heard[-1][3] == json.dumps({"data": base64.b64encode(b"the keys").decode()})
     secret.chmod(0o644)
     with pytest.raises(SchedulerAway, match=f"cannot be asked: {secret}"):
         ask(server, request)

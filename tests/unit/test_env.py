@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from jupyter_hpcctr.testing.rules import DROPPED, PASSED
 from jupyter_hpcctr.guest.environment import compose, left_out, lines
+from jupyter_hpcctr.testing.rules import DROPPED, PASSED
 
 VALUES = [
     "", "plain", "a b", " a ", "'", "''", "'a'", "it's", "'''", '"a"', "$HOME:$X", "a=b", "=", "é☃😀", "a\tb", "a\\n",

@@ -4,8 +4,8 @@ import dataclasses
 import json
 
 import pytest
-from support.policies import site_policy
 from support.plans import FACTS, HOST, IMAGE, drawn
+from support.policies import site_policy
 
 from jupyter_hpcctr.core.facts import Facts
 from jupyter_hpcctr.core.plan import stage, to_json
@@ -71,7 +71,10 @@ def test_a_kernels_own_command_gets_the_connection_file():
         ({"image": "r/n:1", "engine": "docker"}, site_policy(), FACTS, PolicyError, "allowed: charliecloud, bare"),
         ({"scheduler": "pbs"}, site_policy(), Facts(HOST), PolicyError, "allowed: slurm, local"),
         ({"image": "r/n:1"}, site_policy(image_patterns=("site/*",)), FACTS, PolicyError, "site/*"),
-        ({"image": "r/n:1", "mounts": ["/etc"]}, site_policy(mount_sources=("/scratch",)), FACTS, PolicyError, "/scratch"),
+        (
+            {"image": "r/n:1", "mounts": ["/etc"]}, site_policy(mount_sources=("/scratch",)), FACTS, PolicyError,
+            "/scratch",
+        ),
         ({"image": "r/n:1", "mounts": ["/new/x"]}, site_policy(), FACTS, RequestError, "/scratch"),
     ],
 )

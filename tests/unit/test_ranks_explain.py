@@ -147,8 +147,8 @@ def test_ranks_that_do_not_find_one_another(make, ranks, up, shown, expected):
     [
         (
             OPEN_MPI, "srun --mpi=pmi2", "pmi2, pmix_v4",
-            "Open MPI v4.1.4 does not speak what srun --mpi=pmi2 offers, and this scheduler offers pmi2, pmix_v4; Open MPI "
-            "usually speaks pmix, MPICH and Intel MPI pmi2: %mpirun restart --pmi NAME",
+            "Open MPI v4.1.4 does not speak what srun --mpi=pmi2 offers, and this scheduler offers pmi2, pmix_v4; "
+            "Open MPI usually speaks pmix, MPICH and Intel MPI pmi2: %mpirun restart --pmi NAME",
         ),
         (
             MPICH_4, "srun --mpi=pmix", "",

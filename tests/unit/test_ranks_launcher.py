@@ -227,7 +227,10 @@ def test_open_mpi_is_told_that_root_may(monkeypatch):
             NONE, None, "NoLauncher", "there is no mpiexec to start ranks with",
             "install an MPI in the image (openmpi-bin or mpich in Debian), or use a scheduler with steps",
         ),
-        (OPEN_MPI, "pmix", "RanksRefused", "--pmi is for a scheduler's steps; mpiexec starts the ranks here", "leave it out"),
+        (
+            OPEN_MPI, "pmix", "RanksRefused", "--pmi is for a scheduler's steps; mpiexec starts the ranks here",
+            "leave it out",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_started_is_refused(found, pmi, etype, message, hint):

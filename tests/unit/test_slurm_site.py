@@ -145,7 +145,8 @@ def test_estimates():
     assert replayed(SLURM.estimate(SPEC), recorded("estimate-behind-endless")).start.startswith("3")
     older = Output(0, "", "sbatch: Job 5 to start at 2026-01-02T03:04:05 using 4 processors on n1 in partition debug\n")
     assert replayed(SLURM.estimate(SPEC), older) == Estimate("2026-01-02T03:04:05", "n1")
-    assert replayed(SLURM.estimate(SPEC), Output(0, "", "sbatch: a plugin of the site says something else\n")) == Estimate(None)
+    other = Output(0, "", "sbatch: a plugin of the site says something else\n")
+    assert replayed(SLURM.estimate(SPEC), other) == Estimate(None)
 
 
 def start(output):

@@ -6,11 +6,11 @@ relay of both, lets the process join the container, and reports how it ended. ``
 path of a JSON file, with nothing between them on the first node and ``.NAME`` on any other. ``NODE_VARIABLE`` is the
 name of the variable that has the node's name, "" where there is one node.
 
-The spec's keys: ``world``, ``ranks``, ``argv``, ``rank_variable`` (where a scheduler's step starts us), ``dir`` (with the
-FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it, "" where that is
-no other), ``cwd``, ``env``, ``image_env``, ``pass_env``, ``drop_env``, ``shared_memory`` (a directory for MPI's, ""
-for none), and ``inside``: whether the container is around us already, so that our own environment is the process's.
-``gaps`` are the placeholders in ``argv``, for ``node`` (as in the path), ``env_file`` and ``holder_pid``.
+The spec's keys: ``world``, ``ranks``, ``argv``, ``rank_variable`` (where a scheduler's step starts us), ``dir`` (with
+the FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it, "" where that
+is no other), ``cwd``, ``env``, ``image_env``, ``pass_env``, ``drop_env``, ``shared_memory`` (a directory for MPI's,
+"" for none), and ``inside``: whether the container is around us already, so that our own environment is the
+process's. ``gaps`` are the placeholders in ``argv``, for ``node`` (as in the path), ``env_file`` and ``holder_pid``.
 """
 
 from __future__ import annotations
