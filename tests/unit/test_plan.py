@@ -221,7 +221,7 @@ def test_an_image_gives_way_to_the_job_in_what_is_the_jobs_to_say():
         "PATH": "/opt/bin", "LANG": "C.UTF-8", "SLURM_JOB_ID": "1", "SLURMD_NODENAME": "x",
         "CUDA_VISIBLE_DEVICES": "0", "OMPI_MCA_btl": "self", "LD_PRELOAD": "evil.so",
     }  # fmt: skip
-    facts = Facts(HOST, dataclasses.replace(IMAGE, env=env))
+    facts = dataclasses.replace(FACTS, image=dataclasses.replace(IMAGE, env=env))
     made, _ = drawn({"image": "r/n:1", "env": {"OMP_NUM_THREADS": "3"}}, facts)
     assert (made.env["PATH"], made.env["LANG"]) == ("/opt/bin", "C.UTF-8")
     assert made.image_env == {"CUDA_VISIBLE_DEVICES": "0", "OMPI_MCA_btl": "self"}

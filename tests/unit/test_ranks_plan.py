@@ -179,6 +179,6 @@ def test_what_an_image_does_not_say_of_its_mpi_is_empty():
 def test_it_can_be_written_down():
     text = to_json(drawn({"image": "r/n:1"}, Charliecloud(), Slurm()))
     ranks = json.loads(text)["ranks"]
-    assert ranks["step"] == list(STEP)
+    assert ranks["steps"]["ranks"] == list(STEP)
     assert ranks["mpi"] == {"implementation": "openmpi", "version": "4.1.4", "pmi": "4.2.2"}
     assert ranks["enter"]["argv"][-1] == "@ARGV@"

@@ -4,9 +4,10 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
+from support.policies import site_policy
 
 from jupyter_hpcctr import kernelspecs
-from jupyter_hpcctr.core.facts import CatalogueImage, ImageInfo, Partition, Policy, Site
+from jupyter_hpcctr.core.facts import CatalogueImage, ImageInfo, Partition, Site
 from jupyter_hpcctr.core.job import Command, Output
 from jupyter_hpcctr.core.questions import opening, replayed
 from jupyter_hpcctr.core.request import parse
@@ -43,7 +44,7 @@ class Asked:
 
 
 def checked(store, *references, policy=None):
-    offers = Offers(SimpleNamespace(policy=policy or Policy(catalogue=CATALOGUE), store=store))
+    offers = Offers(SimpleNamespace(policy=policy or site_policy(catalogue=CATALOGUE), store=store))
 
     async def main():
         return [await offers.check(reference) for reference in references]
@@ -82,7 +83,7 @@ def test_a_registry_that_is_down_does_not_make_a_name_wrong():
 def test_only_what_the_site_allows_is_asked_for(reference, refusal):
     store = Asked()
     with pytest.raises(refusal):
-        checked(store, reference, policy=Policy(image_patterns=("a:*",)))
+        checked(store, reference, policy=site_policy(image_patterns=("a:*",)))
     assert store.asked == 0
 
 
@@ -110,7 +111,7 @@ def forms(outcome, *, times):
         return Site("slurm", partitions=(Partition("debug", nodes_total=2, nodes_idle=1),))
 
     scheduler = SimpleNamespace(site=site)
-    hub = SimpleNamespace(policy=Policy(schedulers=("slurm",), default_scheduler="slurm"))
+    hub = SimpleNamespace(policy=site_policy(schedulers=("slurm",), default_scheduler="slurm"))
     sites = Sites(lambda name: scheduler, run)
     hub.site, hub.asked = sites.site, sites.asked
     hub.edge = SimpleNamespace(call=lambda work: work)

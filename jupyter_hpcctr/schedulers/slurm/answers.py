@@ -9,8 +9,9 @@ from dataclasses import replace
 from ...core.facts import Site
 from ...core.job import Ending, Estimate, JobId, JobState, JobStatus, Output
 from ...core.questions import NoAnswer
-from ...errors import SchedulerAway, SchedulerError, SchedulerUnreachable, SubmitRefused
+from ...errors import SchedulerUnreachable
 from . import site as site_
+from .failures import refusal, unreachable
 
 _Said = Output | NoAnswer
 MARK = "hpcctr:"
@@ -75,37 +76,6 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 
-# What Slurm's commands say when the controller, not the request, is the trouble (slurm_errno.c)
-_UNREACHABLE = re.compile(
-    r"unable to contact slurm controller|controller is not|standby mode|timed out|connection refused|connect failure"
-    r"|communication|zero bytes were transmitted|unexpected message|authentication|munge|configuration source"
-    r"|temporarily unable|temporarily unavailable|could not establish|unable to (?:resolve|connect)"
-    r"|error parsing|unable to process configuration|host is down|no route to host",
-    re.IGNORECASE,
-)
-# No connection was made; "receive failure" and time-outs come after the controller may have heard.
-_AWAY = re.compile(r"connect failure|connection refused|host is down|no route to host|unable to resolve", re.IGNORECASE)
-_NOISE = re.compile(
-    r"^(?:(?:sbatch|squeue|scontrol|sinfo|sacct|scancel)?:?\s*(?:error|fatal):\s*)?"
-    r"(?:Batch job submission failed: |allocation failure: )?",
-    re.IGNORECASE,
-)
-_NO_SUCH_JOB = "invalid job id"
-_REQUEST = "ask for fewer CPUs, less memory or fewer GPUs per node, as sinfo -N -l shows"
-# A word of what Slurm says, the request's field that it is about, and what to do.
-_HINTS: tuple[tuple[str, str, str], ...] = (
-    ("partition", "partition", "choose one of the partitions that sinfo lists, and stay within its limits"),
-    ("account", "account", "choose an account that you may use: sacctmgr show associations user=$USER"),
-    ("qos", "qos", "choose a quality of service that you may use: sacctmgr show associations user=$USER"),
-    ("reservation", "reservation", "choose a reservation that you may use: scontrol show reservation"),
-    ("feature", "constraint", "choose features that nodes have: scontrol show node"),
-    ("time limit", "time", "ask for less time"),
-    ("node count", "nodes", "ask for fewer nodes"),
-    ("generic resource", "gpus_per_node", "choose GPUs that nodes have: sinfo -o '%N %G'"),
-    ("configuration is not available", "", _REQUEST),
-    ("memory", "mem", "ask for less memory per node"),
-    ("submit limit", "", "wait until some of your jobs have ended"),
-)
 # sbatch --test-only; releases before 21.08 left out the word "nodes"
 _ESTIMATE = re.compile(r" to start at (?P<start>\S+) using \S+ processors on (?:nodes )?(?P<nodes>\S+)")
 
@@ -119,7 +89,7 @@ def job_id(output: Output) -> JobId:
         Slurm said no; it said nothing, or yes without an id.
     """
     if output.returncode != 0:
-        raise _refusal(output)
+        raise refusal(output)
     lines = output.stdout.split()
     found = re.fullmatch(r"([0-9]+)(?:;.*)?", lines[-1]) if lines else None
     if found is None:
@@ -128,22 +98,6 @@ def job_id(output: Output) -> JobId:
             hint="look with squeue whether the job is there; a site's wrapper around sbatch may be the cause",
         )
     return JobId(found[1])
-
-
-def done(output: Output) -> None:
-    """Read what scancel says, which is nothing where it did what it was told.
-
-    Raises
-    ------
-    SchedulerUnreachable, SchedulerError
-        Slurm said nothing; it did not do that.
-    """
-    if output.returncode == 0:
-        return
-    said = _message(output)
-    if _UNREACHABLE.search(said):
-        raise _unreachable(output)
-    raise SchedulerError(f"Slurm did not do that: {said}", hint="look with squeue whose job it is, and where it stands")
 
 
 def estimate(output: Output) -> Estimate:
@@ -155,7 +109,7 @@ def estimate(output: Output) -> Estimate:
         Such a job can never start, or Slurm said nothing.
     """
     if output.returncode != 0:
-        raise _refusal(output)
+        raise refusal(output)
     found = _ESTIMATE.search(output.stderr)
     return Estimate(None) if found is None else Estimate(_plain(found["start"]) or None, found["nodes"])
 
@@ -169,7 +123,7 @@ def queue(output: Output) -> Mapping[JobId, JobStatus]:
         It failed otherwise.
     """
     if output.returncode != 0 and _NO_SUCH_JOB not in output.stderr.lower():
-        raise _unreachable(output)
+        raise unreachable(output)
     rows = (line.split("|", 5) for line in output.stdout.splitlines())
     found = (_queued(row) for row in rows if len(row) == 6)
     return {status.job_id: status for status in found}
@@ -184,7 +138,7 @@ def tokens(output: Output) -> Mapping[str, JobId]:
         It failed.
     """
     if output.returncode != 0:
-        raise _unreachable(output)
+        raise unreachable(output)
     rows = re.findall(rf"^([0-9]+)\|{MARK}([\w-]+)$", output.stdout, re.MULTILINE)
     return {token: JobId(job) for job, token in sorted(rows, key=lambda row: int(row[0]))}
 
@@ -201,7 +155,7 @@ def end(output: Output, job: JobId) -> JobStatus:
         said = output.stderr.lower()
         if _NO_SUCH_JOB in said or "accounting storage is disabled" in said:
             return JobStatus(job, JobState.UNKNOWN)
-        raise _unreachable(output)
+        raise unreachable(output)
     if output.stdout.startswith("JobId="):
         return _from_scontrol(output.stdout, job)
     rows = [line.split("|") for line in output.stdout.splitlines()]
@@ -232,32 +186,8 @@ def _needed(said: _Said) -> Output:
     if isinstance(said, NoAnswer):
         raise said.error
     if said.returncode != 0:
-        raise _unreachable(said)
+        raise unreachable(said)
     return said
-
-
-def _message(output: Output) -> str:
-    lines = (output.stderr.strip() or output.stdout.strip()).splitlines()
-    said = [_NOISE.sub("", line) for line in lines]
-    return "; ".join(dict.fromkeys(line.strip() for line in said if line.strip())) or f"exit status {output.returncode}"
-
-
-def _refusal(output: Output) -> SubmitRefused | SchedulerUnreachable:
-    said = _message(output)
-    if _UNREACHABLE.search(said):
-        return _unreachable(output)
-    low = said.lower()
-    anything = ("", "", "change the request, or ask your site what this means")
-    _, field, hint = next((each for each in _HINTS if each[0] in low), anything)
-    return SubmitRefused(f"Slurm refused the job: {said}", hint=hint, field=field)
-
-
-def _unreachable(output: Output) -> SchedulerUnreachable:
-    said = _message(output)
-    kind = SchedulerAway if _AWAY.search(said) and "timed out" not in said.lower() else SchedulerUnreachable
-    return kind(
-        f"Slurm does not answer: {said}", hint="nothing was concluded from that; try again in a minute"
-    )
 
 
 def _plain(text: str) -> str:

@@ -18,7 +18,7 @@ from ...core.seams import Scheduler
 from ...errors import RequestError
 from ...protocol import words
 from ...protocol.ranks import JobVariables, Probe, Steps
-from . import answers, site
+from . import answers, failures, site
 
 
 class Slurm(Scheduler):
@@ -90,11 +90,11 @@ class Slurm(Scheduler):
 
     def signal(self, job: JobId, signum: int) -> Asking[None]:
         """Have scancel(1) signal the batch script, which has become the agent, and nothing else."""
-        answers.done((yield Command(("scancel", "--batch", f"--signal={signum}", job))))
+        failures.done((yield Command(("scancel", "--batch", f"--signal={signum}", job))))
 
     def cancel(self, jobs: Collection[JobId]) -> Asking[None]:
         """Ask one scancel(1) for all jobs; it exits 0 for those that are gone."""
-        answers.done((yield Command(("scancel", "--quiet", *jobs))))
+        failures.done((yield Command(("scancel", "--quiet", *jobs))))
 
     def estimate(self, spec: JobSpec) -> Asking[Estimate]:
         """Ask the words of ``submit`` with ``--test-only``: the same job, tried and not submitted."""
