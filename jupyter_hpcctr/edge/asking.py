@@ -42,7 +42,7 @@ async def carry_out(asking: Asking[T], ask: Ask) -> T:
     except Exception as error:
         if given is None:  # in making the first question: that is no answer's fault
             raise
-        log.debug("an answer cannot be read: %r", given, exc_info=True)
+        log.warning("what a scheduler answered cannot be read; nothing is concluded from it", exc_info=True)
         raise SchedulerUnreachable(
             f"what the scheduler answered cannot be read: {error!r}",
             hint="nothing was concluded from that; if it stays so, report it to whoever looks after the scheduler",

@@ -11,7 +11,7 @@ from ...core.job import Ending, Estimate, JobId, JobState, JobStatus, Output
 from ...core.questions import NoAnswer
 from ...errors import SchedulerUnreachable
 from . import site as site_
-from .failures import refusal, unreachable
+from .failures import NO_SUCH_JOB, refusal, unreachable
 
 _Said = Output | NoAnswer
 MARK = "hpcctr:"
@@ -122,7 +122,7 @@ def queue(output: Output) -> Mapping[JobId, JobStatus]:
     SchedulerUnreachable
         It failed otherwise.
     """
-    if output.returncode != 0 and _NO_SUCH_JOB not in output.stderr.lower():
+    if output.returncode != 0 and NO_SUCH_JOB not in output.stderr.lower():
         raise unreachable(output)
     rows = (line.split("|", 5) for line in output.stdout.splitlines())
     found = (_queued(row) for row in rows if len(row) == 6)
@@ -153,7 +153,7 @@ def end(output: Output, job: JobId) -> JobStatus:
     """
     if output.returncode != 0:
         said = output.stderr.lower()
-        if _NO_SUCH_JOB in said or "accounting storage is disabled" in said:
+        if NO_SUCH_JOB in said or "accounting storage is disabled" in said:
             return JobStatus(job, JobState.UNKNOWN)
         raise unreachable(output)
     if output.stdout.startswith("JobId="):

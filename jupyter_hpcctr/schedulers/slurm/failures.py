@@ -22,7 +22,7 @@ _NOISE = re.compile(
     r"(?:Batch job submission failed: |allocation failure: )?",
     re.IGNORECASE,
 )
-_NO_SUCH_JOB = "invalid job id"
+NO_SUCH_JOB = "invalid job id"
 _REQUEST = "ask for fewer CPUs, less memory or fewer GPUs per node, as sinfo -N -l shows"
 # A word of what Slurm says, the request's field that it is about, and what to do.
 _HINTS: tuple[tuple[str, str, str], ...] = (
