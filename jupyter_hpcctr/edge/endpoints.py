@@ -9,7 +9,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.simple_httpclient import HTTPTimeoutError
@@ -22,6 +22,7 @@ from .loop import in_thread
 log = logging.getLogger(__name__)
 
 CONNECT_S = 10.0
+_IN_A_PATH = "/%:@!$&'()*+,;=~"
 _AGAIN = "nothing was concluded from that; try again in a minute"
 
 
@@ -69,7 +70,7 @@ async def _fetched(
         headers["Authorization"] = f"Bearer {credentials.token}"
     try:
         asked = HTTPRequest(
-            f"{endpoint.url.rstrip('/')}{request.path}{query}",
+            f"{endpoint.url.rstrip('/')}{quote(request.path, safe=_IN_A_PATH)}{query}",
             method=request.method,
             headers=headers,
             body=body.encode() if request.body else None,

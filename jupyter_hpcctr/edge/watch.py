@@ -17,7 +17,7 @@ from typing import Protocol
 
 from ..core.job import Ending, JobId, JobState, JobStatus
 from ..core.seams import Scheduler
-from ..errors import SchedulerUnreachable
+from ..errors import SchedulerError
 from .asking import Ask, carry_out
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Watch:
         """Ask how a job ended; None where the scheduler does not answer."""
         try:
             return await carry_out(self._scheduler.settle(job), self._question)
-        except SchedulerUnreachable as error:
+        except SchedulerError as error:
             log.warning("the end of job %s is not known: %s", job, error)
             return None
 
@@ -117,7 +117,7 @@ class Watch:
             return
         try:
             found = await carry_out(self._scheduler.query(asked), self._question)
-        except SchedulerUnreachable as error:
+        except SchedulerError as error:
             if not self._complained:
                 log.warning("the scheduler does not answer; nothing is concluded from that: %s", error)
             self._complained = True

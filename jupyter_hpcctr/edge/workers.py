@@ -39,6 +39,7 @@ class WorkerProcess:
         self._running: _Running | None = None
         self._numbers = itertools.count(1)
         self._failures, self._not_before, self._last = 0, 0.0, ""
+        self._closed = False
 
     def call(self, call: Call) -> Result:
         """Call a method and return what the worker answers. Blocking.
@@ -67,11 +68,13 @@ class WorkerProcess:
             self._lock.release()
 
     def close(self) -> None:
-        """End the process, which is given ``END_S`` seconds to end by itself. Blocking."""
+        """End the process, which is given ``END_S`` seconds to end by itself; whoever waits for it hears of that."""
+        self._closed = True
+        running = self._running
+        if running is not None:
+            running.end(patience_s=END_S)
         with self._lock:
-            if self._running is not None:
-                self._running.end(patience_s=END_S)
-                self._running = None
+            self._running = None
 
     def _started(self) -> _Running:
         if self._running is not None and not self._running.is_over:
@@ -79,6 +82,8 @@ class WorkerProcess:
         if self._running is not None:
             self._failed(self._running.end(patience_s=0))
             self._running = None
+        if self._closed:
+            raise SchedulerAway(f"the worker {self._name!r} is not needed any more", hint="nothing was asked")
         left = self._not_before - time.monotonic()
         if left > 0:
             raise SchedulerAway(

@@ -20,6 +20,7 @@ from ..errors import (
     LaunchError,
     PullCancelled,
     SchedulerAway,
+    SchedulerError,
     SchedulerUnreachable,
 )
 from .allocation import Allocation, Listener
@@ -197,7 +198,7 @@ class Jobs:
     async def _seek(self, allocation: Allocation) -> None:
         try:
             found = await allocation.seek()
-        except SchedulerUnreachable as error:
+        except SchedulerError as error:
             log.warning("it is still not known whether a kernel was submitted: %s", error)
             self._owner.tell(on.NoAnswer(allocation.number))
             return

@@ -109,8 +109,8 @@ class Jobs:
         """Bring the time limit of a running job near. Nothing, unless a subclass can: then a case takes a minute."""
 
     def status(self, job: JobId) -> JobStatus:
-        """Ask where a job stands."""
-        return self.run(self.scheduler.query([job])).get(job, JobStatus(job, JobState.UNKNOWN))
+        """Ask where a job stands, as a launch does: what has left the queue is asked how it ended."""
+        return self.run(self.scheduler.query([job])).get(job) or self.settled(job)
 
     def settled(self, job: JobId) -> JobStatus:
         """Ask how a job has ended."""

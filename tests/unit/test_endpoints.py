@@ -52,6 +52,13 @@ def test_any_method_goes_with_and_without_a_body(server, method):
         assert server.heard[-1][0] == method and server.heard[-1][3] == body
 
 
+def test_a_path_stays_one_word(server):
+    server.trouble = "404"
+    ask(server, Request("api", "GET", "/jobs/a b%2Fc\r\nX-Other: 1"))
+    _, path, headers, _ = server.heard[-1]
+    assert path == "/jobs/a%20b%2Fc%0D%0AX-Other:%201" and "X-Other" not in headers
+
+
 def test_what_a_service_says_is_given_back_with_everything_but_the_token(server):
     server.trouble = "403"
     response = ask(server)

@@ -165,6 +165,26 @@ def test_a_worker_ends_with_its_transports(transports, call):
     assert state_of(pid) == "gone"
 
 
+def test_who_waits_for_a_worker_that_is_closed_hears_of_it(transports, call):
+    call("pid")
+    told = []
+
+    def ask():
+        with pytest.raises(SchedulerUnreachable, match="was ended by signal 9") as error:
+            call("hang")
+        told.append(error.value)
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    worker = next(iter(transports._workers.values()))
+    wait_until(worker._lock.locked, "the call")
+    transports.close()
+    waiting.join(30)
+    assert told
+    with pytest.raises(SchedulerAway, match="not needed any more"):
+        call("pid")
+
+
 KILLED = """
 import asyncio, sys, time
 from jupyter_hpcctr.core.questions import Call, Worker
