@@ -9,10 +9,13 @@ import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
-from tornado.simple_httpclient import HTTPTimeoutError
+from tornado.httpclient import HTTPRequest, HTTPResponse
+from tornado.iostream import IOStream
+from tornado.simple_httpclient import HTTPTimeoutError, SimpleAsyncHTTPClient
+from tornado.tcpclient import TCPClient
 
 from ..core.questions import Endpoint, Request, Response
 from ..errors import HpcctrError, SchedulerAway, SchedulerUnreachable
@@ -80,13 +83,36 @@ async def _fetched(
             request_timeout=request.timeout_s,
             ssl_options=credentials.tls,
         )
-        client = AsyncHTTPClient(force_instance=True)
+        client = _Client(force_instance=True)
         try:
             return None, await client.fetch(asked, raise_error=False)
         finally:
             client.close()
     except Exception as error:  # noqa: BLE001  (whatever it is, there was no answer)
         return error, None
+
+
+class _Connections(TCPClient):
+    """Closes what it has connected, also where nobody waits for an answer any more."""
+
+    _stream: IOStream | None = None
+
+    async def connect(self, *args: Any, **options: Any) -> IOStream:
+        self._stream = await super().connect(*args, **options)
+        return self._stream
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        super().close()
+
+
+class _Client(SimpleAsyncHTTPClient):
+    """For one request."""
+
+    def initialize(self, **options: Any) -> None:
+        super().initialize(**options)
+        self.tcp_client = _Connections(resolver=self.resolver)
 
 
 def _read(endpoint: Endpoint, request: Request, where: str) -> tuple[_Credentials, str]:

@@ -19,8 +19,8 @@ def server(tmp_path):
 
 
 @pytest.fixture
-def far(site, server, monkeypatch):
-    """A site with both schedulers, as if they were installed."""
+def far(server, site, monkeypatch):
+    """A site with both schedulers, as if they were installed. The server comes first: a site has its own TMPDIR."""
     real = plugins.scheduler
     monkeypatch.setattr(plugins, "scheduler", lambda name: SCHEDULERS[name]() if name in SCHEDULERS else real(name))
     for name, value in {**server.variables, "FAR_WORKER": str(WORKER)}.items():

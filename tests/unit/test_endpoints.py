@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import gc
 import json
 import logging
+import ssl
 import traceback
 
 import pytest
@@ -133,6 +135,20 @@ def test_trouble_of_a_server_is_no_answer_and_says_what_to_do(server, caplog, tr
     assert hint in error.value.hint
     assert len(server.heard) == 1
     assert TOKEN not in told(error.value) + caplog.text
+
+
+def test_a_question_that_is_given_up_leaves_no_connection(server):
+    async def main():
+        task = asyncio.ensure_future(Transports(dict, {"api": endpoint(server)}).ask(SITE))
+        while not server.heard:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        ours = [each for each in gc.get_objects() if isinstance(each, ssl.SSLSocket) and not each.server_side]
+        return [each for each in ours if each.fileno() != -1]
+
+    server.trouble = "hang"
+    assert asyncio.run(main()) == []
 
 
 def test_what_is_no_json_is_no_answer(server):
