@@ -110,7 +110,7 @@ class _Connections(TCPClient):
 class _Client(SimpleAsyncHTTPClient):
     """For one request."""
 
-    def initialize(self, **options: Any) -> None:
+    def initialize(self, **options: Any) -> None:  # type: ignore[override]  # as that one does to its own
         super().initialize(**options)
         self.tcp_client = _Connections(resolver=self.resolver)
 
