@@ -132,5 +132,6 @@ def _requeued(name: str) -> str:
 
 
 def _not_begun(name: str, nodes: str) -> str:
+    # Slurm cancels a job whose prolog fails, and drains the node (slurm.conf(5), Prolog).
     why = "it was cancelled, or the scheduler could not prepare the node (its prolog failed)"
     return f"{name} ended before anything of it ran on {nodes}: {why}. {RESTART}"
