@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from traitlets.config import Config, Configurable
 from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, PyFileConfigLoader
 
 from .core.facts import DROP_ENV, GPU_KINDS, INFINIBAND, PASS_ENV, CatalogueImage, Changed, Policy
+from .core.questions import Endpoint
 from .errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -128,6 +130,12 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
         help="Price of one billing unit for one hour, by partition; '*' stands for all others.",
     ).tag(config=True)
     currency = Unicode("", help="What prices are in: 'EUR', 'credits'.").tag(config=True)
+    endpoints = Dict(
+        value_trait=Dict(),
+        key_trait=Unicode(),
+        help="Where HTTP services of schedulers are, by their names there: dictionaries with 'url' and, if wanted, "
+        "'ca_file', 'token_file', 'cert_file' and 'key_file'. Files are read at each request.",
+    ).tag(config=True)
     infiniband_features = List(
         Unicode(), list(INFINIBAND), help="Patterns of the node features that stand for a fast network."
     ).tag(config=True)
@@ -159,6 +167,16 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
                 raise TraitError(f"an image of the catalogue has 'reference', 'title' and 'description', not {each!r}")
         return proposal["value"]
 
+    @validate("endpoints")  # type: ignore[untyped-decorator,unused-ignore]
+    def _check_endpoints(self, proposal: Any) -> Any:
+        names = {each.name for each in fields(Endpoint)}
+        for name, each in proposal["value"].items():
+            is_text = all(isinstance(text, str) for text in each.values())
+            if not is_text or set(each) - names or not each.get("url", "").startswith(("https://", "http://")):
+                known = ", ".join(f"'{each}'" for each in sorted(names - {"url"}))
+                raise TraitError(f"the endpoint {name!r} has a 'url' of http or https, and paths as {known}")
+        return proposal["value"]
+
     def freeze(self) -> Policy:
         """Return the configuration as a value."""
         values: dict[str, Any] = {
@@ -166,6 +184,7 @@ class HpcctrSite(Configurable):  # type: ignore[misc,unused-ignore]
             for name, value in self.trait_values(config=True).items()
         }
         values["catalogue"] = tuple(CatalogueImage(**each) for each in values["catalogue"])
+        values["endpoints"] = tuple((name, Endpoint(**each)) for name, each in sorted(values["endpoints"].items()))
         values["prices"] = tuple(sorted(values["prices"].items()))
         home = Path.home()
         data = os.environ.get("XDG_DATA_HOME") or str(home / ".local/share")

@@ -136,7 +136,7 @@ class Ranks:
             dir_inside=plan.kernel_dir,
             holder_pid=holder_pid,
             kernel_pid=kernel_pid,
-            node=os.environ.get("SLURMD_NODENAME", ""),
+            node=plan.ranks.node(os.environ),
             plain=False,
         )
 

@@ -11,6 +11,7 @@ from .. import compose, plugins
 from ..config import load_policy
 from ..core import limits, quote
 from ..core.facts import Policy
+from ..core.job import Command
 from ..core.plan import LaunchPlan, to_json
 from ..errors import PolicyError, SchedulerUnreachable
 from ..launch import draw, gather
@@ -70,8 +71,9 @@ def readable(plan: LaunchPlan) -> str:
         f"work dir   {plan.workdir}",
     ]
     lines += [f"changed    {reason}" for reason in plan.reasons]
-    lines += ["", "# submitted, with this script on standard input:", quote.line(plan.submit.argv)]
-    lines += [f"    {line}" for line in plan.submit.stdin.splitlines()]
+    with_it = "with this script on standard input" if isinstance(plan.submit, Command) else "with"
+    lines += ["", f"# submitted, {with_it}:", plan.submit.shown]
+    lines += [f"    {line}" for line in plan.submit.carried.splitlines()]
     if plan.start:
         lines += ["", "# on the node, once: the container that kernel, restarts and ranks enter"]
         lines += [quote.line(plan.start)]

@@ -35,7 +35,8 @@ def _scheduler(asked: str | None, sites: Mapping[str, Site], policy: Policy, rea
     if name in usable or not usable:
         return asked
     default = policy.default_scheduler
-    chosen = default if default in usable else "local" if "local" in usable else usable[0]
+    here = [each for each in usable if sites[each].is_here]
+    chosen = default if default in usable else (*here, *usable)[0]
     why = "it does not answer" if name in policy.schedulers else "it is not here"
     reasons.append(f"scheduler {name} → {chosen}: {why}")
     return chosen
@@ -47,7 +48,7 @@ def _fit(resources: Resources, site: Site, reasons: list[str]) -> Resources:
     if partition is None:
         return fitted
     fitted = _chargeable(fitted, site.accounts, partition, reasons)
-    fitted = _featured(fitted, site, partition, reasons)
+    fitted = _featured(fitted, partition, reasons)
     return _sized(fitted, partition, reasons)
 
 
@@ -70,9 +71,9 @@ def _chargeable(
     return resources
 
 
-def _featured(resources: Resources, site: Site, partition: Partition, reasons: list[str]) -> Resources:
-    asked, is_known = resources.constraint, bool(partition.features) or site.scheduler == "local"
-    if asked is None or not is_known or missing_feature(asked, partition) is None:
+def _featured(resources: Resources, partition: Partition, reasons: list[str]) -> Resources:
+    asked = resources.constraint
+    if asked is None or partition.features is None or missing_feature(asked, partition) is None:
         return resources
     return _without(resources, "constraint", reasons, "no node here has it")
 

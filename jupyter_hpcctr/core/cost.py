@@ -27,12 +27,12 @@ class Cost:
 def cost(resources: Resources, site: Site, policy: Policy) -> Cost | None:
     """Return what the resources cost at most; None where no time limit or no partition can be known.
 
-    Without prices it is in billing hours, and without weights a billing unit is a CPU (slurm.conf(5),
-    TRESBillingWeights). What runs on this machine, without a scheduler, costs nothing unless it has a price by name.
+    Without prices it is in billing hours, and without weights a billing unit is a CPU. What runs on this machine
+    (``Site.is_here``) costs nothing unless it has a price by name.
     """
     partition = partition_of(resources, site)
     limit = _minutes(resources, partition, policy)
-    if partition is None or limit is None or (site.scheduler == "local" and partition.name not in dict(policy.prices)):
+    if partition is None or limit is None or (site.is_here and partition.name not in dict(policy.prices)):
         return None
     billing, hours = _billing(resources, partition, site.billing_max), limit / 60
     prices = dict(policy.prices)
@@ -56,7 +56,7 @@ def _minutes(resources: Resources, partition: Partition | None, policy: Policy) 
 
 
 def _billing(resources: Resources, partition: Partition, greatest: bool) -> float:
-    """Weigh what a job gets, by the names that TRESBillingWeights has for it."""
+    """Weigh what a job gets, by the names of ``Partition.billing``."""
     cpus, gpus = _cpus(resources), resources.nodes * resources.gpus_per_node
     amounts: dict[str, float] = {
         "cpu": cpus,

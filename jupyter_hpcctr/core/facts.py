@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..protocol.container import ImageKind
+from .questions import Endpoint
 
 ARCHIVE = "agent.zip"
 """Everything of ours that runs in a job; ``python agent.zip ROOM WORDS...`` runs one of its rooms."""
@@ -40,11 +41,11 @@ class ImageInfo:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A partition as sinfo(1) sees it; None where Slurm says that there is no limit, or nothing is known.
+    """A partition, or queue; None where there is no limit, or nothing is known.
 
     ``gres_used`` and ``gres_idle`` count over all of its nodes that can be used, as ``gpu:a100:3``; ``gres`` is each
-    node's. ``billing`` holds TRESBillingWeights (slurm.conf(5)) by the resource's name in small letters, that of
-    ``mem`` for one GiB. Empty ``accounts`` and ``qos`` allow all; empty ``features`` say nothing.
+    node's. ``billing`` holds weights of resources, by names as ``cpu``, ``gres/gpu`` and ``node``, that of ``mem`` for
+    one GiB. Empty ``accounts`` and ``qos`` allow all.
     """
 
     name: str
@@ -59,7 +60,7 @@ class Partition:
     cpus_idle: int | None = None
     gres_used: tuple[str, ...] = ()
     gres_idle: tuple[str, ...] | None = None
-    features: tuple[str, ...] = ()
+    features: tuple[str, ...] | None = None
     max_nodes: int | None = None
     default_time_minutes: int | None = None
     default_mem_mb_per_cpu: int | None = None
@@ -80,10 +81,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a scheduler says of itself. ``controller`` is the host to which its commands talk.
+    """What a scheduler says of itself. ``controller`` is the host that is asked.
 
     ``accounts`` are the user's, empty where none are known; ``billing_max`` is whether a job is billed for the
-    greatest of its resources rather than for their sum (PriorityFlags=MAX_TRES).
+    greatest of its resources rather than for their sum. ``is_here``: jobs run on the machine that asks, at once, and
+    cost nothing unless the site has a price for them.
     """
 
     scheduler: str
@@ -92,6 +94,7 @@ class Site:
     partitions: tuple[Partition, ...] = ()
     accounts: tuple[Account, ...] = ()
     billing_max: bool = False
+    is_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +121,24 @@ class Host:
 class Facts:
     """Everything that ``resolve`` and ``plan`` may look at.
 
-    ``missing`` are the directories to be mounted on that the image is known not to have.
+    ``missing`` are the directories to be mounted on that the image is known not to have, ``job_env`` patterns of the
+    variables that the scheduler sets in a job.
     """
 
     host: Host
     image: ImageInfo | None = None
     missing: tuple[str, ...] = ()
+    job_env: tuple[str, ...] = ()
 
 
-# Slurm, PMI, MPI, GPU and locale variables that a program in the job needs to find its place.
+# MPI's, GPUs' and locale's variables that a program in the job needs; its scheduler's own come with that.
 PASS_ENV: tuple[str, ...] = (
-    "SLURM_*", "SLURMD_NODENAME", "PMI_*", "PMIX_*", "PMI2_*", "OMPI_*", "PRTE_*", "UCX_*", "FI_*", "MPICH_*",
+    "PMI_*", "PMIX_*", "PMI2_*", "OMPI_*", "PRTE_*", "UCX_*", "FI_*", "MPICH_*",
     "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES",
     "ZE_AFFINITY_MASK", "NVIDIA_*", "OMP_*", "LANG", "LC_*", "TZ", "TERM", "COLUMNS",
 )  # fmt: skip
 # Of those, what would lead a job's processes astray or tell a secret.
-DROP_ENV: tuple[str, ...] = ("SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_JOBID_*", "*TOKEN*", "*SECRET*", "*PASSWORD*")
+DROP_ENV: tuple[str, ...] = ("*TOKEN*", "*SECRET*", "*PASSWORD*")
 
 
 # Names by which sites mark nodes with a fast network (sbatch(1), --constraint), as shell patterns.
@@ -160,14 +165,14 @@ class Policy:
     Empty allow-lists of images and mounts mean that the user's own rights are the limit. ``registries`` are the
     hosts that are searched for images. ``plain_engine`` is the engine of kernels without an image. ``prices`` are those
     of one billing unit for one hour, by partition, ``*`` for the others; kernelspecs that were made for one start are
-    kept ``one_off_days``.
+    kept ``one_off_days``. ``endpoints`` are HTTP services of schedulers by their names there.
     """
 
     default_engine: str = "charliecloud"
     plain_engine: str = "bare"
-    default_scheduler: str = "slurm"
+    default_scheduler: str = ""
     engines: tuple[str, ...] = ("charliecloud", "bare")
-    schedulers: tuple[str, ...] = ("slurm", "local")
+    schedulers: tuple[str, ...] = ()
     image_patterns: tuple[str, ...] = ()
     mount_sources: tuple[str, ...] = ()
     mount_home: bool = True
@@ -195,6 +200,7 @@ class Policy:
     prices: tuple[tuple[str, float], ...] = ()
     currency: str = ""
     infiniband_features: tuple[str, ...] = INFINIBAND
+    endpoints: tuple[tuple[str, Endpoint], ...] = ()
     gpu_kinds: tuple[str, ...] = GPU_KINDS
     cdi_dirs: tuple[str, ...] = ()
     one_off_days: int = 14

@@ -1,10 +1,12 @@
-"""What a job is, and a scheduler's commands with their answers."""
+"""What a job is, and a command with its answer."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
 from typing import NewType
+
+from .quote import line
 
 JobId = NewType("JobId", str)
 
@@ -13,8 +15,7 @@ class JobState(enum.IntEnum):
     """Where a job stands, in the order in which a job passes through it.
 
     A status whose state is lower than the last one known is stale news and is dropped, but for
-    ``UNKNOWN``, which says nothing at all, and a requeue, which a scheduler reports as PENDING
-    with a reason that begins with "requeue" or "Begin".
+    ``UNKNOWN``, which says nothing at all, and one that is ``JobStatus.requeued``.
     """
 
     UNKNOWN = 0
@@ -43,6 +44,9 @@ class JobStatus:
 
     ``expected_start`` and ``end_time`` are local times as the scheduler prints them
     (``YYYY-MM-DDTHH:MM:SS``) or None; ``exit_code`` is the batch script's, None while unknown.
+
+    ``reason`` is the scheduler's word for why a job waits, ``meaning`` the same for people, "" where the word says it.
+    ``requeued``: it waits as a job does that was put back into the queue, which is news of one that had its nodes.
     """
 
     job_id: JobId
@@ -54,6 +58,8 @@ class JobStatus:
     ending: Ending | None = None
     exit_code: int | None = None
     signal: int | None = None
+    meaning: str = ""
+    requeued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,16 @@ class Command:
 
     argv: tuple[str, ...]
     stdin: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The words as one line for a shell; raises ``RequestError`` where one of them holds a NUL."""
+        return line(self.argv)
+
+    @property
+    def carried(self) -> str:
+        """What goes to standard input."""
+        return self.stdin
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def missing_feature(constraint: str, partition: Partition) -> str | None:
     Of alternatives one is enough; which belong together is left to the scheduler.
     """
     asked = features(constraint)
-    missing = [name for name in asked if name not in partition.features]
+    missing = [name for name in asked if name not in (partition.features or ())]
     return missing[0] if missing and ("|" not in constraint or len(missing) == len(asked)) else None
 
 

@@ -16,7 +16,7 @@ from ..protocol.shared import Devices
 from ..protocol.values import JobPlan
 from ..protocol.words import HOLDER_PID, NODE
 from .facts import ARCHIVE, GUEST_ROOT, HOST_ROOTS, Facts, Host, ImageInfo, Policy
-from .job import Command
+from .questions import Question, opening
 from .ranks import Place, rank_plan
 from .request import Resources
 from .resolve import Resolved, shown
@@ -59,7 +59,9 @@ class LaunchPlan:
     engine: str
     image: ImageInfo | None
     resources: Resources
-    submit: Command
+    job: JobSpec
+    submit: Question
+    """The first question of the submission, which people are shown."""
     start: tuple[str, ...]
     enter: tuple[str, ...]
     kernel: tuple[str, ...]
@@ -105,14 +107,15 @@ def plan(resolved: Resolved, facts: Facts, policy: Policy, *, engine: Engine, sc
         engine=resolved.engine,
         image=resolved.image,
         resources=resolved.resources,
-        submit=scheduler.submit(spec),
+        job=spec,
+        submit=opening(scheduler.submit(spec)),
         start=start,
         enter=enter,
         kernel=words,
         env={**resolved.env, **_startup_cache(resolved, policy)},
         image_env=resolved.image_env,
-        pass_env=policy.pass_env,
-        drop_env=policy.drop_env,
+        pass_env=(*policy.pass_env, *scheduler.job_env),
+        drop_env=(*policy.drop_env, *scheduler.secret_env),
         run_dir=host.run_dir,
         kernel_dir=place.kernel_dir,
         workdir=resolved.workdir,
@@ -137,11 +140,6 @@ def _shown(
         return (), engine.start(container, kernel, node).argv
     start = engine.start(container, Program(place.holder, env_file), node)
     return start.argv, engine.enter(container, HOLDER_PID, kernel, node).argv
-
-
-def job_spec(plan_: LaunchPlan, facts: Facts) -> JobSpec:
-    """Return the job of a plan, as the scheduler was told of it."""
-    return _job_spec(plan_.name, plan_.resources, facts)
 
 
 def job_plan(plan_: LaunchPlan) -> JobPlan:

@@ -24,20 +24,6 @@ _PMI = "org.supercontainers.pmi.version"
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """A scheduler's words that start processes within a job; the program's own words follow them.
-
-    ``ranks`` has the placeholders of ``protocol.words`` from ``RANKS`` to ``DIRECTORY``; ``nodes`` starts one process
-    on each node of ``NODELIST``, and hands its standard input to all of them. ``overcommit`` is
-    the value for ``OVERCOMMIT``.
-    """
-
-    ranks: tuple[str, ...]
-    nodes: tuple[str, ...]
-    overcommit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """What a launch has on one node, for one run directory; ``guest``, ``kernel_dir`` and ``python`` as seen inside.
 
@@ -61,9 +47,8 @@ def rank_plan(
     kind = type(engine)
     steps = scheduler.steps()
     return RankPlan(
-        step=None if steps is None else steps.ranks,
-        node_step=None if steps is None else steps.nodes,
-        overcommit="" if steps is None else steps.overcommit,
+        steps=steps,
+        job_env=scheduler.job_env,
         engine="" if bare else f"{kind.__module__}:{kind.__qualname__}",
         container=place.container,
         shares=bare or engine.shares,

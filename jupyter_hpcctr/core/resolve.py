@@ -16,7 +16,6 @@ from .wording import minutes_text
 
 _TMP = Mount("/tmp", "/tmp")  # noqa: S108  (every engine shows the host's)
 _NEVER = ("LD_PRELOAD", "LD_AUDIT", "HOME", "USER", "LOGNAME")
-_OF_JOB = ("SLURM_*", "SLURMD_*")
 _OF_IMAGE = ("LANG", "LC_*", "TZ", "TERM", "COLUMNS")
 
 
@@ -89,7 +88,7 @@ def resolve(request: KernelRequest, facts: Facts, policy: Policy) -> Resolved:
     if contained and request.workdir is not None:
         _check_workdir(workdir, mounted, facts)
     of_image = {} if facts.image is None or not contained else facts.image.env
-    image_env, yielding, env_reasons = _image_env(of_image, policy)
+    image_env, yielding, env_reasons = _image_env(of_image, facts.job_env, policy)
     devices = wanted(request, policy) if contained else None
     host = facts.host
     env = {**image_env, "HOME": host.home, "USER": host.user, "LOGNAME": host.user, **request.env}
@@ -257,7 +256,9 @@ def _inside(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip("/") + "/")
 
 
-def _image_env(env: Mapping[str, str], policy: Policy) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
+def _image_env(
+    env: Mapping[str, str], job_env: Iterable[str], policy: Policy
+) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
     """Divide an image's variables: those that it keeps, those that give way to the job's, and what to say of them.
 
     An image may set its own search paths, but not preload anything, claim a user's identity or a job's. What
@@ -267,7 +268,7 @@ def _image_env(env: Mapping[str, str], policy: Policy) -> tuple[dict[str, str], 
     for name, value in env.items():
         if name in _NEVER or "\n" in value:
             continue
-        if _any(name, _OF_JOB):
+        if _any(name, job_env):
             never.append(name)
         elif _any(name, policy.pass_env) and not _any(name, _OF_IMAGE):
             yielding[name] = value

@@ -2,20 +2,23 @@
 
 A newcomer writes one class, registers it as an entry point of the group named with its seam, and runs
 the contract suite of ``jupyter_hpcctr.testing`` over it. Engines and schedulers are pure: they
-build words and read words; whoever calls them runs the commands.
+build words and questions and read answers; whoever calls them carries these out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from ..errors import ImageError
 from ..protocol.container import Container, EngineCommand, ImageKind, NodeFacts, Program
+from ..protocol.ranks import Steps
 from .facts import ImageInfo, Site
-from .job import Command, Estimate, JobId, JobStatus, Output
+from .job import Estimate, JobId, JobStatus
 from .plan import JobSpec
-from .ranks import Steps
+from .questions import Asking, Service
 from .request import ImageRef
 
 
@@ -64,109 +67,95 @@ class Engine(Protocol):
 
 
 class Scheduler(Protocol):
-    """Starts jobs. Entry-point group ``jupyter_hpcctr.schedulers``.
+    """Starts jobs. Entry-point group ``jupyter_hpcctr.schedulers``. Derive from it, and what has a default is there.
 
-    Each step is a command and the reading of its answer, so that answers of other releases can be
-    recorded and replayed.
+    Each step is an ``Asking``: a generator that yields questions (``Command``, ``Request``, ``Call``), is sent their
+    answers and returns what it has read, so that answers of other releases can be recorded and replayed. Where a
+    question has no answer, ``SchedulerUnreachable`` is raised at its ``yield``, and nothing is concluded. What goes
+    wrong in reading an answer counts as no answer too.
     """
 
     name: str
-    keep_env: tuple[str, ...]
-    """Patterns of the variables that its commands need besides PATH, HOME, USER and the locale."""
+    keep_env: tuple[str, ...] = ()
+    """Patterns of the variables that its commands, workers and endpoints need besides PATH, HOME, USER and the
+    locale."""
+    services: Mapping[str, Service] = MappingProxyType({})
+    """What its requests and calls go to, by name; the site's ``endpoints`` of the same names are preferred."""
+    job_env: tuple[str, ...] = ()
+    """Patterns of the variables that tell a job's processes their place: passed on to the kernel, never an image's."""
+    secret_env: tuple[str, ...] = ()
+    """Patterns of those that tell a secret or lead astray: never passed on."""
 
-    def submit(self, spec: JobSpec) -> Command:
-        """Words that submit a job: options as words, the script on standard input. Called by ``plan``."""
-        ...
+    @abstractmethod
+    def submit(self, spec: JobSpec) -> Asking[JobId]:
+        """Submit a job. The first question is what ``plan`` and the form show.
 
-    def submitted(self, output: Output) -> JobId:
-        """Read the new job's id. Raises ``SubmitRefused`` or ``SchedulerUnreachable``."""
-        ...
-
-    def find(self, tokens: Collection[str]) -> Command:
-        """Words that ask for this user's jobs that carry one of these tokens (``JobSpec.token``), ended ones as well.
-
-        Called when the outcome of a submission is not known.
+        Raises ``RequestError`` before the first question for what cannot be written down, ``SubmitRefused`` where the
+        answer is no. The same job makes the same first question.
         """
         ...
 
-    def found(self, output: Output) -> Mapping[str, JobId]:
-        """Read the answer: the newest job of each token; jobs with other tokens may be in it.
+    @abstractmethod
+    def find(self, tokens: Collection[str]) -> Asking[Mapping[str, JobId]]:
+        """Return the newest job of each of these tokens (``JobSpec.token``), ended ones as well.
 
-        Raises ``SchedulerUnreachable``.
+        Called when the outcome of a submission is not known. Jobs with other tokens may be among them.
         """
         ...
 
-    def steps(self) -> Steps | None:
-        """Words that start processes within a running job, with the placeholders of ``protocol.words``.
+    @abstractmethod
+    def query(self, jobs: Collection[JobId]) -> Asking[Mapping[JobId, JobStatus]]:
+        """Say where jobs stand, in one question for all; called by the one poller of a server.
 
-        Called by ``plan``; the job's side fills them in and runs them in the environment of the job's first
-        process. None where there are no such words: mpiexec(1) starts the ranks, all on the kernel's node.
+        A job that is not in the answer is not known (any more).
         """
         ...
 
-    def query(self, jobs: Collection[JobId]) -> Command:
-        """One command for all jobs, called by the one poller of a server."""
-        ...
+    @abstractmethod
+    def settle(self, job: JobId) -> Asking[JobStatus]:
+        """Say how one job ended, called once when it has left the queue or its agent is gone.
 
-    def statuses(self, output: Output) -> Mapping[JobId, JobStatus]:
-        """Read the answer; a job that is not in it is not known (any more).
-
-        Raises ``SchedulerUnreachable``: then nothing is known and nothing changes.
+        Where one memory has forgotten it, ask the next, longer one; state UNKNOWN where all have.
         """
         ...
 
-    def settle(self, job: JobId) -> Command:
-        """Words that ask how one job ended, called once when it has left the queue or its agent is gone."""
+    @abstractmethod
+    def cancel(self, jobs: Collection[JobId]) -> Asking[None]:
+        """End jobs, pending or running, and remove what was made for them. Ending a job that is gone is no error."""
         ...
 
-    def settled(self, output: Output, job: JobId) -> JobStatus:
-        """Read how it ended; state UNKNOWN where the scheduler has forgotten it."""
+    @abstractmethod
+    def signal(self, job: JobId, signum: int) -> Asking[None]:
+        """Send a signal to the job's first process, called when the agent does not answer."""
         ...
 
-    def recall(self, job: JobId) -> Command | None:
-        """Words for a second, longer memory, asked where ``settled`` said UNKNOWN; None where there is none.
+    @abstractmethod
+    def site(self, *, user: str = "") -> Asking[Site]:
+        """Say version, controller and partitions, called rarely and cached.
 
-        ``settled`` reads its answer as well.
+        ``user`` is whose accounts are asked for; where it is "", none are. Some questions may have no answer: then
+        nothing is known of what they ask for.
         """
         ...
 
     def last_words(self, status: JobStatus, log: str) -> JobStatus:
         """Complete what is known of a job that failed by what the scheduler has written to the end of its log."""
-        ...
+        return status
 
-    def signal(self, job: JobId, signum: int) -> Command:
-        """Words that send a signal to the job's batch step, called when the agent does not answer."""
-        ...
+    def estimate(self, spec: JobSpec) -> Asking[Estimate] | None:
+        """Say when a job would start, and submit nothing; None where nobody can tell. Called for previews.
 
-    def estimate(self, spec: JobSpec) -> Command | None:
-        """Words that ask when a job would start, and submit nothing; None where nobody can tell.
-
-        Called for previews. Raises as ``submit`` does.
+        Raises as ``submit`` does, ``SubmitRefused`` where such a job can never run.
         """
-        ...
+        return None
 
-    def estimated(self, output: Output) -> Estimate:
-        """Read the answer. Raises ``SubmitRefused`` where such a job can never run, or ``SchedulerUnreachable``."""
-        ...
+    def steps(self) -> Steps | None:
+        """Words that start processes within a running job, and what else its processes can know of it.
 
-    def cancel(self, jobs: Collection[JobId]) -> Command:
-        """Words that end jobs, pending or running. Ending a job that is gone is no error."""
-        ...
-
-    def site(self, *, user: str = "") -> tuple[Command, ...]:
-        """Commands that ask for version, controller and partitions, called rarely and cached.
-
-        ``user`` is whose accounts are asked for; where it is "", none are.
+        Called by ``plan``; the job's side fills the words in and runs them in the environment of the job's first
+        process. None where there are no such words: mpiexec(1) starts the ranks, all on the kernel's node.
         """
-        ...
-
-    def read_site(self, outputs: Sequence[Output]) -> Site:
-        """Read the answers to ``site``. Raises ``SchedulerUnreachable``.
-
-        A command that is missing or took too long counts as one that failed. Some may: of what they were
-        asked for nothing is known then.
-        """
-        ...
+        return None
 
 
 class ImageStore(Protocol):

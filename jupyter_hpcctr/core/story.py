@@ -10,31 +10,14 @@ from .wording import minutes_text
 
 RESTART = "Kernel → Restart submits a new job; nothing is resubmitted automatically."
 
-# squeue(1), "JOB REASON CODES": those that people meet, in their words.
-_REASONS = {
-    "Priority": "jobs with a higher priority are ahead",
-    "Resources": "waiting for free resources",
-    "QOSMaxJobsPerUserLimit": "your limit of running jobs is reached",
-    "AssocGrpCpuLimit": "your group's limit of CPUs is reached",
-    "PartitionTimeLimit": "the time asked for is above the partition's limit",
-    "PartitionNodeLimit": "more nodes are asked for than the partition has",
-    "PartitionConfig": "the partition cannot give what is asked for",
-    "ReqNodeNotAvail": "a node that is needed is down or reserved",
-    "BadConstraints": "no node can ever satisfy what is asked for",
-    "JobHeldUser": "the job is held by you (scontrol release)",
-    "JobHeldAdmin": "the job is held by an administrator",
-    "Dependency": "waiting for another job",
-    "BeginTime": "its begin time is not reached",
-}
-
 
 def waiting(scheduler: str, status: JobStatus) -> str:
     """Say why a kernel is not there yet."""
     job = _job(scheduler, status)
     if status.state is JobState.RUNNING:
         return f"{job} runs on {status.nodes or 'its node'}; the kernel is starting …"
-    meaning = _REASONS.get(status.reason.split(",")[0])
-    reason = f" ({status.reason}{': ' + meaning if meaning else ''})" if status.reason not in ("", "None") else ""
+    why = ": ".join(filter(None, (status.reason, status.meaning)))
+    reason = f" ({why})" if why else ""
     start = f", expected start {status.expected_start.replace('T', ' ')[:16]}" if status.expected_start else ""
     return f"{job} is pending{reason}{start}. Cells run when the kernel is there."
 

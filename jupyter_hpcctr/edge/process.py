@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -222,3 +224,43 @@ def start(command: Command, *, env: Mapping[str, str], log_file: Path, cwd: Path
             )
         except FileNotFoundError as error:
             raise CommandMissing(f"{command.argv[0]} is not installed", hint=str(error)) from error
+
+
+Conversation = subprocess.Popen[bytes]
+"""A program with which this process talks."""
+
+
+def converse(command: Command, *, env: Mapping[str, str]) -> Conversation:
+    """Start a program that reads and prints lines, in a session of its own.
+
+    It is killed with the *thread* that has called this, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG).
+
+    Raises
+    ------
+    CommandMissing, CommandError
+        The program is not on the PATH; it cannot be started.
+    """
+    try:
+        child = subprocess.Popen(
+            _mortal(command.argv, env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(env),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _not_started(command.argv[0], error) from error
+    if child.stdin is not None:
+        os.set_blocking(child.stdin.fileno(), False)
+    return child
+
+
+def end_conversation(child: Conversation, *, patience_s: float) -> int:
+    """Wait for its end, kill it with what it has started where it takes longer, and return its status."""
+    try:
+        return child.wait(timeout=patience_s)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        return child.wait()

@@ -12,15 +12,13 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..core.job import Command, Ending, JobId, JobState, JobStatus
+from ..core.job import Ending, JobId, JobState, JobStatus
 from ..core.seams import Scheduler
-from ..errors import CommandError, SchedulerUnreachable
-from . import process
-from .loop import in_thread
+from ..errors import SchedulerError
+from .asking import Ask, carry_out
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +45,9 @@ class _Watched:
 class Watch:
     """Tells each job's listener when its status changes. One per scheduler, in the edge loop."""
 
-    def __init__(self, scheduler: Scheduler, env: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, scheduler: Scheduler, ask: Ask) -> None:
         self._scheduler = scheduler
-        self._env = env
+        self._question = ask
         self._jobs: dict[JobId, _Watched] = {}
         self._wake = asyncio.Event()
         self._delay = FIRST_S
@@ -87,15 +85,10 @@ class Watch:
     async def settle(self, job: JobId) -> JobStatus | None:
         """Ask how a job ended; None where the scheduler does not answer."""
         try:
-            status = await self._settled(self._scheduler.settle(job), job)
-            again = self._scheduler.recall(job) if status.state is JobState.UNKNOWN else None
-            return status if again is None else await self._settled(again, job)
-        except (SchedulerUnreachable, CommandError) as error:
+            return await carry_out(self._scheduler.settle(job), self._question)
+        except SchedulerError as error:
             log.warning("the end of job %s is not known: %s", job, error)
             return None
-
-    async def _settled(self, command: Command, job: JobId) -> JobStatus:
-        return self._scheduler.settled(await in_thread(process.run, command, env=self._env()), job)
 
     async def _run(self) -> None:
         while True:
@@ -123,9 +116,8 @@ class Watch:
         if not asked:
             return
         try:
-            output = await in_thread(process.run, self._scheduler.query(asked), env=self._env())
-            found = self._scheduler.statuses(output)
-        except (SchedulerUnreachable, CommandError) as error:
+            found = await carry_out(self._scheduler.query(asked), self._question)
+        except SchedulerError as error:
             if not self._complained:
                 log.warning("the scheduler does not answer; nothing is concluded from that: %s", error)
             self._complained = True
@@ -162,7 +154,7 @@ class Watch:
         if status == last:
             return
         back = last is not None and status.state < last.state
-        if back and not _requeued(status):
+        if back and not status.requeued:
             watched.back += 1
             if watched.back < 2:  # a controller that has just restarted may say what was before
                 self.poke()
@@ -170,7 +162,3 @@ class Watch:
         watched.last, watched.back = status, 0
         watched.ended = time.monotonic() if status.state is JobState.ENDED else 0.0
         watched.listener(status, requeued=back and status.state is JobState.PENDING)
-
-
-def _requeued(status: JobStatus) -> bool:
-    return status.state is JobState.PENDING and status.reason.lower().startswith(("begin", "requeue"))

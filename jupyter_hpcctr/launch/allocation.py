@@ -19,7 +19,6 @@ from ..core.plan import LaunchPlan
 from ..edge import files
 from ..edge.link import KeyPair
 from ..edge.loop import in_thread
-from ..errors import SchedulerUnreachable, SubmitRefused
 from . import news
 from .hub import Hub
 from .record import Submission
@@ -95,25 +94,19 @@ class Allocation:
 
         Raises
         ------
-        SchedulerUnreachable, CommandTimeout
+        SchedulerUnreachable
             The scheduler did not answer: there may be a job.
-        SubmitRefused, CommandError
+        SubmitRefused, SchedulerAway
             It was not submitted.
         """
-        output = await self._hub.run(self.plan.scheduler, self.plan.submit)
-        try:
-            self.job = self._scheduler.submitted(output)
-        except SubmitRefused as error:
-            if output.returncode == 0:  # it has said no number, but not no
-                raise SchedulerUnreachable(error.message, hint=error.hint) from error
-            raise
+        self.job = await self._hub.run(self.plan.scheduler, self._scheduler.submit(self.plan.job))
 
     async def seek(self) -> bool:
         """Ask for the job by its token and note its id; return whether there is one.
 
         Raises
         ------
-        SchedulerUnreachable, CommandError
+        SchedulerUnreachable
             The scheduler did not answer.
         """
         job = await self._hub.seek(self.plan.scheduler, self.token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import os
 import pwd
@@ -16,7 +17,7 @@ from ..core import plan as planning
 from ..core.facts import Facts, Host, Policy
 from ..core.plan import LaunchPlan
 from ..core.request import KernelRequest
-from ..core.resolve import mounts, plain, resolve
+from ..core.resolve import mounts, plain, precheck, resolve
 from ..core.seams import Engine, ImageStore, Scheduler
 from ..errors import DiskFull, HpcctrError, LaunchError
 from . import carried
@@ -69,10 +70,10 @@ def draw(
     RequestError, PolicyError, ImageError, EngineError
         As ``resolve`` and ``plan`` do.
     """
+    chosen = scheduler(precheck(request, policy)[1])
+    facts = dataclasses.replace(facts, job_env=chosen.job_env)
     resolved = resolve(request, facts, policy)
-    return planning.plan(
-        resolved, facts, policy, engine=engine(resolved.engine), scheduler=scheduler(resolved.scheduler)
-    )
+    return planning.plan(resolved, facts, policy, engine=engine(resolved.engine), scheduler=chosen)
 
 
 @contextlib.contextmanager

@@ -10,17 +10,20 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Coroutine
+from typing import TypeVar
 
 from ..core.facts import Changed, Policy, Site
-from ..core.job import Command, JobId, Output
+from ..core.job import JobId
+from ..core.questions import Asking
 from ..core.request import KernelRequest
 from ..core.seams import Engine, ImageStore, Scheduler
-from ..edge import process
+from ..edge.asking import carry_out
 from ..edge.link import Link, Totals
 from ..edge.loop import EdgeLoop, in_thread
 from ..edge.net import address_towards
+from ..edge.transports import Transports
 from ..edge.watch import Watch
-from ..errors import CommandError
+from ..errors import SchedulerError
 from . import calls
 from .keeper import Claim
 from .listed import Listed
@@ -32,6 +35,7 @@ from .sites import Sites
 from .view import LaunchView
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _KEEP_ENV = (
     "PATH",
@@ -80,6 +84,7 @@ class Hub:
         self._sites = Sites(self.scheduler, self.run)
         self._link: Link | None = None
         self._watches: dict[str, Watch] = {}
+        self._transports: dict[str, Transports] = {}
         self._controllers: dict[str, str] = {}
 
     def observe(self, listener: Callable[[LaunchView], None]) -> Callable[[], None]:
@@ -120,39 +125,42 @@ class Hub:
     def watch(self, name: str) -> Watch:
         """The poller of a scheduler; made at first use, in the edge loop."""
         if name not in self._watches:
-            self._watches[name] = Watch(self.scheduler(name), lambda: self.env(name))
+            self._watches[name] = Watch(self.scheduler(name), self._transport(name).ask)
         return self._watches[name]
 
     def env(self, name: str) -> dict[str, str]:
-        """The environment for a scheduler's commands, and so for its jobs: allow-listed, no token in it."""
+        """The environment for a scheduler's commands and workers, and so for its jobs: allow-listed, no token in it."""
         patterns = (*_KEEP_ENV, *self.scheduler(name).keep_env)
         return {k: v for k, v in os.environ.items() if any(fnmatch.fnmatchcase(k, p) for p in patterns)}
 
-    async def run(self, name: str, command: Command) -> Output:
-        """Run one of a scheduler's commands outside of the loop; raises ``CommandError`` as ``process.run``."""
-        return await in_thread(process.run, command, env=self.env(name))
+    def _transport(self, name: str) -> Transports:
+        if name not in self._transports:
+            services = {**self.scheduler(name).services, **dict(self.policy.endpoints)}
+            self._transports[name] = Transports(lambda: self.env(name), services)
+        return self._transports[name]
+
+    async def run(self, name: str, asking: Asking[T]) -> T:
+        """Carry out a step of a scheduler, in the edge loop; raises as ``edge.asking.carry_out``."""
+        return await carry_out(asking, self._transport(name).ask)
 
     async def seek(self, name: str, token: str) -> JobId | None:
         """Ask a scheduler once for the job with a token; None where it has none.
 
         Raises
         ------
-        SchedulerUnreachable, CommandError
+        SchedulerUnreachable
             It did not answer.
         """
-        scheduler = self.scheduler(name)
-        return scheduler.found(await self.run(name, scheduler.find([token]))).get(token)
+        return (await self.run(name, self.scheduler(name).find([token]))).get(token)
 
     async def cancel(self, name: str, job: JobId) -> bool:
         """Tell a scheduler once to cancel a job; return whether it has heard."""
         try:
-            output = await self.run(name, self.scheduler(name).cancel([job]))
-        except CommandError as error:
+            await self.run(name, self.scheduler(name).cancel([job]))
+        except SchedulerError as error:
             log.warning("%s job %s is still to be cancelled: %s", name, job, error)
             return False
-        if output.returncode:
-            log.warning("%s job %s is still to be cancelled: %s", name, job, output.stderr.strip())
-        return output.returncode == 0
+        return True
 
     async def endpoint(self, name: str) -> str:
         """Listen where a scheduler's nodes can reach us, and return what they dial."""
@@ -218,6 +226,8 @@ class Hub:
                     log.error("a launch could not be ended: %r", failed)
             for watch in self._watches.values():
                 await watch.close()
+            for transport in self._transports.values():
+                await in_thread(transport.close)
         finally:  # even where a scheduler lets us wait too long
             if self._link is not None:
                 await self._link.close()

@@ -16,12 +16,11 @@ from ..core.request import ImageRef, KernelRequest
 from ..core.resolve import precheck
 from ..edge.loop import in_own_thread, in_thread
 from ..errors import (
-    CommandError,
-    CommandTimeout,
     HpcctrError,
     LaunchError,
     PullCancelled,
     SchedulerAway,
+    SchedulerError,
     SchedulerUnreachable,
 )
 from .allocation import Allocation, Listener
@@ -199,7 +198,7 @@ class Jobs:
     async def _seek(self, allocation: Allocation) -> None:
         try:
             found = await allocation.seek()
-        except (SchedulerUnreachable, CommandError) as error:
+        except SchedulerError as error:
             log.warning("it is still not known whether a kernel was submitted: %s", error)
             self._owner.tell(on.NoAnswer(allocation.number))
             return
@@ -229,4 +228,4 @@ class Jobs:
 
 def _may_have_been_heard(error: Exception) -> bool:
     """Whether the scheduler may have taken a job, though its answer did not come."""
-    return isinstance(error, (SchedulerUnreachable, CommandTimeout)) and not isinstance(error, SchedulerAway)
+    return isinstance(error, SchedulerUnreachable) and not isinstance(error, SchedulerAway)

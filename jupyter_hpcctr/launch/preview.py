@@ -9,16 +9,16 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from ..core import cost as costs
-from ..core import limits, quote
+from ..core import limits
 from ..core.cost import Cost
 from ..core.facts import HOST_ROOTS, Facts, ImageInfo, Policy, Site
 from ..core.job import Command, Output
 from ..core.limits import Problem
-from ..core.plan import LaunchPlan, job_spec
+from ..core.plan import LaunchPlan
 from ..core.request import KernelRequest, Resources
 from ..core.seams import Engine, ImageStore, Scheduler
 from ..edge.loop import in_thread
-from ..errors import CommandError, HpcctrError, SchedulerUnreachable
+from ..errors import HpcctrError, SchedulerUnreachable
 from .gather import draw, gather, translated
 from .progress import resources_dict
 
@@ -27,8 +27,9 @@ from .progress import resources_dict
 class Preview:
     """What would be submitted, and what is wrong with it.
 
-    ``command`` is the submit command as one line for a shell, "" where none can be drawn; then ``problems`` say
-    why. ``resources`` are as in a ``LaunchView``, ``expected_start`` a local time as the scheduler prints it.
+    ``command`` is the submission in one line, a command for a shell where it is one, "" where none can be drawn; then
+    ``problems`` say why. ``script`` is what goes with it. ``resources`` are as in a ``LaunchView``, ``expected_start``
+    a local time as the scheduler prints it.
     """
 
     command: str = ""
@@ -83,15 +84,15 @@ async def preview(hub: Sources, request: KernelRequest, *, cwd: str, ask_schedul
     except HpcctrError as error:
         return Preview(resources=resources_dict(request.resources), problems=(_problem(error),), image_here=here)
     drawn = Preview(
-        command=quote.line(plan.submit.argv),
-        script=plan.submit.stdin,
+        command=plan.submit.shown,
+        script=plan.submit.carried,
         engine=plan.engine,
         scheduler=plan.scheduler,
         resources=resources_dict(plan.resources),
         reasons=plan.reasons,
         image_here=here,
     )
-    return await _asked(hub, drawn, plan, facts) if ask_scheduler else await _known(hub, drawn, plan.resources)
+    return await _asked(hub, drawn, plan) if ask_scheduler else await _known(hub, drawn, plan.resources)
 
 
 async def _known(hub: Sources, drawn: Preview, resources: Resources) -> Preview:
@@ -102,15 +103,14 @@ async def _known(hub: Sources, drawn: Preview, resources: Resources) -> Preview:
     return replace(drawn, problems=limits.problems(resources, site), cost=costs.cost(resources, site, hub.policy))
 
 
-async def _asked(hub: Sources, drawn: Preview, plan: LaunchPlan, facts: Facts) -> Preview:
+async def _asked(hub: Sources, drawn: Preview, plan: LaunchPlan) -> Preview:
     drawn = await _known(hub, drawn, plan.resources)
-    scheduler = hub.scheduler(plan.scheduler)
-    command = None if drawn.problems else scheduler.estimate(job_spec(plan, facts))
-    if command is None:  # or what is wrong is known already, and said better
+    asking = None if drawn.problems else hub.scheduler(plan.scheduler).estimate(plan.job)
+    if asking is None:  # or what is wrong is known already, and said better
         return drawn
     try:
-        estimate = scheduler.estimated(await hub.run(plan.scheduler, command))
-    except (SchedulerUnreachable, CommandError) as error:
+        estimate = await hub.run(plan.scheduler, asking)
+    except SchedulerUnreachable as error:
         return replace(drawn, problems=(_problem(error, "scheduler"),))
     except HpcctrError as error:
         return replace(drawn, problems=(_problem(error),))

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import logging
 import os
-import shlex
 import shutil
 import socket
 import tempfile
@@ -18,6 +17,7 @@ from typing import Literal
 
 from ..core.job import JobId, JobState
 from ..core.plan import STARTUP
+from ..core.questions import opening
 from ..edge import files, leftovers
 from ..edge.loop import in_thread
 from ..errors import HpcctrError
@@ -201,9 +201,9 @@ def _schedulers(was: Record) -> set[str]:
 
 async def _ask(hub: Hub, name: str, tokens: Collection[str], ids: Iterable[JobId]) -> _Answer:
     scheduler = hub.scheduler(name)
-    jobs = scheduler.found(await hub.run(name, scheduler.find(tokens)))
+    jobs = await hub.run(name, scheduler.find(tokens))
     asked = sorted({*jobs.values(), *ids})
-    statuses = scheduler.statuses(await hub.run(name, scheduler.query(asked))) if asked else {}
+    statuses = await hub.run(name, scheduler.query(asked)) if asked else {}
     return _Answer(jobs, frozenset(job for job, said in statuses.items() if said.state is not JobState.ENDED))
 
 
@@ -267,7 +267,7 @@ def _dead(state_dir: str, records: Iterable[Record], answers: Mapping[str, _Answ
 
 
 def _cancel(hub: Hub, name: str, job: JobId) -> str:
-    return shlex.join(hub.scheduler(name).cancel([job]).argv)
+    return opening(hub.scheduler(name).cancel([job])).shown
 
 
 def _remove(path: str) -> bool:

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 from ..core.facts import Site
-from ..core.job import Command, Output
+from ..core.questions import Asking
 from ..core.seams import Scheduler
-from ..errors import CommandError, SchedulerUnreachable
+from ..errors import SchedulerUnreachable
 
-Run = Callable[[str, Command], Awaitable[Output]]
+Run = Callable[[str, Asking[Site]], Awaitable[Site]]
 
 
 class Sites:
@@ -34,7 +34,7 @@ class Sites:
         Raises
         ------
         SchedulerUnreachable
-            It does not answer, or its commands are not installed.
+            It does not answer, or cannot be asked here.
         """
         came = time.monotonic()
         async with self._asking[name]:
@@ -70,18 +70,4 @@ class Sites:
         return (await self._ask(name, "") if known is None else known[1]).controller
 
     async def _ask(self, name: str, user: str) -> Site:
-        scheduler = self._scheduler(name)
-        answers = await asyncio.gather(*(self._answer(name, command) for command in scheduler.site(user=user)))
-        failed = next((error for _, error in answers if error is not None), None)
-        try:
-            return scheduler.read_site([output for output, _ in answers])
-        except SchedulerUnreachable as error:
-            if failed is None:
-                raise
-            raise SchedulerUnreachable(f"{name} does not answer: {failed.message}", hint=failed.hint) from error
-
-    async def _answer(self, name: str, command: Command) -> tuple[Output, CommandError | None]:
-        try:
-            return await self._run(name, command), None
-        except CommandError as error:
-            return Output(127, "", error.message), error
+        return await self._run(name, self._scheduler(name).site(user=user))

@@ -13,7 +13,8 @@ class HubTask(Rules):
     """What the hub is told when it is started.
 
     ``dir`` is the kernel's directory for sockets on the host, and ``dir_inside`` the same as the kernel sees it.
-    ``node`` is Slurm's name of this node, "" without Slurm. ``plain``: the kernel is not one that we have launched.
+    ``node`` is the scheduler's name of this node, "" without its steps. ``plain``: the kernel is not one that we have
+    launched.
     """
 
     plan: RankPlan

@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 from ..agent import room
 from ..protocol import codec
+from ..protocol.ranks import RankPlan
 
 
 def main(argv: list[str]) -> int:
@@ -15,7 +16,9 @@ def main(argv: list[str]) -> int:
         from .node import NodeProcess
 
         logging.basicConfig(level=logging.INFO, format="hpcctr node: %(message)s", stream=sys.stderr)
-        return NodeProcess(codec.from_json(NodeTask, sys.stdin.read())).run()
+        told = codec.from_json(NodeTask, sys.stdin.read())
+        _spare_jobs(told.plan)
+        return NodeProcess(told).run()
     from .config import Config
     from .found import look
 
@@ -26,7 +29,15 @@ def main(argv: list[str]) -> int:
     from .hub import Hub
 
     strays.adopt()
+    _spare_jobs(config.plan)
     return Hub(config, looking).run()
+
+
+def _spare_jobs(plan: RankPlan) -> None:
+    from . import strays
+
+    if plan.steps is not None:
+        strays.spare_jobs(plan.steps.variables.job)
 
 
 def begun(looking: Generator[None, None, dict[str, str]]) -> Generator[None, None, dict[str, str]]:

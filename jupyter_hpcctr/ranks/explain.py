@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Generator, Mapping
 from typing import Any
 
 from .config import Config
-from .found import answer
-from .launcher import program_of
+from .found import asked
 from .world import World
 
 HINT_FAILED = "the lines above are the launcher's and the ranks' own; %mpirun restart tries again"
@@ -43,15 +41,15 @@ def alone(world: World) -> str:
 
 def found_no_pmi(world: World) -> bool:
     """Return whether the ranks ended because MPI found no process manager of its kind, as Open MPI does."""
-    return "--mpi=" in world.start.shown and "PMI" in "".join(world.early)
+    return world.start.by_step and "PMI" in "".join(world.early)
 
 
 def hint_pmi(world: World, offered: str) -> str:
     """Say what may help ranks that do not find one another; ``offered`` is what ``offered`` returned."""
-    if "--mpi=" not in world.start.shown:
+    if not world.start.by_step:
         return "the mpiexec is of another MPI than mpi4py's: install mpi4py for the MPI whose mpiexec is first on PATH"
     names = [short(said["mpi"]["library"]) for said in world.up.values() if said["mpi"] is not None]
-    has = f", and this Slurm offers {offered}" if offered else ""
+    has = f", and this scheduler offers {offered}" if offered else ""
     who = names[0] if names else "the image's MPI"
     return (
         f"{who} does not speak what {world.start.shown} offers{has}; Open MPI usually speaks pmix, MPICH and Intel MPI "
@@ -60,12 +58,11 @@ def hint_pmi(world: World, offered: str) -> str:
 
 
 def offered(config: Config) -> Generator[None, None, str]:
-    """Return what the scheduler offers to MPI (srun(1), ``--mpi=list``)."""
-    step = config.plan.step
-    if step is None:
+    """Return what the scheduler offers to MPI, "" where it does not say."""
+    steps = config.plan.steps
+    if steps is None or steps.pmi is None:
         return ""
-    printed = yield from answer(config, [program_of(step), "--mpi=list"], dict(os.environ))
-    return ", ".join(line.strip() for line in printed.splitlines() if line.strip() and not line.endswith("..."))
+    return ", ".join((yield from asked(config, steps.pmi)))
 
 
 def no_mpi(world: World) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from ..agent.children import Child
-from .config import Config
+from ..protocol import words as placeholders
+from ..protocol.ranks import Probe
+from .config import Config, filled
 from .failure import RankError
 
 PATIENCE_S = 60.0
@@ -26,7 +29,7 @@ def look(config: Config) -> Generator[None, None, dict[str, str]]:
         The image has no Python that could be asked.
     """
     says = config.plan.mpi
-    if config.plan.step is not None and says.implementation:
+    if config.plan.steps is not None and says.implementation:
         return {
             "family": says.implementation,
             "version": says.version,
@@ -42,6 +45,13 @@ def look(config: Config) -> Generator[None, None, dict[str, str]]:
     except (ValueError, IndexError):
         raise RankError("NoPython", f"the MPI of the image cannot be found out: {printed.strip()[-500:]}") from None
     return found
+
+
+def asked(config: Config, probe: Probe, **values: object) -> Generator[None, None, list[str]]:
+    """Return what a scheduler's words find in the job; ``values`` are of the placeholders in them, by name."""
+    words = filled(probe.words, {getattr(placeholders, name): value for name, value in values.items()})
+    printed = yield from answer(config, words, dict(os.environ))
+    return [found[1] for found in re.finditer(probe.pattern, printed, re.MULTILINE)]
 
 
 def answer(config: Config, words: Sequence[str], env: Mapping[str, Any]) -> Generator[None, None, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 import socket
 from collections.abc import Generator, Sequence
 
@@ -13,7 +12,7 @@ from ..protocol import codec
 from ..protocol import words as placeholders
 from ..protocol.tasks import Invitation, NodeTask
 from .config import Config, filled
-from .found import answer
+from .found import asked
 
 EVERYWHERE = "*"
 
@@ -30,7 +29,7 @@ def start_nodes(config: Config, names: Sequence[str], invitation: Invitation, lo
         placeholders.DIRECTORY: "/",
     }
     plan = config.plan
-    assert plan.node_step is not None  # noqa: S101  (a scheduler that has given several nodes has words for that)
+    assert plan.steps is not None  # noqa: S101  (a scheduler that has given several nodes has words for that)
     task = NodeTask(
         env=config.env,
         image_env=config.image_env,
@@ -40,7 +39,7 @@ def start_nodes(config: Config, names: Sequence[str], invitation: Invitation, lo
         dir_inside="" if config.dir_inside == config.dir else config.dir_inside,  # without a container, its own
         invitation=invitation,
     )
-    words = [*filled(plan.node_step, values), *plan.hub_argv, "--node"]
+    words = [*filled(plan.steps.nodes, values), *plan.hub_argv, "--node"]
     return Child(words, env=dict(os.environ), cwd="/", log=log, text=codec.to_json(task))
 
 
@@ -48,11 +47,10 @@ def listening_address(config: Config, names: Sequence[str]) -> Generator[None, N
     """Return the address at which other nodes of a job reach this one.
 
     It is loopback's where all of them are on this machine, as those of the small cluster are, and else every one: which
-    of this node's networks srun takes is not ours to know.
+    of this node's networks the scheduler's steps take is not ours to know.
     """
-    words = ["scontrol", "--oneliner", "show", "node", ",".join(names)]
-    printed = yield from answer(config, words, dict(os.environ))
-    found = re.findall(r"\bNodeAddr=(\S+)", printed)
+    steps = config.plan.steps
+    found = [] if steps is None else (yield from asked(config, steps.addresses, NODELIST=",".join(names)))
     own = {_address_towards(address) for address in found}
     only = own.pop() if len(own) == 1 and len(found) == len(names) else ""
     return only if only and ipaddress.ip_address(only).is_loopback else EVERYWHERE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,21 +25,22 @@ SEPARATE = {
 YIELD = {"OMPI_MCA_mpi_yield_when_idle": "1"}
 """For more ranks than CPUs: those of Open MPI that wait let others work. MPICH's do so by themselves, now and then."""
 _PMI = {"openmpi": "pmix", "mpich": "pmi2"}
-_OFF_SLURM = ("SLURM_", "PMI_", "PMIX_", "OMPI_COMM_")
-"""Of the job's variables, those by which an mpiexec would take itself for a part of the job's step."""
+_OFF_STEP = ("PMI_*", "PMIX_*", "OMPI_COMM_*")
+"""MPI's variables by which an mpiexec would take itself for a part of the job's step, as by the scheduler's own."""
 
 
 @dataclass(frozen=True)
 class Start:
     """How a world is started. ``argv`` and ``env`` are the launcher's; ``spec`` is for the wrappers.
 
-    ``shown`` names the launcher for people.
+    ``shown`` names the launcher for people; ``by_step`` is whether it is the scheduler.
     """
 
     argv: list[str]
     env: Mapping[str, str]
     spec: dict[str, Any]
     shown: str
+    by_step: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,10 @@ class Launcher:
     @property
     def by_step(self) -> bool:
         """Whether the scheduler starts ranks."""
-        return self.config.plan.step is not None
+        return self.config.plan.steps is not None
 
     def pmi(self, asked: str | None) -> str:
-        """Choose what srun offers to MPI: what was asked for, or what the image's MPI speaks."""
+        """Choose what the step offers to MPI: what was asked for, or what the image's MPI speaks."""
         return asked or _PMI.get(self.found["family"], "pmix")
 
     def start(
@@ -74,14 +76,15 @@ class Launcher:
         RankError
             There is nothing that could start it.
         """
-        spec: dict[str, Any] = {"world": world, "ranks": placement.ranks, "by_step": self.by_step, **extra}
+        spec: dict[str, Any] = {"world": world, "ranks": placement.ranks, **extra}
         spec |= {name: getattr(self.config, name) for name in ("env", "image_env", "pass_env", "drop_env")}
         if crowded:
             spec["env"] = {name: value for name, value in YIELD.items() if name not in os.environ} | dict(spec["env"])
         if self.by_step:
             return self._step(spec, program, placement, self.pmi(pmi))
         if pmi is not None:
-            raise RankError("RanksRefused", "--pmi is for Slurm; mpiexec starts the ranks here", hint="leave it out")
+            why = "--pmi is for a scheduler's steps; mpiexec starts the ranks here"
+            raise RankError("RanksRefused", why, hint="leave it out")
         return self._mpiexec(spec, program, placement)
 
     def _outside(self, spec: dict[str, Any], program: list[str]) -> tuple[list[str], dict[str, Any]]:
@@ -97,23 +100,26 @@ class Launcher:
 
     def _wrapper(self, python: str, script: str, spec_file: str) -> list[str]:
         before, _, after = spec_file.partition(NODE)
-        return [python, "-S", "-E", script, before, after, self.config.node]
+        steps = self.config.plan.steps
+        return [python, "-S", "-E", script, before, after, self.config.node, steps.variables.node if steps else ""]
 
     def _step(self, spec: dict[str, Any], program: list[str], placement: Placement, pmi: str) -> Start:
         wrapper, spec = self._outside(spec, program)
-        plan = self.config.plan
-        assert plan.step is not None  # noqa: S101  (by_step)
+        steps = self.config.plan.steps
+        assert steps is not None  # noqa: S101  (by_step)
+        spec["rank_variable"] = steps.variables.rank
         values = {
             placeholders.RANKS: placement.ranks,
             placeholders.NODES: len(placement.nodes),
             placeholders.NODELIST: ",".join(node.name for node in placement.nodes),
-            placeholders.CPUS: "" if placement.over else os.environ.get("SLURM_CPUS_PER_TASK", ""),
+            placeholders.CPUS: "" if placement.over else os.environ.get(steps.variables.cpus, ""),
             placeholders.PMI: pmi,
-            placeholders.OVERCOMMIT: plan.overcommit if placement.over else "",
+            placeholders.OVERCOMMIT: steps.overcommit if placement.over else "",
             placeholders.DIRECTORY: "/",
         }
-        words = [*filled(plan.step, values), *wrapper]
-        return Start(words, dict(os.environ), spec, f"{program_of(plan.step)} --mpi={pmi}")
+        words = [*filled(steps.ranks, values), *wrapper]
+        offer = [word.replace(placeholders.PMI, pmi) for word in steps.ranks if placeholders.PMI in word]
+        return Start(words, dict(os.environ), spec, " ".join((program_of(steps.ranks), *offer)), by_step=True)
 
     def _mpiexec(self, spec: dict[str, Any], program: list[str], placement: Placement) -> Start:
         config, path = self.config, self.found["mpiexec"]
@@ -129,13 +135,19 @@ class Launcher:
         launch = [path, *mpiexec_options(self.found["mpiexec_family"], self.found["version"], placement, scratch)]
         if not contained:
             wrapper, spec = self._outside(spec, program)
-            return Start([*launch, *wrapper], _without_slurm(dict(os.environ)), spec, os.path.basename(path))
+            return Start([*launch, *wrapper], self._off_step(), spec, os.path.basename(path))
         # In the container the launcher and its ranks are in the same namespaces, and of the same MPI.
         spec |= {"argv": program, "inside": True, "dir_inside": config.dir_inside, "cwd": config.workdir}
         plan = config.plan
         wrapper = self._wrapper(plan.guest_python, plan.guest_enter, f"{config.dir_inside}/{spec['world']}.json")
-        words, env = config.entered(["env", *unset(), *launch, *wrapper])
+        unset = [f"--unset={name}" for name in os.environ.keys() - self._off_step().keys()]
+        words, env = config.entered(["env", *unset, *launch, *wrapper])
         return Start(words, env, spec, f"the image's {os.path.basename(path)}")
+
+    def _off_step(self) -> dict[str, str]:
+        """Return this process's environment without what makes an mpiexec a part of the job's step."""
+        patterns = (*self.config.plan.job_env, *_OFF_STEP)
+        return {n: v for n, v in os.environ.items() if not any(fnmatch.fnmatchcase(n, each) for each in patterns)}
 
 
 def program_of(words: Sequence[str]) -> str:
@@ -157,15 +169,6 @@ def mpiexec_options(family: str, version: str, placement: Placement, scratch: st
     if family == "mpich":
         return ["-launcher", "fork", "-n", ranks]
     return ["-n", ranks]
-
-
-def unset() -> list[str]:
-    """Return env(1)'s words that take the job's step away from an mpiexec."""
-    return [f"--unset={name}" for name in os.environ if name.startswith(_OFF_SLURM)]
-
-
-def _without_slurm(env: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if not name.startswith(_OFF_SLURM)}
 
 
 def program_words(argv: list[str] | None, script: str | None) -> list[str]:

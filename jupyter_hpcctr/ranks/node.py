@@ -59,7 +59,7 @@ class NodeProcess:
 
     def __init__(self, told: NodeTask) -> None:
         plan = told.plan
-        self._name = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+        self._name = plan.node(os.environ) or socket.gethostname()
         suffix = f".{self._name}"
         self._run_dir = plan.run_dir.replace(NODE, suffix)
         settle(self._run_dir, [each.replace(NODE, suffix) for each in plan.directories])
@@ -77,7 +77,8 @@ class NodeProcess:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._poller = zmq.Poller()
         self._relay = Relay(self._context, self._poller, f"{own}/kernel", enter=self._enter)
-        self._hub = self._dial(told.invitation)
+        address = "" if plan.steps is None else os.environ.get(plan.steps.variables.hub, "")
+        self._hub = self._dial(told.invitation, address or "127.0.0.1")
         directory = f"{self._run_dir}/kernel"
         self._copies = Copies(self._say, Shelf(directory, told.dir_inside or directory))
         self._heard = time.monotonic()
@@ -87,7 +88,7 @@ class NodeProcess:
         with open(f"{self._run_dir}/kernel/holder.pid", encoding="ascii") if self._holder else io.StringIO() as file:
             return self._container.enter(program, env_file, file.read().strip())
 
-    def _dial(self, invitation: Invitation) -> zmq.Socket[bytes]:
+    def _dial(self, invitation: Invitation, address: str) -> zmq.Socket[bytes]:
         dealer = self._context.socket(zmq.DEALER)
         dealer.identity = self._name.encode()
         dealer.curve_serverkey = invitation.server_key.encode()
@@ -95,8 +96,6 @@ class NodeProcess:
         dealer.curve_secretkey = invitation.secret_key.encode()
         dealer.linger = 500
         dealer.rcvhwm = dealer.sndhwm = 0
-        # srun runs on the hub's node (srun(1), "OUTPUT ENVIRONMENT VARIABLES").
-        address = os.environ.get("SLURM_LAUNCH_NODE_IPADDR", "127.0.0.1")
         dealer.connect(f"tcp://{address}:{invitation.port}")
         self._poller.register(dealer, zmq.POLLIN)
         return dealer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import shutil
@@ -17,10 +18,13 @@ from ..agent.children import Child
 from ..config import load_policy
 from ..protocol import codec
 from ..protocol.container import Container
-from ..protocol.ranks import ImageMpi, RankPlan
+from ..protocol.ranks import ImageMpi, RankPlan, Steps
 from ..protocol.tasks import HubTask
 from ..protocol.words import NODE
 from .failure import RankError
+from .launcher import program_of
+
+log = logging.getLogger("hpcctr.ranks")
 
 PATIENCE_S = 20.0
 _HUB = (sys.executable, "-m", "jupyter_hpcctr.ranks")
@@ -69,19 +73,20 @@ def _start() -> tuple[Child, str]:
     run_dir = f"{tempfile.gettempdir()}/hpcctr-{os.getuid()}-{secrets.token_hex(6)}"
     directory = f"{run_dir}/kernel"
     room.make(run_dir, (directory,))
+    plan = _plan(run_dir)
     task = HubTask(
         env={},
         image_env={},
         pass_env=("*",),
         drop_env=(),
-        plan=_plan(run_dir),
+        plan=plan,
         run_dir=run_dir,
         workdir=os.getcwd(),
         dir=directory,
         dir_inside=directory,
         holder_pid="",
         kernel_pid=os.getpid(),
-        node=os.environ.get("SLURMD_NODENAME", ""),
+        node=plan.node(os.environ),
         plain=True,
     )
     room.write(f"{run_dir}/ranks.json", codec.to_json(task))
@@ -105,17 +110,37 @@ def _ready(child: Child, directory: str) -> str:
     return directory
 
 
+def _found() -> tuple[Steps | None, tuple[str, ...]]:
+    """Return the words of the scheduler whose job this process is in, and all schedulers' ``job_env``."""
+    steps: Steps | None = None
+    job_env: list[str] = []
+    for name in plugins.names(plugins.SCHEDULERS):
+        try:
+            scheduler = plugins.scheduler(name)
+            found = scheduler.steps()
+            job_env += scheduler.job_env
+        except Exception as error:  # noqa: BLE001  (somebody else's: ranks do without)
+            log.warning("the scheduler %s cannot be used: %r", name, error)
+            continue
+        steps = found if steps is None and found is not None and _is_within(found) else steps
+    return steps, tuple(job_env)
+
+
+def _is_within(steps: Steps) -> bool:
+    """Whether this process is in a job of the scheduler that has these words, and can run them."""
+    has_place = all(name in os.environ for name in (steps.variables.job, steps.variables.node))
+    return has_place and shutil.which(program_of(steps.ranks)) is not None
+
+
 def _plan(run_dir: str) -> RankPlan:
     """Return what a launch would have planned for no container at all."""
-    inside_slurm = "SLURM_JOB_ID" in os.environ and "SLURMD_NODENAME" in os.environ and shutil.which("srun")
-    steps = plugins.scheduler("slurm").steps() if inside_slurm else None
+    steps, job_env = _found()
     reduces = steps is None and load_policy(None).ranks_beyond_machine == "reduce"
     scripts = f"{os.path.dirname(guest.__file__)}/mpirun"
     there = f"{run_dir}{NODE}"
     return RankPlan(
-        step=None if steps is None else steps.ranks,
-        node_step=None if steps is None else steps.nodes,
-        overcommit="" if steps is None else steps.overcommit,
+        steps=steps,
+        job_env=job_env,
         engine="",
         container=Container("", "", "none", "", "", (), os.getcwd(), f"{there}/engine"),
         shares=True,

@@ -9,12 +9,13 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 from ..agent.children import Child
+from ..protocol.ranks import Steps
 from . import slots
 from .bundle import Item
 from .config import Config
 from .conversation import Conversation
 from .failure import RankError
-from .found import answer, look
+from .found import asked, look
 from .launch_nodes import listening_address, start_nodes
 from .launcher import Launcher, Start
 from .nodes import Node, OtherNode, OwnNode, Switchboard
@@ -88,22 +89,23 @@ class Site:
     def room(self) -> Generator[None, None, tuple[slots.Node, ...]]:
         """Return the nodes that are left, with their slots."""
         config = self._hub.config
-        if config.plan.step is None:
+        steps = config.plan.steps
+        if steps is None:
             return (slots.Node("", slots.machine_slots()),)
         if not self._names:
-            self._names = yield from self._ask_names()
-        all_nodes = slots.nodes_of(os.environ, self._names)
+            self._names = yield from self._ask_names(steps)
+        all_nodes = slots.nodes_of(os.environ.get(steps.variables.tasks, ""), self._names)
         return tuple(node for node in all_nodes if node.name not in self.lost_nodes)
 
-    def _ask_names(self) -> Generator[None, None, list[str]]:
-        """Return the names of the allocation's nodes, this one first."""
+    def _ask_names(self, steps: Steps) -> Generator[None, None, list[str]]:
+        """Return the names of the allocation's nodes, this one among them."""
         own = self._hub.config.node
-        if int(os.environ.get("SLURM_JOB_NUM_NODES", "1")) == 1:
+        if int(os.environ.get(steps.variables.nodes, "1")) == 1:
             return [own]
-        words = ["scontrol", "show", "hostnames", os.environ["SLURM_JOB_NODELIST"]]
-        names = (yield from answer(self._hub.config, words, dict(os.environ))).split()
+        names = yield from asked(self._hub.config, steps.names)
         if own not in names:
-            raise RankError("NodesUnknown", f"Slurm does not say which nodes this job has: {' '.join(names)}")
+            found = " ".join(names)
+            raise RankError("NodesUnknown", f"the scheduler does not say which nodes this job has: {found}")
         return names
 
     def reach(self, placement: Placement, *, behind: bool = False) -> Generator[None, None, None]:

@@ -47,7 +47,7 @@ class Placement:
 
 
 def tasks_per_node(text: str) -> list[int]:
-    """Read ``SLURM_TASKS_PER_NODE``: ``2(x3),1`` is [2, 2, 2, 1] (sbatch(1), "OUTPUT ENVIRONMENT VARIABLES")."""
+    """Read ``JobVariables.tasks``: ``2(x3),1`` is [2, 2, 2, 1]."""
     return [int(count) for count, times in _TASKS.findall(text) for _ in range(int(times or 1))]
 
 
@@ -62,9 +62,9 @@ def machine_slots(cgroup: str = "/sys/fs/cgroup/cpu.max") -> int:
     return cpus if quota == "max" else max(1, min(cpus, int(quota) // int(period)))
 
 
-def nodes_of(env: Mapping[str, str], names: Sequence[str]) -> tuple[Node, ...]:
-    """Return a Slurm allocation's nodes, in its order."""
-    tasks = tasks_per_node(env.get("SLURM_TASKS_PER_NODE", ""))
+def nodes_of(tasks_text: str, names: Sequence[str]) -> tuple[Node, ...]:
+    """Return an allocation's nodes, in its order; one of which nothing is said has room for one rank."""
+    tasks = tasks_per_node(tasks_text)
     return tuple(Node(name, tasks[at] if at < len(tasks) else 1) for at, name in enumerate(names))
 
 

@@ -15,11 +15,18 @@ from ..guest.mpirun import offspring
 
 PATIENCE_S = 0.5
 _adopts: list[bool] = []
+_jobs: list[tuple[bytes, bytes]] = []
 
 
 def adopt() -> None:
     """Take over what launchers leave below this process, all of whose own children are ``Child``."""
     _adopts.append(offspring.adopt())
+
+
+def spare_jobs(variable: str) -> None:
+    """Leave alone what is of another job: a job that a rank has submitted has the rank's environment but for this."""
+    begin = variable.encode() + b"="
+    _jobs[:] = [(begin, begin + os.environ.get(variable, "").encode())]
 
 
 def end(world: str, rank: int | None = None, *, patience_s: float = PATIENCE_S) -> None:
@@ -69,6 +76,5 @@ def _is_of(pid: int, world: str, rank: int | None) -> bool:
 
 
 def _is_of_another_job(variables: list[bytes]) -> bool:
-    """Whether it belongs to a job that a rank has submitted: sbatch(1) hands on the environment."""
-    own = b"SLURM_JOB_ID=" + os.environ.get("SLURM_JOB_ID", "").encode()
-    return any(each.startswith(b"SLURM_JOB_ID=") and each != own for each in variables)
+    """Whether it belongs to a job that a rank has submitted."""
+    return any(each.startswith(begin) and each != own for begin, own in _jobs for each in variables)

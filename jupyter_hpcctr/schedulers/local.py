@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from ..core.facts import Partition, Site
-from ..core.job import Command, Ending, Estimate, JobId, JobState, JobStatus, Output
+from ..core.job import Command, Ending, JobId, JobState, JobStatus, Output
 from ..core.plan import JobSpec
+from ..core.questions import Asking
 from ..core.quote import line
-from ..core.ranks import Steps
 from ..core.request import Resources
+from ..core.seams import Scheduler
 from ..errors import RequestError, SchedulerUnreachable, SubmitRefused
 
 _PROGRAM = "jupyter_hpcctr.downscale.localjobs"
 _REFUSED = 2
 
 
-class Local:
+class Local(Scheduler):
     """Starts jobs as process groups with limits; accounts, qualities of service and features mean nothing here."""
 
     name = "local"
     keep_env = ("HPCCTR_LOCAL_JOBS", "XDG_STATE_HOME")
 
-    def submit(self, spec: JobSpec) -> Command:
-        """Return the words that start a job; what it is goes to standard input as JSON.
+    def submit(self, spec: JobSpec) -> Asking[JobId]:
+        """Start a job; what it is goes to standard input as JSON.
 
         Raises
         ------
@@ -50,76 +51,41 @@ class Local:
             "time_limit_s": None if wanted.time_minutes is None else wanted.time_minutes * 60,
             "partition": wanted.partition,
         }
-        return Command((sys.executable, "-m", _PROGRAM, "submit"), stdin=json.dumps(plain))
-
-    def submitted(self, output: Output) -> JobId:
-        """Read the new job's id."""
+        output: Output = yield Command((sys.executable, "-m", _PROGRAM, "submit"), stdin=json.dumps(plain))
         if output.returncode == _REFUSED:
             said = json.loads(output.stdout)
             raise SubmitRefused(str(said["refused"]), hint=str(said["hint"]))
         return JobId(str(json.loads(_answer(output))["id"]))
 
-    def find(self, tokens: Collection[str]) -> Command:
-        """Return one command for all tokens."""
-        return _words("find", *tokens)
-
-    def found(self, output: Output) -> Mapping[str, JobId]:
-        """Read a JSON line for each job that is known."""
+    def find(self, tokens: Collection[str]) -> Asking[Mapping[str, JobId]]:
+        """Ask for all tokens at once; the answer is a line of JSON for each job that is known."""
+        output: Output = yield _words("find", *tokens)
         found = (json.loads(line) for line in _answer(output).splitlines())
         return {each["token"]: JobId(each["id"]) for each in found}
 
-    def steps(self) -> Steps | None:
-        """Return None: a job is one machine's, and mpiexec(1) starts ranks on it."""
-        return None
-
-    def query(self, jobs: Collection[JobId]) -> Command:
-        """Return one command for all jobs."""
-        return _words("query", *jobs)
-
-    def statuses(self, output: Output) -> Mapping[JobId, JobStatus]:
-        """Read a JSON line for each job that is known."""
+    def query(self, jobs: Collection[JobId]) -> Asking[Mapping[JobId, JobStatus]]:
+        """Ask for all jobs at once; the answer is a line of JSON for each job that is known."""
+        output: Output = yield _words("query", *jobs)
         found = (_status(line) for line in _answer(output).splitlines())
         return {status.job_id: status for status in found}
 
-    def settle(self, job: JobId) -> Command:
-        """Return the question for one job: its record says how it ended."""
-        return _words("query", job)
+    def settle(self, job: JobId) -> Asking[JobStatus]:
+        """Read the job's record, which is kept for a day."""
+        found = yield from self.query([job])
+        return found.get(job, JobStatus(job, JobState.UNKNOWN))
 
-    def recall(self, job: JobId) -> Command | None:
-        """Return None: nothing else remembers a job."""
-        return None
+    def signal(self, job: JobId, signum: int) -> Asking[None]:
+        """Signal the job's first process."""
+        _answer((yield _words("signal", job, str(signum))))
 
-    def settled(self, output: Output, job: JobId) -> JobStatus:
-        """Read how it ended; records are kept for a day."""
-        return self.statuses(output).get(job, JobStatus(job, JobState.UNKNOWN))
+    def cancel(self, jobs: Collection[JobId]) -> Asking[None]:
+        """End jobs with all of their processes."""
+        _answer((yield _words("cancel", *jobs)))
 
-    def last_words(self, status: JobStatus, log: str) -> JobStatus:
-        """Return the status as it is: nothing is written to a job's log."""
-        return status
-
-    def signal(self, job: JobId, signum: int) -> Command:
-        """Return the words that signal the job's first process."""
-        return _words("signal", job, str(signum))
-
-    def cancel(self, jobs: Collection[JobId]) -> Command:
-        """Return the words that end jobs with all of their processes."""
-        return _words("cancel", *jobs)
-
-    def estimate(self, spec: JobSpec) -> Command | None:
-        """Return None: a job starts at once."""
-        return None
-
-    def estimated(self, output: Output) -> Estimate:
-        """Say nothing of the start; there is no question to which this would be the answer."""
-        return Estimate(None)
-
-    def site(self, *, user: str = "") -> tuple[Command, ...]:
-        """Return the words that ask what this machine has."""
-        return (_words("site"),)
-
-    def read_site(self, outputs: Sequence[Output]) -> Site:
+    def site(self, *, user: str = "") -> Asking[Site]:
         """Describe this machine as a partition of one node."""
-        has = json.loads(_answer(outputs[0]))
+        output: Output = yield _words("site")
+        has = json.loads(_answer(output))
         partition = Partition(
             name="local",
             is_default=True,
@@ -128,8 +94,9 @@ class Local:
             cpus_per_node=int(has["cpus"]),
             mem_mb_per_node=int(has["memory_mb"]),
             gres=(f"gpu:{has['gpus']}",) if has["gpus"] else (),
+            features=(),
         )
-        return Site(scheduler=self.name, partitions=(partition,))
+        return Site(scheduler=self.name, partitions=(partition,), is_here=True)
 
 
 def _words(*words: str) -> Command:

@@ -187,7 +187,7 @@ def _partition(partition: Partition) -> dict[str, Any]:
         "cpus_idle": partition.cpus_idle,
         "mem_mb_per_node": partition.mem_mb_per_node,
         "gpus": [{"type": kind, "per_node": count, "idle": idle} for kind, count, idle in of_site.gpus(partition)],
-        "features": list(partition.features),
+        "features": list(partition.features or ()),
         "time_limit_minutes": partition.time_limit_minutes,
         "max_nodes": partition.max_nodes,
     }

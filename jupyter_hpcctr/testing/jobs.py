@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fnmatch
 import os
@@ -9,28 +10,34 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from ..core.job import Command, JobId, JobState, JobStatus, Output
+from ..core.job import JobId, JobState, JobStatus
 from ..core.plan import JobSpec
+from ..core.questions import Answer, Asking, Question
 from ..core.request import Resources
 from ..core.seams import Scheduler
-from ..edge import process
+from ..edge.asking import carry_out
+from ..edge.transports import Transports
 from . import waiting
 from .waiting import PATIENCE_S
+
+T = TypeVar("T")
 
 BASE_ENV = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR")
 
 
 @dataclass
 class Jobs:
-    """A scheduler, and what its commands need.
+    """A scheduler, and what its questions need.
 
     Parameters
     ----------
     scheduler : Scheduler
         Whose jobs they are.
     env : mapping
-        Variables for its commands; only those that its ``keep_env`` names reach them, as in a launch.
+        Variables for its commands, workers and endpoints; only those that its ``keep_env`` names reach them, as in a
+        launch.
     resources : mapping
         What every job asks for, by the fields of ``Resources``: a partition, an account.
     patience_s : float
@@ -43,11 +50,31 @@ class Jobs:
     patience_s: float = PATIENCE_S
     started: list[JobId] = field(default_factory=list)
 
-    def run(self, command: Command, **more: str) -> Output:
-        """Run one of the scheduler's commands, with further variables."""
+    def __post_init__(self) -> None:
+        self._transports = Transports(self._whole_env, self.scheduler.services)
+
+    def _whole_env(self) -> dict[str, str]:
         base = {name: os.environ[name] for name in BASE_ENV if name in os.environ}
         kept = {n: v for n, v in self.env.items() if any(fnmatch.fnmatchcase(n, p) for p in self.scheduler.keep_env)}
-        return process.run(command, env=base | kept | more)
+        return base | kept
+
+    def run(self, asking: Asking[T], **more: str) -> T:
+        """Carry out one of the scheduler's steps; with further variables, by transports of its own."""
+        if not more:
+            return asyncio.run(carry_out(asking, self._transports.ask))
+        others = Transports(lambda: self._whole_env() | more, self.scheduler.services)
+        try:
+            return asyncio.run(carry_out(asking, others.ask))
+        finally:
+            others.close()
+
+    def close(self) -> None:
+        """Cancel what is left of its jobs, and end the scheduler's workers."""
+        try:
+            if self.started:
+                self.run(self.scheduler.cancel(self.started))
+        finally:
+            self._transports.close()
 
     def spec(
         self,
@@ -65,26 +92,29 @@ class Jobs:
 
     def submit(self, argv: Sequence[str], directory: Path, *, hasten: bool = False, **of_spec: object) -> JobId:
         """Submit a real job, as ``spec`` describes it; ``hasten`` says that its end will be wanted early."""
-        command = self.scheduler.submit(self.spec(argv, directory, **of_spec))  # type: ignore[arg-type]
-        job = self.scheduler.submitted(self.run(self.hastened(command) if hasten else command))
+        asking = self.scheduler.submit(self.spec(argv, directory, **of_spec))  # type: ignore[arg-type]
+
+        async def ask(question: Question) -> Answer:
+            return await self._transports.ask(self.hastened(question) if hasten else question)
+
+        job = asyncio.run(carry_out(asking, ask))
         self.started.append(job)
         return job
 
-    def hastened(self, command: Command) -> Command:
-        """Change a submission so that the time limit, a minute, comes sooner. As it is, unless a subclass can."""
-        return command
+    def hastened(self, question: Question) -> Question:
+        """Change a question of a submission so that the time limit, a minute, comes sooner; here, not at all."""
+        return question
 
     def hasten(self, job: JobId) -> None:
         """Bring the time limit of a running job near. Nothing, unless a subclass can: then a case takes a minute."""
 
     def status(self, job: JobId) -> JobStatus:
-        """Ask where a job stands."""
-        found = self.scheduler.statuses(self.run(self.scheduler.query([job])))
-        return found.get(job, JobStatus(job, JobState.UNKNOWN))
+        """Ask where a job stands, as a launch does: what has left the queue is asked how it ended."""
+        return self.run(self.scheduler.query([job])).get(job) or self.settled(job)
 
     def settled(self, job: JobId) -> JobStatus:
         """Ask how a job has ended."""
-        return self.scheduler.settled(self.run(self.scheduler.settle(job)), job)
+        return self.run(self.scheduler.settle(job))
 
     def wait(self, job: JobId, state: JobState, *, timeout_s: float | None = None) -> JobStatus:
         """Return the first status at or past a state."""
@@ -115,5 +145,4 @@ def jobs_of(jobs: Jobs) -> Iterator[Jobs]:
     try:
         yield jobs
     finally:
-        if jobs.started:
-            jobs.run(jobs.scheduler.cancel(jobs.started))
+        jobs.close()

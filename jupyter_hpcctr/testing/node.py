@@ -25,7 +25,7 @@ from ..edge import process
 from ..errors import EngineError
 from ..guest import environment
 from ..protocol.container import Container, EngineCommand, NodeFacts, Program
-from . import waiting
+from . import rules, waiting
 from .waiting import PATIENCE_S
 
 _SCRIPTS = Path(enginekit.__file__).parent
@@ -72,7 +72,7 @@ class Node:
         self.env = dict(env)
         self.host_env = {**own, **(host_env or {})}
         self.image_env = dict(image_env or {})
-        self.policy = policy or Policy()
+        self.policy = policy or rules.POLICY
         self.holder: Child | None = None
         self.holder_pid = ""
         self._begun: list[Child] = []

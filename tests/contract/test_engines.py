@@ -9,11 +9,12 @@ from support.plans import agent_file
 
 from jupyter_hpcctr import plugins
 from jupyter_hpcctr.agent.container import NodeContainer
-from jupyter_hpcctr.core.facts import DROP_ENV, HOST_ROOTS, PASS_ENV
+from jupyter_hpcctr.core.facts import HOST_ROOTS
 from jupyter_hpcctr.errors import EngineError
 from jupyter_hpcctr.protocol.shared import Rules
 from jupyter_hpcctr.testing import Bench, EngineContract, ImageEngineContract
 from jupyter_hpcctr.testing.bench import IMAGE_ENV, JOB_ENV
+from jupyter_hpcctr.testing.rules import DROPPED, PASSED
 
 
 class TestBare(EngineContract):
@@ -94,7 +95,7 @@ def test_the_suite_composes_the_environment_as_the_agent_does(tmp_path, monkeypa
     for name, value in node.host_env.items():
         monkeypatch.setenv(name, value)
     assert {"SLURM_MY_TOKEN", "OF_THE_JOB"} <= JOB_ENV.keys() <= os.environ.keys()
-    rules = Rules(node.env, IMAGE_ENV, PASS_ENV, DROP_ENV)
+    rules = Rules(node.env, IMAGE_ENV, PASSED, DROPPED)
     plan = dataclasses.replace(agent_file().plan.ranks, engine="", container=node.container, image=None, holder=())
     agents = NodeContainer(rules, plan, run_dir=str(node.run_dir), workdir=node.container.workdir)
     agents.prepare()

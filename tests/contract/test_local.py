@@ -32,8 +32,7 @@ def test_local_jobs_keep_to_their_cpus(local_jobs, tmp_path):
 
 def test_local_jobs_know_their_id_and_get_the_callers_environment(local_jobs, tmp_path):
     spec = local_jobs.spec(["sh", "-c", 'echo "$HPCCTR_JOB_ID $SOME_NAME"'], tmp_path)
-    submitted = local_jobs.run(local_jobs.scheduler.submit(spec), SOME_NAME="some value")
-    job = local_jobs.scheduler.submitted(submitted)
+    job = local_jobs.run(local_jobs.scheduler.submit(spec), SOME_NAME="some value")
     local_jobs.ended(job)
     assert text(tmp_path / "job.log") == f"{job} some value\n"
 

@@ -200,6 +200,7 @@ def test_a_wrapper_that_is_told_to_end_says_how_its_program_did(node):
 WORDS = shell("env; pwd; cat; exit 0")
 OWN = {
     "HPCCTR_WORLD": W1, "HPCCTR_RANK": "5", "HPCCTR_RANKS": "1", "HPCCTR_DIR": "/seen/inside",
+    "HPCCTR_NODE": "",
 }  # fmt: skip
 
 
@@ -262,38 +263,38 @@ def test_an_engine_that_reads_plain_lines_gets_those(node):
 
 
 def test_a_wrapper_without_a_relay_ends_at_once(tmp_path):
-    words = [sys.executable, "-S", "-E", enter.__file__, str(tmp_path), f"/{W1}.json", "n1"]
+    words = [sys.executable, "-S", "-E", enter.__file__, str(tmp_path), f"/{W1}.json", "n1", ""]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, env={"PMIX_RANK": "0"})
     assert done.returncode == 1
     assert f"No such file or directory: '{tmp_path}/{W1}.json'" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("env", "by_step", "expected"),
+    ("env", "variable", "expected"),
     [
-        ({"SLURM_PROCID": "3"}, True, 3),
-        ({"SLURM_PROCID": "3", "PMIX_RANK": "1"}, True, 3),
-        ({"SLURM_PROCID": "0", "OMPI_COMM_WORLD_RANK": "2"}, False, 2),
-        ({"SLURM_PROCID": "0", "PMIX_RANK": "2"}, False, 2),
-        ({"SLURM_PROCID": "0", "PMI_RANK": "12"}, False, 12),
-        ({"PMIX_RANK": "", "PMI_RANK": "1"}, False, 1),
-        ({"SLURM_PROCID": "0"}, False, None),
-        ({}, True, None),
+        ({"SLURM_PROCID": "3"}, "SLURM_PROCID", 3),
+        ({"SLURM_PROCID": "3", "PMIX_RANK": "1"}, "SLURM_PROCID", 3),
+        ({"SLURM_PROCID": "0", "OMPI_COMM_WORLD_RANK": "2"}, "", 2),
+        ({"SLURM_PROCID": "0", "PMIX_RANK": "2"}, "", 2),
+        ({"SLURM_PROCID": "0", "PMI_RANK": "12"}, "", 12),
+        ({"PMIX_RANK": "", "PMI_RANK": "1"}, "", 1),
+        ({"SLURM_PROCID": "0"}, "", None),
+        ({}, "SLURM_PROCID", None),
     ],
 )
-def test_which_rank_a_launcher_means(monkeypatch, env, by_step, expected):
+def test_which_rank_a_launcher_means(monkeypatch, env, variable, expected):
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     if expected is None:
         with pytest.raises(SystemExit, match="the launcher says no rank"):
-            enter.own_rank({"by_step": by_step})
+            enter.own_rank({"rank_variable": variable} if variable else {})
     else:
-        assert enter.own_rank({"by_step": by_step}) == expected
+        assert enter.own_rank({"rank_variable": variable} if variable else {}) == expected
 
 
-def test_another_nodes_directory_has_its_name(tmp_path, monkeypatch):
+def test_another_nodes_directory_has_its_name(tmp_path):
     (tmp_path / "run.n2").mkdir()
     (tmp_path / "run.n2" / f"{W1}.json").write_text(json.dumps({"world": W1}))
-    monkeypatch.setenv("SLURMD_NODENAME", "n2")
-    assert enter.read_spec(f"{tmp_path}/run", f"/{W1}.json", "n1") == {"world": W1}
-    assert [enter.suffix("n1"), enter.suffix("n2")] == [".n2", ""]
+    found = enter.read_spec(f"{tmp_path}/run", f"/{W1}.json", "n1", "n2")
+    assert found == {"world": W1, "node": "n2"}
+    assert [enter.suffix("n1", "n2"), enter.suffix("n2", "n2"), enter.suffix("n1", "")] == [".n2", "", ""]

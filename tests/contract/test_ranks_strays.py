@@ -96,6 +96,8 @@ def test_a_daemon_of_a_program_that_ended_before_ends_with_its_world(node, sleep
 def test_a_job_that_a_rank_has_submitted_is_none_of_its_processes(monkeypatch, sleep):
     """sbatch(1) hands on the environment."""
     monkeypatch.setenv("SLURM_JOB_ID", "1")
+    monkeypatch.setattr(strays, "_jobs", [])
+    strays.spare_jobs("SLURM_JOB_ID")
     job, daemon = sleep(HPCCTR_WORLD=W1, SLURM_JOB_ID="2"), sleep(HPCCTR_WORLD=W1)
     strays.end(W1)
     assert daemon.wait(30) == -signal.SIGKILL

@@ -11,9 +11,7 @@ class OfOurs(SchedulerContract):
     """Both know this machine as one partition."""
 
     def test_the_site_is_one_partition(self, jobs):
-        scheduler = jobs.scheduler
-        site = scheduler.read_site([jobs.run(command) for command in scheduler.site()])
-        (partition,) = site.partitions
+        (partition,) = jobs.run(jobs.scheduler.site()).partitions
         assert partition.is_default and partition.is_up
         assert partition.cpus_per_node >= 1 and partition.mem_mb_per_node >= 1
 
@@ -63,7 +61,7 @@ class TestSlurm(OfOurs):
         return {"SLURM_CONF": str(nowhere)}
 
     def test_an_estimate_names_time_and_nodes(self, jobs, place):
-        estimate = jobs.scheduler.estimated(jobs.run(jobs.scheduler.estimate(jobs.spec(["true"], place))))
+        estimate = jobs.run(jobs.scheduler.estimate(jobs.spec(["true"], place)))
         assert estimate.start and estimate.nodes
 
     @pytest.mark.parametrize(
@@ -71,7 +69,6 @@ class TestSlurm(OfOurs):
         [({"nodes": 99}, ""), ({"partition": "nowhere"}, "partition"), ({"constraint": "nowhere"}, "constraint")],
     )
     def test_an_estimate_of_what_can_never_be_is_a_refusal(self, jobs, place, impossible, field):
-        command = jobs.scheduler.estimate(jobs.spec(["true"], place, **impossible))
         with pytest.raises(SubmitRefused) as refusal:
-            jobs.scheduler.estimated(jobs.run(command))
+            jobs.run(jobs.scheduler.estimate(jobs.spec(["true"], place, **impossible)))
         assert refusal.value.field == field and refusal.value.hint and "error:" not in refusal.value.message

@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 
 from jupyter_hpcctr import plugins
+from jupyter_hpcctr.core.questions import opening, replayed
 from jupyter_hpcctr.protocol.container import EngineCommand
 from jupyter_hpcctr.testing import EngineContract, SchedulerContract
 
@@ -45,8 +46,9 @@ class Deserting(Bare):
 class Guessing(Local):
     name = "guessing"
 
-    def statuses(self, output):
-        return super().statuses(output) if output.returncode == 0 else {}
+    def query(self, jobs):
+        output = yield opening(super().query(jobs))
+        return replayed(super().query(jobs), output) if output.returncode == 0 else {}
 
 
 class Cut(Local):

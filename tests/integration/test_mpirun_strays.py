@@ -71,7 +71,7 @@ def has_its_kernel_restarted(notebook):
 
 def has_its_job_ended(notebook):
     """Slurm's from outside; a local one has nobody else who could."""
-    if notebook.running.launch.plan.ranks.step is None:
+    if notebook.running.launch.plan.ranks.steps is None:
         notebook.running.manager.shutdown_kernel()
     else:
         subprocess.run(["scancel", notebook.running.launch.job], check=True)

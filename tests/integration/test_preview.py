@@ -10,6 +10,7 @@ import pytest
 from jupyter_hpcctr import compose
 from jupyter_hpcctr.config import load_policy
 from jupyter_hpcctr.core.request import parse
+from jupyter_hpcctr.edge.transports import Transports
 from jupyter_hpcctr.errors import SchedulerUnreachable
 
 READY_S = 60
@@ -108,13 +109,13 @@ def test_a_scheduler_that_does_not_answer_is_a_problem_and_no_error(site, hub, m
 
 
 def test_a_site_is_asked_once_for_all_who_want_it(hub, monkeypatch):
-    asked, run = [], hub._sites._run
+    asked, ask = [], Transports.ask
 
-    async def counted(name, command):
+    async def counted(transports, command):
         asked.append(command.argv[0])
-        return await run(name, command)
+        return await ask(transports, command)
 
-    monkeypatch.setattr(hub._sites, "_run", counted)
+    monkeypatch.setattr(Transports, "ask", counted)
 
     async def several():
         return await asyncio.gather(*(hub.site("slurm") for _ in range(5)))

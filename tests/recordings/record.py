@@ -16,6 +16,7 @@ from pathlib import Path
 
 from jupyter_hpcctr.core.job import Command, JobId
 from jupyter_hpcctr.core.plan import JobSpec
+from jupyter_hpcctr.core.questions import opening, replayed
 from jupyter_hpcctr.core.request import Resources
 from jupyter_hpcctr.downscale.cluster import Cluster
 from jupyter_hpcctr.edge import process
@@ -81,44 +82,48 @@ class Recorder:
         return output
 
     def submit(self, argv, keep="", **resources):
-        command = SLURM.submit(JobSpec("a name", argv, Resources(**resources), "/tmp", "/dev/null"))
+        command = opening(SLURM.submit(JobSpec("a name", argv, Resources(**resources), "/tmp", "/dev/null")))
         return self.keep(keep, command) if keep else self.run(command)
 
     def estimate(self, name, **resources):
-        self.keep(
-            f"estimate-{name}", SLURM.estimate(JobSpec("a name", ("true",), Resources(**resources), "/tmp", "/x"))
-        )
+        spec = JobSpec("a name", ("true",), Resources(**resources), "/tmp", "/x")
+        self.keep(f"estimate-{name}", opening(SLURM.estimate(spec)))
+
+    def submitted(self, argv, keep="", **resources):
+        output = self.submit(argv, keep, **resources)
+        return replayed(SLURM.submit(JobSpec("x", ("true",), Resources(), "/", "/l")), output)
 
     def record(self):
         small = {"cpus_per_task": 1, "mem_mb": 100}
         jobs = {
-            name: SLURM.submitted(self.submit(argv, gpus_per_node=int(name == "running"), **small))
+            name: self.submitted(argv, gpus_per_node=int(name == "running"), **small)
             for name, argv in SCRIPTS.items()
         }
         time.sleep(3)
         now = time.strftime("%Y-%m-%dT%H:%M:%S")
         self.run(Command(("scontrol", "update", f"JobId={jobs['timeout']}", f"EndTime={now}")))
-        self.run(SLURM.cancel([jobs["cancelled"]]))
+        self.run(opening(SLURM.cancel([jobs["cancelled"]])))
         self.run(Command(("scontrol", "suspend", jobs["suspended"])))
-        jobs["pending"] = SLURM.submitted(self.submit(("true",), "sbatch-ok", nodes=2, cpus_per_task=4))
-        jobs["held"] = SLURM.submitted(self.submit(("true",), **small))
+        jobs["pending"] = self.submitted(("true",), "sbatch-ok", nodes=2, cpus_per_task=4)
+        jobs["held"] = self.submitted(("true",), **small)
         self.run(Command(("scontrol", "hold", jobs["held"])))
         for name, resources in REFUSED.items():
             self.submit(("true",), f"sbatch-{name}", **resources)
         self._wait_for_timeout(jobs["timeout"])
-        self.keep("squeue", SLURM.query(list(jobs.values())))
-        self.keep("squeue-one-unknown", SLURM.query([JobId("4000000")]))
-        self.keep("squeue-two-unknown", SLURM.query([JobId("4000000"), JobId("4000001")]))
+        self.keep("squeue", opening(SLURM.query(list(jobs.values()))))
+        self.keep("squeue-one-unknown", opening(SLURM.query([JobId("4000000")])))
+        self.keep("squeue-two-unknown", opening(SLURM.query([JobId("4000000"), JobId("4000001")])))
         for name, job in jobs.items():
-            self.keep(f"scontrol-{name}", SLURM.settle(job))
-        self.keep("scontrol-unknown", SLURM.settle(JobId("4000000")))
-        self.keep("sacct-disabled", SLURM.recall(jobs["completed"]))
-        self.keep("scancel-unknown", SLURM.cancel([JobId("4000000")]))
+            self.keep(f"scontrol-{name}", opening(SLURM.settle(job)))
+        settling = SLURM.settle(JobId("4000000"))
+        forgotten = self.keep("scontrol-unknown", next(settling))
+        self.keep("sacct-disabled", settling.send(forgotten))
+        self.keep("scancel-unknown", opening(SLURM.cancel([JobId("4000000")])))
         me = pwd.getpwuid(os.getuid()).pw_name
-        for name, command in zip(SITE, SLURM.site(user=me), strict=True):
+        for name, command in zip(SITE, next(SLURM.site(user=me)), strict=True):
             self.keep(f"site-{name}", command)
         self.estimate("behind-endless", cpus_per_task=1)
-        self.run(SLURM.cancel(list(jobs.values())))
+        self.run(opening(SLURM.cancel(list(jobs.values()))))
         time.sleep(5)
         for name, resources in ESTIMATED.items():
             self.estimate(name, **resources)
@@ -126,7 +131,7 @@ class Recorder:
 
     def _wait_for_timeout(self, job):
         for _ in range(90):
-            if SLURM.settled(self.run(SLURM.settle(job)), job).ending is not None:
+            if replayed(SLURM.settle(job), self.run(opening(SLURM.settle(job)))).ending is not None:
                 return
             time.sleep(1)
         raise SystemExit("the job did not reach its time limit")
@@ -139,9 +144,9 @@ class Recorder:
         self.env["SLURM_CONF"] = str(nobody)
         self.submit(("true",), "silent-sbatch")
         self.estimate("silent")
-        self.keep("silent-squeue", SLURM.query([job]))
-        self.keep("silent-scontrol", SLURM.settle(job))
-        self.keep("silent-sinfo", SLURM.site()[0])
+        self.keep("silent-squeue", opening(SLURM.query([job])))
+        self.keep("silent-scontrol", opening(SLURM.settle(job)))
+        self.keep("silent-sinfo", opening(SLURM.site()))
 
 
 def _hide(text):

@@ -3,14 +3,16 @@
 from dataclasses import replace
 
 from jupyter_hpcctr.core.cost import Cost
-from jupyter_hpcctr.core.facts import Account, CatalogueImage, ImageInfo, Partition, Policy, Site
+from jupyter_hpcctr.core.facts import Account, CatalogueImage, ImageInfo, Partition, Site
 from jupyter_hpcctr.core.limits import Problem
 from jupyter_hpcctr.edge.loop import EdgeLoop
 from jupyter_hpcctr.errors import ImageError
 from jupyter_hpcctr.launch.preview import Preview
 from jupyter_hpcctr.launch.view import LaunchView
 
-POLICY = Policy(
+from .policies import site_policy
+
+POLICY = site_policy(
     catalogue=(CatalogueImage("registry.example.org/hpc/python:1", "Python", "For <all>"),),
     registries=("registry.example.org",),
     engines=("charliecloud", "bare"),

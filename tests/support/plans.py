@@ -1,6 +1,6 @@
 """Plans of made-up launches: an engine and a scheduler that only write down what they are told."""
 
-from jupyter_hpcctr.core.facts import Facts, Host, ImageInfo, Policy
+from jupyter_hpcctr.core.facts import Facts, Host, ImageInfo
 from jupyter_hpcctr.core.job import Command
 from jupyter_hpcctr.core.plan import job_plan, plan
 from jupyter_hpcctr.core.quote import job_script
@@ -8,6 +8,8 @@ from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve
 from jupyter_hpcctr.protocol.container import EngineCommand
 from jupyter_hpcctr.protocol.values import AgentFile, Link
+
+from .policies import site_policy
 
 HOST = Host(
     user="alice", uid=1001, gid=1001, home="/home/alice", cwd="/home/alice/nb", job_dir="/state/jobs/1",
@@ -19,7 +21,7 @@ IMAGE = ImageInfo(
     roots={"usr": False, "home": True, "scratch": True, "hpcctr": False}
     | {"dev": False, "proc": False, "sys": False, "tmp": True},
 )  # fmt: skip
-FACTS = Facts(HOST, IMAGE)
+FACTS = Facts(HOST, IMAGE, job_env=("SLURM_*", "SLURMD_*"))
 
 
 class Words:
@@ -28,6 +30,7 @@ class Words:
     name = "words"
     accepts = ("squashfs", "directory", "none")
     shares = True
+    job_env, secret_env = ("SLURM_*", "SLURMD_*"), ("SLURM_JWT",)
     container = None
 
     def check(self, container):
@@ -40,13 +43,13 @@ class Words:
         return EngineCommand(("enter", pid, *program.argv))
 
     def submit(self, spec):
-        return Command(("submit", spec.name, *spec.argv), stdin=job_script(spec.argv))
+        yield Command(("submit", spec.name, *spec.argv), stdin=job_script(spec.argv))
 
     def steps(self):
         return None
 
 
-def drawn(raw, facts=FACTS, policy=Policy()):  # noqa: B008
+def drawn(raw, facts=FACTS, policy=site_policy()):  # noqa: B008
     words = Words()
     return plan(resolve(parse(raw), facts, policy), facts, policy, engine=words, scheduler=words), words.container
 

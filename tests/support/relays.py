@@ -59,10 +59,10 @@ class Node:
 
     def start(self, argv, *ranks, world=W1, **more):
         """Run a program on ranks, and return their wrappers."""
-        own = {"world": world, "ranks": len(ranks), "argv": list(argv), "by_step": False, "cwd": str(self.directory)}
+        own = {"world": world, "ranks": len(ranks), "argv": list(argv), "cwd": str(self.directory)}
         policy = {"env": {"A": "of the plan"}, "pass_env": ["KEPT*"], "drop_env": ["KEPT_NOT"], "inside": False}
         self.relay.expect({**own, **policy, "dir_inside": str(self.directory), **more})
-        words = [sys.executable, "-S", "-E", self.script, str(self.directory), f"/{world}.json", "n1"]
+        words = [sys.executable, "-S", "-E", self.script, str(self.directory), f"/{world}.json", "n1", ""]
         for rank in ranks or (0,):
             env = {**os.environ, "PMIX_RANK": str(rank)}
             self.wrappers[world, rank] = subprocess.Popen(words, env=env, stderr=subprocess.PIPE)

@@ -71,8 +71,8 @@ class SlurmJobs(Jobs):
 class LocalJobs(Jobs):
     """Jobs of the local scheduler."""
 
-    def hastened(self, command):
-        return Command(command.argv, json.dumps(json.loads(command.stdin) | {"time_limit_s": 1}))
+    def hastened(self, question):
+        return Command(question.argv, json.dumps(json.loads(question.stdin) | {"time_limit_s": 1}))
 
 
 def slurm_jobs_of(cluster):

@@ -1,9 +1,10 @@
 """Requests from elsewhere are fitted to this site, and every change is said."""
 
 import pytest
+from support.policies import site_policy
 
 from jupyter_hpcctr.core.adapt import adapt
-from jupyter_hpcctr.core.facts import Account, Partition, Policy, Site
+from jupyter_hpcctr.core.facts import Account, Partition, Site
 from jupyter_hpcctr.core.limits import problems
 from jupyter_hpcctr.core.request import parse, to_dict
 
@@ -19,8 +20,8 @@ CPU = Partition(
     qos=("normal",),
 )
 SITE = Site("slurm", partitions=(CPU,), accounts=(Account("mine", ("normal", "high")),))
-LOCAL = Site("local", partitions=(Partition("local", True, True, 1, 1, 4, 8000),))
-POLICY = Policy()
+LOCAL = Site("local", partitions=(Partition("local", True, True, 1, 1, 4, 8000, features=()),), is_here=True)
+POLICY = site_policy()
 IMAGE = "registry.example.org/a:1"
 
 
@@ -86,10 +87,10 @@ def test_without_a_cluster_it_runs_here():
 def test_the_default_scheduler_is_replaced_too():
     assert adapted({}, {"local": LOCAL})[0] == {"scheduler": "local"}
     assert adapted({}, {}) == ({}, [])
-    only = Policy(schedulers=("slurm",))
+    only = site_policy(schedulers=("slurm",))
     assert adapted({"scheduler": "local"}, policy=only)[0] == {"scheduler": "slurm"}
 
 
 def test_an_account_from_elsewhere_goes_where_none_is_known():
     site = Site("slurm", partitions=(CPU,))
-    assert adapt(parse({"account": "far"}), {"slurm": site}, Policy())[0].resources.account is None
+    assert adapt(parse({"account": "far"}), {"slurm": site}, site_policy())[0].resources.account is None

@@ -4,10 +4,13 @@ import json
 
 import pytest
 from jupyter_core import paths
+from support.policies import site_policy
+from traitlets import TraitError
 from traitlets.config import Config
 
 from jupyter_hpcctr.config import BASENAME, Configuration, HpcctrSite, load_policy
-from jupyter_hpcctr.core.facts import CatalogueImage, Policy
+from jupyter_hpcctr.core.facts import CatalogueImage
+from jupyter_hpcctr.core.questions import Endpoint
 from jupyter_hpcctr.errors import ConfigurationError
 from jupyter_hpcctr.provisioner import HpcctrProvisioner
 
@@ -29,7 +32,7 @@ def places(tmp_path, monkeypatch):
 
 def test_without_files_the_defaults_of_the_policy_hold(places, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    expected = Policy(
+    expected = site_policy(
         store=f"{tmp_path}/.local/share/jupyter_hpcctr/images", state_dir=f"{tmp_path}/.local/state/jupyter_hpcctr"
     )
     assert load_policy() == expected
@@ -61,6 +64,21 @@ def test_the_catalogue_and_the_prices_are_values(places):
     assert policy.catalogue == (CatalogueImage("registry.example.org/a:1", "A"),)
     assert policy.prices == (("*", 0.5), ("gpu", 2.0)) and policy.currency == "EUR"
     assert hash(policy)
+
+
+def test_endpoints_are_values(places):
+    places(user={"endpoints": {"api": {"url": "https://api.example.org:6443", "token_file": "${HOME}/.token"}}})
+    policy = load_policy()
+    assert policy.endpoints == (("api", Endpoint("https://api.example.org:6443", token_file="${HOME}/.token")),)
+    assert hash(policy)
+
+
+@pytest.mark.parametrize("endpoint", [{}, {"url": "api.example.org"}, {"url": "https://a", "token": "s3cret"}])
+def test_an_endpoint_that_is_none_is_refused_without_what_is_in_it(places, endpoint):
+    places(user={"endpoints": {"api": endpoint}})
+    with pytest.raises(TraitError, match="the endpoint 'api' has a 'url'") as refused:
+        load_policy()
+    assert "s3cret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("image", [{"title": "no reference"}, {"reference": "a", "more": "b"}, {"reference": 3}])

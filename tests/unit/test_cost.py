@@ -72,5 +72,6 @@ def test_the_time_is_what_is_asked_for_or_the_limit_that_holds():
 
 def test_nobody_bills_ones_own_machine():
     site = Site("local", partitions=(Partition("local", is_default=True, nodes_total=1, mem_mb_per_node=1000),))
+    site = replace(site, is_here=True)
     assert cost(HOUR, site, Policy()) is cost(HOUR, site, Policy(prices=(("*", 2.0),))) is None
     assert cost(HOUR, site, Policy(prices=(("local", 2.0),), currency="EUR")) == Cost(2.0, "EUR", 1.0, 1.0)

@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 from support.plans import FACTS, HOST
+from support.policies import site_policy
 
-from jupyter_hpcctr.core.facts import Facts, Policy
+from jupyter_hpcctr.core.facts import Facts
 from jupyter_hpcctr.core.plan import plan
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve
@@ -18,7 +19,7 @@ GPU = {"image": "r/n:1", "gpus_per_node": 1}
 
 
 def drawn(raw, facts=FACTS, engine=None, **policy):
-    policy = Policy(**policy)
+    policy = site_policy(**policy)
     engine = engine or Charliecloud()
     return plan(resolve(parse(raw), facts, policy), facts, policy, engine=engine, scheduler=Slurm())
 

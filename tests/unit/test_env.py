@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from jupyter_hpcctr.core.facts import DROP_ENV, PASS_ENV
 from jupyter_hpcctr.guest.environment import compose, left_out, lines
+from jupyter_hpcctr.testing.rules import DROPPED, PASSED
 
 VALUES = [
     "", "plain", "a b", " a ", "'", "''", "'a'", "it's", "'''", '"a"', "$HOME:$X", "a=b", "=", "é☃😀", "a\tb", "a\\n",
@@ -21,7 +21,7 @@ def test_nothing_comes_in_that_is_not_named():
         "AWS_SECRET_ACCESS_KEY": "s",
         "PATH": "/host",
     }
-    assert compose({"PATH": "/image"}, environ, PASS_ENV, DROP_ENV) == {"SLURM_JOB_ID": "1", "PATH": "/image"}
+    assert compose({"PATH": "/image"}, environ, PASSED, DROPPED) == {"SLURM_JOB_ID": "1", "PATH": "/image"}
 
 
 def test_dropping_beats_passing_and_the_plan_beats_both():

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from support.policies import site_policy
 from support.requests import GRAMMAR, REQUESTS, TEXTS, whole
 
 from jupyter_hpcctr.core import grammar, wording
 from jupyter_hpcctr.core.amounts import megabytes, minutes
-from jupyter_hpcctr.core.facts import Account, Partition, Policy, Site
+from jupyter_hpcctr.core.facts import Account, Partition, Site
 from jupyter_hpcctr.core.request import parse, to_dict
 from jupyter_hpcctr.errors import RequestError
 from jupyter_hpcctr.offers import form, words
@@ -152,7 +153,7 @@ SITES = [
     Site("local", partitions=(Partition("local", True, True, 1, 1, 8, 16_000, time_limit_minutes=None),)),
     Site("slurm"),
 ]
-POLICIES = [Policy(), Policy(max_time_minutes=5, max_nodes=1)]
+POLICIES = [site_policy(), site_policy(max_time_minutes=5, max_nodes=1)]
 
 
 def values(field):
@@ -178,7 +179,7 @@ def test_every_value_that_the_form_can_show_is_taken_by_rest(site, policy):
 
 @pytest.mark.parametrize("site", SITES[:2], ids=range(2))
 def test_the_form_hands_the_page_the_patterns_by_which_rest_decides(site):
-    made, all_of_them = form.schema(site, Policy())["properties"], grammar.properties()
+    made, all_of_them = form.schema(site, site_policy())["properties"], grammar.properties()
     with_patterns = {name: field["pattern"] for name, field in made.items() if "pattern" in field}
     assert {"time", "mem"} <= set(with_patterns)
     assert with_patterns == {name: all_of_them[name]["pattern"] for name in with_patterns}

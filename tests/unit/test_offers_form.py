@@ -2,8 +2,9 @@
 
 import jsonschema
 import pytest
+from support.policies import site_policy
 
-from jupyter_hpcctr.core.facts import Account, Partition, Policy, Site
+from jupyter_hpcctr.core.facts import Account, Partition, Site
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.errors import SchedulerUnreachable
 from jupyter_hpcctr.offers import form, found
@@ -35,7 +36,7 @@ TITLES = {
 
 
 def fields(site, **policy):
-    return form.schema(site, Policy(**policy))["properties"]
+    return form.schema(site, site_policy(**policy))["properties"]
 
 
 def test_each_field_has_its_title_and_the_limits_of_the_site():
@@ -84,20 +85,20 @@ def test_the_sites_own_limits_are_the_least():
 
 @pytest.mark.parametrize("site", [SLURM, PLAIN, LOCAL, Site("slurm")])
 def test_the_defaults_are_a_request_that_fits_the_form(site):
-    schema, defaults = form.schema(site, Policy()), form.defaults(site, Policy())
+    schema, defaults = form.schema(site, site_policy()), form.defaults(site, site_policy())
     jsonschema.Draft7Validator.check_schema(schema)
     jsonschema.validate(defaults, schema)
     parse(defaults)
 
 
 def test_the_default_time_is_the_partitions_within_all_limits():
-    assert form.defaults(SLURM, Policy())["time"] == "0:30:00"
-    assert form.defaults(LOCAL, Policy())["time"] == "1:00:00"
-    assert form.defaults(SLURM, Policy(max_time_minutes=10))["time"] == "0:10:00"
+    assert form.defaults(SLURM, site_policy())["time"] == "0:30:00"
+    assert form.defaults(LOCAL, site_policy())["time"] == "1:00:00"
+    assert form.defaults(SLURM, site_policy(max_time_minutes=10))["time"] == "0:10:00"
 
 
 def test_every_field_is_in_one_group():
-    schema = form.schema(SLURM, Policy())
+    schema = form.schema(SLURM, site_policy())
     grouped = [name for group in form.groups(schema)["groups"] for name in group["fields"]]
     assert sorted(grouped) == sorted(schema["properties"])
     assert [group["title"] for group in form.groups(schema)["groups"]] == ["Simple", "Advanced"]
@@ -105,12 +106,12 @@ def test_every_field_is_in_one_group():
 
 @pytest.mark.parametrize(("text", "fits"), [("1:00:00", True), ("2-00:00:00", True), ("90", True), ("soon", False)])
 def test_times_are_checked_in_the_form(text, fits):
-    valid = jsonschema.Draft7Validator(form.schema(SLURM, Policy())).is_valid({"time": text})
+    valid = jsonschema.Draft7Validator(form.schema(SLURM, site_policy())).is_valid({"time": text})
     assert valid is fits
 
 
 def test_a_scheduler_that_does_not_answer_is_told_and_the_form_stands():
-    made = options(Policy(), {"slurm": SchedulerUnreachable("slurm does not answer"), "local": LOCAL})
+    made = options(site_policy(), {"slurm": SchedulerUnreachable("slurm does not answer"), "local": LOCAL})
     slurm, local = made["schedulers"]
     assert (slurm["problem"], local["problem"]) == ("slurm does not answer", None)
     assert "nodes" in slurm["form"]["schema"]["properties"]

@@ -5,8 +5,9 @@ import json
 
 import pytest
 from support.plans import FACTS, HOST, IMAGE, drawn
+from support.policies import site_policy
 
-from jupyter_hpcctr.core.facts import Facts, Policy
+from jupyter_hpcctr.core.facts import Facts
 from jupyter_hpcctr.core.plan import stage, to_json
 from jupyter_hpcctr.core.quote import job_script, line
 from jupyter_hpcctr.core.resolve import plain
@@ -34,9 +35,9 @@ def test_a_plan_for_an_image_starts_a_container_and_enters_it():
 
 
 def test_a_start_up_cache_is_named_by_the_digest_where_the_container_can_see_it():
-    made, _ = drawn({"image": "r/n:1"}, policy=Policy(state_dir="/home/alice/state"))
+    made, _ = drawn({"image": "r/n:1"}, policy=site_policy(state_dir="/home/alice/state"))
     assert made.env["HPCCTR_STARTUP_CACHE"] == "/home/alice/state/startup/sha256-1-python3"
-    made, _ = drawn({"image": "r/n:1"}, policy=Policy(state_dir="/elsewhere"))
+    made, _ = drawn({"image": "r/n:1"}, policy=site_policy(state_dir="/elsewhere"))
     assert "HPCCTR_STARTUP_CACHE" not in made.env
 
 
@@ -64,14 +65,17 @@ def test_a_kernels_own_command_gets_the_connection_file():
 @pytest.mark.parametrize(
     ("raw", "policy", "facts", "error", "word"),
     [
-        ({"image": "r/n:1"}, Policy(), Facts(HOST), ImageError, "images pull r/n:1"),
-        ({"image": "r/n:1", "engine": "bare"}, Policy(), FACTS, PolicyError, "runs no image"),
-        ({"engine": "charliecloud"}, Policy(), FACTS, PolicyError, "needs an image"),
-        ({"image": "r/n:1", "engine": "docker"}, Policy(), FACTS, PolicyError, "allowed: charliecloud, bare"),
-        ({"scheduler": "pbs"}, Policy(), Facts(HOST), PolicyError, "allowed: slurm, local"),
-        ({"image": "r/n:1"}, Policy(image_patterns=("site/*",)), FACTS, PolicyError, "site/*"),
-        ({"image": "r/n:1", "mounts": ["/etc"]}, Policy(mount_sources=("/scratch",)), FACTS, PolicyError, "/scratch"),
-        ({"image": "r/n:1", "mounts": ["/new/x"]}, Policy(), FACTS, RequestError, "/scratch"),
+        ({"image": "r/n:1"}, site_policy(), Facts(HOST), ImageError, "images pull r/n:1"),
+        ({"image": "r/n:1", "engine": "bare"}, site_policy(), FACTS, PolicyError, "runs no image"),
+        ({"engine": "charliecloud"}, site_policy(), FACTS, PolicyError, "needs an image"),
+        ({"image": "r/n:1", "engine": "docker"}, site_policy(), FACTS, PolicyError, "allowed: charliecloud, bare"),
+        ({"scheduler": "pbs"}, site_policy(), Facts(HOST), PolicyError, "allowed: slurm, local"),
+        ({"image": "r/n:1"}, site_policy(image_patterns=("site/*",)), FACTS, PolicyError, "site/*"),
+        (
+            {"image": "r/n:1", "mounts": ["/etc"]}, site_policy(mount_sources=("/scratch",)), FACTS, PolicyError,
+            "/scratch",
+        ),
+        ({"image": "r/n:1", "mounts": ["/new/x"]}, site_policy(), FACTS, RequestError, "/scratch"),
     ],
 )
 def test_what_the_site_does_not_allow_is_refused_with_what_it_does(raw, policy, facts, error, word):
@@ -82,11 +86,11 @@ def test_what_the_site_does_not_allow_is_refused_with_what_it_does(raw, policy, 
 
 def test_a_mount_source_is_not_allowed_by_its_spelling_alone():
     with pytest.raises(PolicyError):
-        drawn({"image": "r/n:1", "mounts": ["/scratchy/x:/scratch/x"]}, policy=Policy(mount_sources=("/scratch",)))
+        drawn({"image": "r/n:1", "mounts": ["/scratchy/x:/scratch/x"]}, policy=site_policy(mount_sources=("/scratch",)))
 
 
 def test_limits_of_the_site_change_the_request_with_a_reason():
-    made, _ = drawn({"image": "r/n:1", "nodes": 8, "time": 600}, policy=Policy(max_nodes=2, max_time_minutes=60))
+    made, _ = drawn({"image": "r/n:1", "nodes": 8, "time": 600}, policy=site_policy(max_nodes=2, max_time_minutes=60))
     assert (made.resources.nodes, made.resources.time_minutes) == (2, 60)
     assert made.reasons == ("Nodes 8 → 2: the site's limit", "Time limit 10 h → 1 h: the site's limit")
 
@@ -130,7 +134,7 @@ def test_what_is_on_the_hosts_tmp_is_seen_where_it_is_and_nothing_is_laid_over_i
     targets = [mount.target for mount in container.mounts]
     assert targets == ["/hpcctr/guest", "/hpcctr/run", "/scratch", "/scratch/p"]
     assert (container.workdir, made.reasons) == ("/tmp/alice/nb", ())
-    made, _ = drawn({"image": "r/n:1"}, facts, Policy(state_dir="/tmp/alice/state"))
+    made, _ = drawn({"image": "r/n:1"}, facts, site_policy(state_dir="/tmp/alice/state"))
     assert made.env["HPCCTR_STARTUP_CACHE"].startswith("/tmp/alice/state/")
 
 
@@ -217,7 +221,7 @@ def test_an_image_gives_way_to_the_job_in_what_is_the_jobs_to_say():
         "PATH": "/opt/bin", "LANG": "C.UTF-8", "SLURM_JOB_ID": "1", "SLURMD_NODENAME": "x",
         "CUDA_VISIBLE_DEVICES": "0", "OMPI_MCA_btl": "self", "LD_PRELOAD": "evil.so",
     }  # fmt: skip
-    facts = Facts(HOST, dataclasses.replace(IMAGE, env=env))
+    facts = dataclasses.replace(FACTS, image=dataclasses.replace(IMAGE, env=env))
     made, _ = drawn({"image": "r/n:1", "env": {"OMP_NUM_THREADS": "3"}}, facts)
     assert (made.env["PATH"], made.env["LANG"]) == ("/opt/bin", "C.UTF-8")
     assert made.image_env == {"CUDA_VISIBLE_DEVICES": "0", "OMPI_MCA_btl": "self"}

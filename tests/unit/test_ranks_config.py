@@ -67,10 +67,10 @@ def test_without_a_container_a_program_gets_the_kernels_environment(monkeypatch)
 
 
 def test_the_program_behind_env():
-    assert program_of(IN_AN_IMAGE.step) == "srun"
+    assert program_of(IN_AN_IMAGE.steps.ranks) == "srun"
     assert program_of(["srun", "-n2"]) == "srun"
     assert program_of(["env", "--unset=A", "B=c", "/opt/bin/srun", "-n2"]) == "/opt/bin/srun"
 
 
 def test_plans_without_steps_have_no_words_for_them():
-    assert config_of(dataclasses.replace(WITHOUT_IMAGE, **ON_THIS_MACHINE)).plan.step is None
+    assert config_of(dataclasses.replace(WITHOUT_IMAGE, **ON_THIS_MACHINE)).plan.steps is None

@@ -24,7 +24,7 @@ def make(tmp_path):
     def make(ranks=4, shown="srun --mpi=pmix", up=None, said=""):
         placement = Placement(ranks, (Node("n1", 2), Node("n2", 2)), 2, over=False)
         (tmp_path / "log").write_text(said)
-        world = World("w", placement, Start([], {}, {}, shown), log=str(tmp_path / "log"))
+        world = World("w", placement, Start([], {}, {}, shown, by_step="--mpi=" in shown), log=str(tmp_path / "log"))
         world.receive("n1", [["up", [rank], {"mpi": mpi, "mpi_error": None}] for rank, mpi in (up or {}).items()])
         return world
 
@@ -147,8 +147,8 @@ def test_ranks_that_do_not_find_one_another(make, ranks, up, shown, expected):
     [
         (
             OPEN_MPI, "srun --mpi=pmi2", "pmi2, pmix_v4",
-            "Open MPI v4.1.4 does not speak what srun --mpi=pmi2 offers, and this Slurm offers pmi2, pmix_v4; Open MPI "
-            "usually speaks pmix, MPICH and Intel MPI pmi2: %mpirun restart --pmi NAME",
+            "Open MPI v4.1.4 does not speak what srun --mpi=pmi2 offers, and this scheduler offers pmi2, pmix_v4; "
+            "Open MPI usually speaks pmix, MPICH and Intel MPI pmi2: %mpirun restart --pmi NAME",
         ),
         (
             MPICH_4, "srun --mpi=pmix", "",
@@ -288,12 +288,11 @@ def test_what_a_scheduler_offers(tmp_path, monkeypatch, printed, expected):
     srun.write_text(f"#!/bin/sh\n[ \"$*\" = --mpi=list ] && printf '{printed}'\n")
     srun.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    step = ("env", "--unset=A", "srun", "--overlap")
-    config = config_of(replace(WITHOUT_IMAGE, step=step), run_dir=str(tmp_path))
+    config = config_of(WITHOUT_IMAGE, run_dir=str(tmp_path))
     assert run(explain.offered(config)) == expected
     assert [each.name for each in tmp_path.iterdir()] == ["srun"]
 
 
 def test_without_a_scheduler_nothing_is_offered():
-    config = config_of(replace(WITHOUT_IMAGE, step=None), run_dir="/no")
+    config = config_of(replace(WITHOUT_IMAGE, steps=None), run_dir="/no")
     assert run(explain.offered(config)) == ""

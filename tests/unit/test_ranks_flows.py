@@ -26,7 +26,7 @@ class Hub:
         self.interrupts, self.told, self.log = 0, [], log
         tell, nothing = (lambda world, message, ranks: self.told.append(message["op"])), (lambda world: None)
         self.own = types.SimpleNamespace(name="n1", tell=tell, kill=nothing, forget=nothing, machine=None)
-        plan = types.SimpleNamespace(step=None, rank_argv=(), beyond="reduce", shares=True)
+        plan = types.SimpleNamespace(steps=None, rank_argv=(), beyond="reduce", shares=True)
         self.config = types.SimpleNamespace(plan=plan)
         self.shelf = Shelf("/nowhere", "/nowhere")
         self.site = Site(self)

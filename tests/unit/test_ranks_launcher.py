@@ -29,12 +29,13 @@ SRUN = [
     "--nodelist=n1,n2", "--chdir=/", "--mem=0", "--kill-on-bad-exit=0", "--wait=0",
 ]  # fmt: skip
 ENTER = ["/opt/venv/bin/python", "-S", "-E", "/opt/guest/mpirun/enter.py"]
-WRAPPER = [*ENTER, RUN, "/kernel/w1.json", "n1"]
+WRAPPER = [*ENTER, RUN, "/kernel/w1.json", "n1", ""]
+STEP_WRAPPER = [*WRAPPER[:-1], "SLURMD_NODENAME"]
 CH_RUN = [
     "ch-run", "--unset-env=*", "--env-no-expand", f"--set-env={RUN}/env", "--cd=/home/alice/nb", "--join-pid=4711",
     "/store/1.sqfs", "--",
 ]  # fmt: skip
-GUEST_WRAPPER = ["python3", "-S", "-E", "/hpcctr/guest/mpirun/enter.py", "/hpcctr/run/w1.json", "", "n1"]
+GUEST_WRAPPER = ["python3", "-S", "-E", "/hpcctr/guest/mpirun/enter.py", "/hpcctr/run/w1.json", "", "n1", ""]
 OPEN_MPI_ON_THIS_NODE = [
     "--mca", "plm", "isolated", "--mca", "ras", "^slurm", "--mca", "orte_tmpdir_base",
 ]  # fmt: skip
@@ -65,7 +66,7 @@ def environment(monkeypatch):
 
 
 def started(found, placement, *, plan=WITHOUT_IMAGE, local=False, pmi=None, program=("rank", "a b")):
-    plan = dataclasses.replace(plan, **ON_THIS_MACHINE) if local else plan
+    plan = dataclasses.replace(plan, **{**ON_THIS_MACHINE, "job_env": ("SLURM_*",)}) if local else plan
     return Launcher(config_of(plan), found).start("w1", list(program), placement, pmi=pmi, extra={"limit": 7})
 
 
@@ -77,12 +78,12 @@ def test_a_step_without_a_container():
     start = started(OPEN_MPI, TWO_NODES)
     assert start.argv == [
         *SRUN, "--ntasks=6", "--cpus-per-task=2", "--distribution=block", "--input=none", "--mpi=pmix",
-        "--no-kill=off", *WRAPPER,
+        "--no-kill=off", *STEP_WRAPPER,
     ]  # fmt: skip
     assert start.env == dict(os.environ)
     assert start.shown == "srun --mpi=pmix"
     assert start.spec == {
-        **SPEC, "ranks": 6, "by_step": True, "argv": ["rank", "a b"], "inside": False,
+        **SPEC, "ranks": 6, "rank_variable": "SLURM_PROCID", "argv": ["rank", "a b"], "inside": False,
         "dir_inside": "/hpcctr/run", "cwd": "/home/alice/nb",
     }  # fmt: skip
 
@@ -91,12 +92,12 @@ def test_a_step_that_shares_cpus_and_joins_containers():
     start = started(MPICH, CROWDED, plan=IN_AN_IMAGE)
     assert start.argv == [
         *SRUN, "--ntasks=9", "--distribution=block", "--input=none", "--mpi=pmi2", "--no-kill=off",
-        "--overcommit", *WRAPPER,
+        "--overcommit", *STEP_WRAPPER,
     ]  # fmt: skip
-    assert start.shown == "srun --mpi=pmi2"
+    assert (start.shown, start.by_step) == ("srun --mpi=pmi2", True)
     assert start.spec == {
-        **SPEC, "ranks": 9, "by_step": True, "inside": False, "dir_inside": "/hpcctr/run", "cwd": "/home/alice/nb",
-        "argv": ["rank", "a b"],
+        **SPEC, "ranks": 9, "rank_variable": "SLURM_PROCID", "inside": False, "dir_inside": "/hpcctr/run",
+        "cwd": "/home/alice/nb", "argv": ["rank", "a b"],
     }  # fmt: skip
 
 
@@ -129,7 +130,7 @@ def test_what_a_step_offers_to_mpi(found, asked, expected):
 
 
 OUTSIDE = {
-    **SPEC, "by_step": False, "argv": ["rank", "a b"], "inside": False, "dir_inside": "/hpcctr/run",
+    **SPEC, "argv": ["rank", "a b"], "inside": False, "dir_inside": "/hpcctr/run",
     "cwd": "/home/alice/nb",
 }  # fmt: skip
 
@@ -203,7 +204,7 @@ def test_the_images_mpiexec_runs_in_the_container_with_its_ranks(found, launch, 
     assert start.env == {"PATH": "/bin", "SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "2"}
     assert start.shown == shown
     assert start.spec == {
-        **SPEC, "ranks": 3, "by_step": False, "argv": ["rank", "a b"], "inside": True,
+        **SPEC, "ranks": 3, "argv": ["rank", "a b"], "inside": True,
         "dir_inside": "/hpcctr/run", "cwd": "/home/alice/nb",
     }  # fmt: skip
 
@@ -221,7 +222,10 @@ def test_open_mpi_is_told_that_root_may(monkeypatch):
             NONE, None, "NoLauncher", "there is no mpiexec to start ranks with",
             "install an MPI in the image (openmpi-bin or mpich in Debian), or use a scheduler with steps",
         ),
-        (OPEN_MPI, "pmix", "RanksRefused", "--pmi is for Slurm; mpiexec starts the ranks here", "leave it out"),
+        (
+            OPEN_MPI, "pmix", "RanksRefused", "--pmi is for a scheduler's steps; mpiexec starts the ranks here",
+            "leave it out",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_started_is_refused(found, pmi, etype, message, hint):

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import pytest
 import zmq
 from support.waiting import until_end
+from test_ranks_config import config_of
+from test_ranks_plan import WITHOUT_IMAGE
 
-from jupyter_hpcctr.ranks import launch_nodes, nodes
+from jupyter_hpcctr.ranks import found, launch_nodes, nodes
 from jupyter_hpcctr.ranks.nodes import OtherNode, Switchboard
 
 
@@ -82,5 +84,5 @@ def test_a_hub_listens_on_loopback_alone_where_all_nodes_are_on_it(monkeypatch, 
         yield
         return printed
 
-    monkeypatch.setattr(launch_nodes, "answer", answer)
-    assert until_end(launch_nodes.listening_address(None, ["n2", "n3"])) == expected
+    monkeypatch.setattr(found, "answer", answer)
+    assert until_end(launch_nodes.listening_address(config_of(WITHOUT_IMAGE), ["n2", "n3"])) == expected

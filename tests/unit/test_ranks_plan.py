@@ -4,16 +4,17 @@ import dataclasses
 import json
 
 import pytest
+from support.policies import site_policy
 from test_plan import HOST, IMAGE
 
-from jupyter_hpcctr.core.facts import Facts, Policy
+from jupyter_hpcctr.core.facts import Facts
 from jupyter_hpcctr.core.plan import plan, to_json
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.core.resolve import resolve
 from jupyter_hpcctr.engines.bare import Bare
 from jupyter_hpcctr.engines.charliecloud import Charliecloud
 from jupyter_hpcctr.protocol.container import Container, Mount
-from jupyter_hpcctr.protocol.ranks import ImageMpi, RankPlan
+from jupyter_hpcctr.protocol.ranks import ImageMpi, JobVariables, Probe, RankPlan, Steps
 from jupyter_hpcctr.protocol.shared import ImageFile
 from jupyter_hpcctr.schedulers.local import Local
 from jupyter_hpcctr.schedulers.slurm import Slurm
@@ -39,11 +40,28 @@ NODE_STEP = (
     "--mpi=none", "--no-kill",
 )  # fmt: skip
 
+STEPS = Steps(
+    ranks=STEP,
+    nodes=NODE_STEP,
+    overcommit="--overcommit",
+    variables=JobVariables(
+        job="SLURM_JOB_ID",
+        node="SLURMD_NODENAME",
+        nodes="SLURM_JOB_NUM_NODES",
+        tasks="SLURM_TASKS_PER_NODE",
+        cpus="SLURM_CPUS_PER_TASK",
+        rank="SLURM_PROCID",
+        hub="SLURM_LAUNCH_NODE_IPADDR",
+    ),
+    names=Probe(("scontrol", "show", "hostnames"), r"(\S+)"),
+    addresses=Probe(("scontrol", "--oneliner", "show", "node", "@NODELIST@"), r"\bNodeAddr=(\S+)"),
+    pmi=Probe(("srun", "--mpi=list"), r"^[ \t]*(\S.*?)(?<!\.\.\.)[ \t]*$"),
+)
+
 RUN = "/tmp/hpcctr-1001-1@NODE@"
 IN_AN_IMAGE = RankPlan(
-    step=STEP,
-    node_step=NODE_STEP,
-    overcommit="--overcommit",
+    steps=STEPS,
+    job_env=("SLURM_*", "SLURMD_NODENAME"),
     engine="jupyter_hpcctr.engines.charliecloud:Charliecloud",
     container=Container(
         name="hpcctr-1001-1@NODE@",
@@ -75,9 +93,8 @@ IN_AN_IMAGE = RankPlan(
     image=ImageFile(IMAGE.path, "squashfs", IMAGE.size_bytes, IMAGE.owner),
 )  # fmt: skip
 WITHOUT_IMAGE = RankPlan(
-    step=STEP,
-    node_step=NODE_STEP,
-    overcommit="--overcommit",
+    steps=STEPS,
+    job_env=("SLURM_*", "SLURMD_NODENAME"),
     engine="",
     container=Container("hpcctr-1001-1@NODE@", "", "none", "", "", (), "/home/alice/nb", f"{RUN}/engine"),
     shares=True,
@@ -95,10 +112,10 @@ WITHOUT_IMAGE = RankPlan(
     kernel_dir_host=f"{RUN}/kernel",
     kernel_dir=f"{RUN}/kernel",
 )
-ON_THIS_MACHINE = {"step": None, "node_step": None, "overcommit": "", "beyond": "reduce"}
+ON_THIS_MACHINE = {"steps": None, "job_env": (), "beyond": "reduce"}
 
 
-def drawn(raw, engine, scheduler, policy=Policy(), facts=WITH_MPI):  # noqa: B008
+def drawn(raw, engine, scheduler, policy=site_policy(), facts=WITH_MPI):  # noqa: B008
     return plan(resolve(parse(raw), facts, policy), facts, policy, engine=engine, scheduler=scheduler)
 
 
@@ -123,7 +140,7 @@ def test_local_and_bare():
 
 @pytest.mark.parametrize(("asked", "slurm", "local"), [("reduce", "refuse", "reduce"), ("refuse", "refuse", "refuse")])
 def test_what_is_beyond_an_allocation_is_refused_and_beyond_a_machine_the_policy_decides(asked, slurm, local):
-    policy = Policy(ranks_beyond_machine=asked)
+    policy = site_policy(ranks_beyond_machine=asked)
     assert drawn({}, Bare(), Slurm(), policy, Facts(HOST)).ranks.beyond == slurm
     assert drawn({"scheduler": "local"}, Bare(), Local(), policy, Facts(HOST)).ranks.beyond == local
 
@@ -155,6 +172,6 @@ def test_what_an_image_does_not_say_of_its_mpi_is_empty():
 def test_it_can_be_written_down():
     text = to_json(drawn({"image": "r/n:1"}, Charliecloud(), Slurm()))
     ranks = json.loads(text)["ranks"]
-    assert ranks["step"] == list(STEP)
+    assert ranks["steps"]["ranks"] == list(STEP)
     assert ranks["mpi"] == {"implementation": "openmpi", "version": "4.1.4", "pmi": "4.2.2"}
     assert ranks["container"]["mounts"][0]["target"] == "/hpcctr/guest"

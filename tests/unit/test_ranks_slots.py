@@ -67,12 +67,11 @@ def test_this_machine_has_a_cpu():
     [
         ("4(x2),2", (A, B, C)),
         ("4", (A, Node("n2", 1), Node("n3", 1))),
-        (None, tuple(Node(f"n{n}", 1) for n in (1, 2, 3))),
+        ("", tuple(Node(f"n{n}", 1) for n in (1, 2, 3))),
     ],
 )
 def test_nodes_of_an_allocation(tasks, expected):
-    env = {} if tasks is None else {"SLURM_TASKS_PER_NODE": tasks}
-    assert nodes_of(env, ["n1", "n2", "n3"]) == expected
+    assert nodes_of(tasks, ["n1", "n2", "n3"]) == expected
 
 
 def placed(asked, per_node, *nodes, oversubscribe=False, reduce=False):

@@ -13,8 +13,9 @@ import pytest
 from jupyter_hpcctr.core.facts import Policy
 from jupyter_hpcctr.core.job import Command, JobId, JobState, JobStatus, Output
 from jupyter_hpcctr.core.life import Life
+from jupyter_hpcctr.core.questions import replayed
 from jupyter_hpcctr.core.request import KernelRequest
-from jupyter_hpcctr.errors import CommandTimeout, SchedulerUnreachable
+from jupyter_hpcctr.errors import SchedulerUnreachable
 from jupyter_hpcctr.launch import reaper, record
 from jupyter_hpcctr.launch.keeper import LOCK, Claim
 from jupyter_hpcctr.launch.record import Kernel, Record
@@ -30,22 +31,18 @@ class Queue:
         self.tokens, self.ended, self.cancelled, self.silent = {}, set(), [], False
 
     def find(self, tokens):
-        return Command(("find",))
-
-    def found(self, output):
+        yield Command(("find",))
         if self.silent:
             raise SchedulerUnreachable("no controller", hint="wait")
         return {token: JobId(job) for token, job in self.tokens.items()}
 
     def query(self, jobs):
-        return Command(("query", *jobs))
-
-    def statuses(self, output):
+        yield Command(("query", *jobs))
         states = {job: JobState.ENDED if job in self.ended else JobState.RUNNING for job in self.tokens.values()}
         return {JobId(job): JobStatus(JobId(job), state) for job, state in states.items()}
 
     def cancel(self, jobs):
-        return Command(("cancel-it", *jobs))
+        yield Command(("cancel-it", *jobs))
 
 
 class World:
@@ -58,8 +55,8 @@ class World:
     def scheduler(self, name):
         return self.queue
 
-    async def run(self, name, command):
-        return Output(0, "", "")
+    async def run(self, name, asking):
+        return replayed(asking, Output(0, "", ""))
 
     async def cancel(self, name, job):
         self.queue.cancelled.append((name, job))
@@ -151,8 +148,8 @@ def test_nothing_is_known_while_the_scheduler_does_not_answer(world):
 
 
 def test_a_command_that_hangs_is_a_scheduler_that_does_not_answer(world):
-    async def hang(name, command):
-        raise CommandTimeout("squeue took too long")
+    async def hang(name, asking):
+        raise SchedulerUnreachable("squeue took too long")
 
     world.files("aaa-1")
     world.run = hang

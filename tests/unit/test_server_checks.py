@@ -4,10 +4,12 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
+from support.policies import site_policy
 
 from jupyter_hpcctr import kernelspecs, plugins
-from jupyter_hpcctr.core.facts import CatalogueImage, ImageInfo, Partition, Policy, Site
+from jupyter_hpcctr.core.facts import CatalogueImage, ImageInfo, Partition, Site
 from jupyter_hpcctr.core.job import Command, Output
+from jupyter_hpcctr.core.questions import opening, replayed
 from jupyter_hpcctr.core.request import parse
 from jupyter_hpcctr.errors import ImageError, PolicyError, RequestError, SchedulerUnreachable
 from jupyter_hpcctr.launch.sites import Sites
@@ -42,7 +44,7 @@ class Asked:
 
 
 def checked(store, *references, policy=None):
-    offers = Offers(SimpleNamespace(policy=policy or Policy(catalogue=CATALOGUE), store=store))
+    offers = Offers(SimpleNamespace(policy=policy or site_policy(catalogue=CATALOGUE), store=store))
 
     async def main():
         return [await offers.check(reference) for reference in references]
@@ -81,7 +83,7 @@ def test_a_registry_that_is_down_does_not_make_a_name_wrong():
 def test_only_what_the_site_allows_is_asked_for(reference, refusal):
     store = Asked()
     with pytest.raises(refusal):
-        checked(store, reference, policy=Policy(image_patterns=("a:*",)))
+        checked(store, reference, policy=site_policy(image_patterns=("a:*",)))
     assert store.asked == 0
 
 
@@ -97,18 +99,19 @@ def forms(outcome, *, times):
     """Open five forms at once, that many times; return the answers, and what Slurm was asked."""
     asked = []
 
-    async def run(name, command):
-        asked.append(command)
+    async def run(name, asking):
+        asked.append(opening(asking))
         await asyncio.sleep(0.01)
-        return Output(*outcome)
+        return replayed(site(""), Output(*outcome))
 
-    scheduler = SimpleNamespace(
-        site=lambda user: (Command(("sinfo",)),),
-        read_site=lambda outputs: Site("slurm", partitions=(Partition("debug", nodes_total=2, nodes_idle=1),))
-        if outputs[0].returncode == 0
-        else fail(SchedulerUnreachable("slurm does not answer")),
-    )
-    hub = SimpleNamespace(policy=Policy(schedulers=("slurm",), default_scheduler="slurm"))
+    def site(user):
+        output = yield Command(("sinfo",))
+        if output.returncode:
+            raise SchedulerUnreachable("slurm does not answer")
+        return Site("slurm", partitions=(Partition("debug", nodes_total=2, nodes_idle=1),))
+
+    scheduler = SimpleNamespace(site=site)
+    hub = SimpleNamespace(policy=site_policy(schedulers=("slurm",), default_scheduler="slurm"))
     sites = Sites(lambda name: scheduler, run)
     hub.site, hub.asked = sites.site, sites.asked
     hub.edge = SimpleNamespace(call=lambda work: work)
@@ -119,10 +122,6 @@ def forms(outcome, *, times):
         return [await asyncio.gather(*(offers.options(refresh=True) for _ in range(5))) for _ in range(times)]
 
     return asyncio.run(main()), asked
-
-
-def fail(error):
-    raise error
 
 
 def test_however_many_forms_are_open_one_question_serves_them_all(monkeypatch):

@@ -7,8 +7,9 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from support.policies import site_policy
 
-from jupyter_hpcctr.core.facts import CatalogueImage, ImageInfo, Policy
+from jupyter_hpcctr.core.facts import CatalogueImage, ImageInfo
 from jupyter_hpcctr.core.pulling import PullStep
 from jupyter_hpcctr.errors import ImageError, PolicyError, PullCancelled, RequestError
 from jupyter_hpcctr.offers.gallery import badges, gallery
@@ -49,7 +50,7 @@ def image(reference, digest="sha256:1", **more):
 
 
 def shown(store, *, recent=(), found=(), text="", policy=None):
-    return gallery(store, policy or Policy(catalogue=CATALOGUE), recent, found, text)
+    return gallery(store, policy or site_policy(catalogue=CATALOGUE), recent, found, text)
 
 
 def test_what_is_on_the_cluster_comes_first_then_the_catalogue_in_its_order():
@@ -78,7 +79,7 @@ def test_every_word_of_a_search_must_be_found():
 
 
 def test_what_is_wrong_with_the_store_or_the_catalogue_is_told_and_the_rest_shown():
-    slip = Policy(catalogue=(CatalogueImage("../../etc/passwd"), *CATALOGUE))
+    slip = site_policy(catalogue=(CatalogueImage("../../etc/passwd"), *CATALOGUE))
     images, problems = shown(Store(fails=ImageError("damaged")), policy=slip)
     assert len(images) == 2
     assert [("damaged" in p["message"], "passwd" in p["message"]) for p in problems] == [(False, True), (True, False)]
@@ -98,7 +99,7 @@ class Registries(Store):
 def test_a_registry_that_does_not_answer_hides_nothing_and_is_asked_again(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
     store = Registries()
-    offers = Offers(SimpleNamespace(policy=Policy(registries=("near", "far")), store=store))
+    offers = Offers(SimpleNamespace(policy=site_policy(registries=("near", "far")), store=store))
 
     async def main():
         return [await offers.images(text) for text in ("Python gpu", "Python gpu", "python GPU")]
@@ -132,7 +133,7 @@ def fetched(store, *references, policy=None):
     told = []
 
     async def main():
-        made = Pulls(store, policy or Policy(), told.append)
+        made = Pulls(store, policy or site_policy(), told.append)
         for reference in references:
             made.start(reference)
         while made._running or made._news:
@@ -173,7 +174,7 @@ def test_a_fetch_that_is_cancelled_ends_its_pull_and_says_so(soon):
                 raise
 
     async def main():
-        made = Pulls(Slow(), Policy(), told.append)
+        made = Pulls(Slow(), site_policy(), told.append)
         made.start("a:1")
         with pytest.raises(NotHere):
             made.cancel("b:1")
@@ -203,7 +204,7 @@ def test_a_fetch_that_waits_for_others_can_be_cancelled(soon):
     store = Held()
 
     async def main():
-        made = Pulls(store, Policy(), told.append)
+        made = Pulls(store, site_policy(), told.append)
         for reference in ("a:1", "b:1", "c:1"):
             made.start(reference)
         while len(store.pulled) < 2:
@@ -222,7 +223,7 @@ def test_a_fetch_that_waits_for_others_can_be_cancelled(soon):
 def test_only_what_the_site_allows_is_fetched(reference, refusal):
     store = Store()
     with pytest.raises(refusal):
-        fetched(store, reference, policy=Policy(image_patterns=("a:*",)))
+        fetched(store, reference, policy=site_policy(image_patterns=("a:*",)))
     assert store.pulled == []
 
 

@@ -8,12 +8,14 @@ import pytest
 from jupyter_hpcctr.core.facts import Account, Partition, Site
 from jupyter_hpcctr.core.job import Estimate, Output
 from jupyter_hpcctr.core.plan import JobSpec
+from jupyter_hpcctr.core.questions import NoAnswer, opening, replayed
 from jupyter_hpcctr.core.request import Resources
 from jupyter_hpcctr.errors import SchedulerUnreachable, SubmitRefused
 from jupyter_hpcctr.schedulers.slurm import Slurm
 
 RECORDED = Path(__file__).parents[1] / "recordings" / "slurm-22.05"
 SLURM = Slurm()
+SPEC = JobSpec("x", ("true",), Resources(), "/", "/l")
 CONFIG = """ClusterName             = one
 DefMemPerCPU            = 2000
 DefMemPerNode           = UNLIMITED
@@ -43,7 +45,8 @@ def recorded(name):
 
 def whole(**changed):
     said = {"sinfo": SINFO, "config": CONFIG, "partitions": PARTITIONS, "users": USERS} | changed
-    return SLURM.read_site([text if isinstance(text, Output) else answer(text) for text in said.values()])
+    answers = (text if isinstance(text, Output | NoAnswer) else answer(text) for text in said.values())
+    return replayed(SLURM.site(user="me"), tuple(answers))
 
 
 def test_a_partition_is_what_both_commands_say_of_it():
@@ -70,7 +73,7 @@ def test_a_partition_is_what_both_commands_say_of_it():
         qos=("normal", "high"),
     )
     assert (cpu.nodes_total, cpu.nodes_idle, cpu.cpus_idle) == (3072, 2048, 2048)
-    assert (cpu.gres, cpu.gres_idle, cpu.features) == ((), (), ())
+    assert (cpu.gres, cpu.gres_idle, cpu.features) == ((), (), None)
     assert (cpu.max_nodes, cpu.default_time_minutes, cpu.accounts, cpu.qos, cpu.billing) == (None, None, (), (), ())
     assert (cpu.default_mem_mb_per_cpu, cpu.default_mem_mb_per_node) == (2000, None)
 
@@ -97,19 +100,29 @@ def test_a_site_without_accounting_is_described_all_the_same():
     refused = Output(1, "", "You are not running a supported accounting_storage plugin")
     site = whole(partitions=refused, users=refused)
     assert site.accounts == () and site.partitions[0].max_nodes is None and site.partitions[0].cpus_idle == 58
-    assert SLURM.read_site([recorded("site-sinfo"), recorded("site-scontrol"), refused, refused]).accounts == ()
+    said = (recorded("site-sinfo"), recorded("site-scontrol"), refused, refused)
+    assert replayed(SLURM.site(user="me"), said).accounts == ()
+
+
+def test_what_does_not_answer_beside_what_does_says_nothing():
+    silent = NoAnswer(SchedulerUnreachable("sacctmgr did not answer in 30 s"))
+    assert whole(users=silent).accounts == () and whole(partitions=silent).partitions[0].max_nodes is None
+    for needed in ("sinfo", "config"):
+        with pytest.raises(SchedulerUnreachable, match="sacctmgr"):
+            whole(**{needed: silent})
 
 
 def test_nobodys_accounts_are_asked_for_without_a_user():
-    assert len(SLURM.site()) == 3
-    assert SLURM.site(user="me")[3].argv[:1] == ("sacctmgr",) and "name=me" in SLURM.site(user="me")[3].argv
+    assert len(next(SLURM.site())) == 3
+    users = next(SLURM.site(user="me"))[3].argv
+    assert users[:1] == ("sacctmgr",) and "name=me" in users
 
 
 def test_partitions_of_unlike_nodes_are_one():
     rows = "long*|up|2-12:30:00|1/2/0/3|64+|256000+|gpu:a100:4(S:0-1)\nlong*|up|2-12:30:00|0/1/0/1|32|128000|(null)\n"
     rows += "short|down|30:00|0/0/4/4|16|1000|gpu:a100:2,nvme:1\nempty|up|infinite|0/0/0/0|0|0|(null)\n"
     config = "SlurmctldHost[0]        = ctl1\nSLURM_VERSION           = 25.11.2\n"
-    assert SLURM.read_site([Output(0, rows, ""), Output(0, config, "")]) == Site(
+    assert replayed(SLURM.site(), (Output(0, rows, ""), Output(0, config, ""))) == Site(
         scheduler="slurm",
         version="25.11.2",
         controller="ctl1",
@@ -123,16 +136,17 @@ def test_partitions_of_unlike_nodes_are_one():
 
 def test_an_estimate_is_the_submission_that_is_only_tried():
     spec = JobSpec("x", ("true",), Resources(nodes=2), "/tmp", "/dev/null")
-    words = SLURM.estimate(spec).argv
-    assert (words[0], *words[2:]) == SLURM.submit(spec).argv and words[1] == "--test-only"
+    words = opening(SLURM.estimate(spec)).argv
+    assert (words[0], *words[2:]) == opening(SLURM.submit(spec)).argv and words[1] == "--test-only"
 
 
 def test_estimates():
-    assert SLURM.estimated(recorded("estimate-ok")) == Estimate(start(recorded("estimate-ok")), "n1")
-    assert SLURM.estimated(recorded("estimate-behind-endless")).start.startswith("3")
+    assert replayed(SLURM.estimate(SPEC), recorded("estimate-ok")) == Estimate(start(recorded("estimate-ok")), "n1")
+    assert replayed(SLURM.estimate(SPEC), recorded("estimate-behind-endless")).start.startswith("3")
     older = Output(0, "", "sbatch: Job 5 to start at 2026-01-02T03:04:05 using 4 processors on n1 in partition debug\n")
-    assert SLURM.estimated(older) == Estimate("2026-01-02T03:04:05", "n1")
-    assert SLURM.estimated(Output(0, "", "sbatch: a plugin of the site says something else\n")) == Estimate(None)
+    assert replayed(SLURM.estimate(SPEC), older) == Estimate("2026-01-02T03:04:05", "n1")
+    other = Output(0, "", "sbatch: a plugin of the site says something else\n")
+    assert replayed(SLURM.estimate(SPEC), other) == Estimate(None)
 
 
 def start(output):
@@ -153,10 +167,10 @@ def start(output):
 )
 def test_what_can_never_start_is_refused(name, field, message):
     with pytest.raises(SubmitRefused) as refused:
-        SLURM.estimated(recorded(f"estimate-{name}"))
+        replayed(SLURM.estimate(SPEC), recorded(f"estimate-{name}"))
     assert (refused.value.field, refused.value.message) == (field, message) and refused.value.hint
 
 
 def test_no_estimate_is_no_refusal():
     with pytest.raises(SchedulerUnreachable):
-        SLURM.estimated(recorded("estimate-silent"))
+        replayed(SLURM.estimate(SPEC), recorded("estimate-silent"))

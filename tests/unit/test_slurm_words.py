@@ -9,12 +9,14 @@ import pytest
 from jupyter_hpcctr.core.facts import Partition, Site
 from jupyter_hpcctr.core.job import Ending, JobId, JobState, JobStatus, Output
 from jupyter_hpcctr.core.plan import JobSpec
+from jupyter_hpcctr.core.questions import opening, replayed
 from jupyter_hpcctr.core.request import Resources
 from jupyter_hpcctr.errors import SchedulerUnreachable, SubmitRefused
 from jupyter_hpcctr.schedulers.slurm import Slurm
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("slurm-*"))
 SLURM = Slurm()
+SPEC = JobSpec("x", ("true",), Resources(), "/", "/l")
 
 
 @pytest.fixture(params=RECORDINGS, ids=lambda path: path.name)
@@ -37,7 +39,7 @@ def words(release, name):
 
 
 def squeue(*rows):
-    return SLURM.statuses(Output(0, "".join(f"{row}\n" for row in rows), ""))
+    return replayed(SLURM.query([]), Output(0, "".join(f"{row}\n" for row in rows), ""))
 
 
 def one(row):
@@ -46,16 +48,17 @@ def one(row):
 
 
 def test_the_other_words():
-    assert SLURM.query([JobId("7"), JobId("8")]).argv == (
+    assert opening(SLURM.query([JobId("7"), JobId("8")])).argv == (
         "squeue", "--noheader", "--states=all", "--format=%A|%T|%S|%e|%N|%r", "--jobs=7,8",
     )  # fmt: skip
-    assert SLURM.settle(JobId("7")).argv == ("scontrol", "--oneliner", "show", "job", "7")
-    assert SLURM.recall(JobId("7")).argv == (
+    settling = SLURM.settle(JobId("7"))
+    assert next(settling).argv == ("scontrol", "--oneliner", "show", "job", "7")
+    assert settling.send(Output(1, "", "slurm_load_jobs error: Invalid job id specified")).argv == (
         "sacct", "--allocations", "--parsable2", "--noheader",
         "--format=JobIDRaw,State,ExitCode,End,NodeList", "--jobs=7",
     )  # fmt: skip
-    assert SLURM.signal(JobId("7"), 10).argv == ("scancel", "--batch", "--signal=10", "7")
-    assert SLURM.cancel([JobId("7"), JobId("8")]).argv == ("scancel", "--quiet", "7", "8")
+    assert opening(SLURM.signal(JobId("7"), 10)).argv == ("scancel", "--batch", "--signal=10", "7")
+    assert opening(SLURM.cancel([JobId("7"), JobId("8")])).argv == ("scancel", "--quiet", "7", "8")
 
 
 def test_there_are_recordings_of_more_than_one_release():
@@ -64,10 +67,10 @@ def test_there_are_recordings_of_more_than_one_release():
 
 def test_recordings_are_answers_to_todays_words(release):
     """Whoever changes the words must record anew."""
-    assert words(release, "squeue-one-unknown") == SLURM.query([JobId("4000000")]).argv
-    assert words(release, "scontrol-unknown") == SLURM.settle(JobId("4000000")).argv
-    assert words(release, "scancel-unknown") == SLURM.cancel([JobId("4000000")]).argv
-    asked = [c.argv for c in SLURM.site(user="user")]
+    assert words(release, "squeue-one-unknown") == opening(SLURM.query([JobId("4000000")])).argv
+    assert words(release, "scontrol-unknown") == opening(SLURM.settle(JobId("4000000"))).argv
+    assert words(release, "scancel-unknown") == opening(SLURM.cancel([JobId("4000000")])).argv
+    asked = [each.argv for each in next(SLURM.site(user="user"))]
     assert words(release, "site-scontrol") == asked[1]
     if has_estimates(release):
         assert [words(release, f"site-{name}") for name in ("sinfo", "partitions", "sacctmgr")] == [
@@ -75,18 +78,18 @@ def test_recordings_are_answers_to_todays_words(release):
             *asked[2:],
         ]
     resources = Resources(nodes=2, cpus_per_task=4)
-    submitted = SLURM.submit(JobSpec("a name", ("true",), resources, "/tmp", "/dev/null")).argv
+    submitted = opening(SLURM.submit(JobSpec("a name", ("true",), resources, "/tmp", "/dev/null"))).argv
     # These came after some recordings; they change what Slurm does later, not what sbatch answers.
     later = ("--no-kill", "--signal=B:USR1@60")
     assert [w for w in words(release, "sbatch-ok") if w not in later] == [w for w in submitted if w not in later]
 
 
 def test_recorded_submissions(release):
-    assert SLURM.submitted(recorded(release, "sbatch-ok")) == JobId("8")
+    assert replayed(SLURM.submit(SPEC), recorded(release, "sbatch-ok")) == JobId("8")
     said = {}
     for path in sorted(release.glob("sbatch-bad-*.json")):
         with pytest.raises(SubmitRefused) as refusal:
-            SLURM.submitted(recorded(release, path.stem))
+            replayed(SLURM.submit(SPEC), recorded(release, path.stem))
         said[path.stem] = refusal.value.message
         assert refusal.value.hint and not refusal.value.transient
     assert said == {
@@ -102,7 +105,7 @@ def test_recorded_submissions(release):
 
 
 def test_recorded_queue(release):
-    found = SLURM.statuses(recorded(release, "squeue"))
+    found = replayed(SLURM.query([]), recorded(release, "squeue"))
     assert {job: (s.state, s.ending, s.reason, s.nodes) for job, s in found.items()} == {
         "1": (JobState.ENDED, Ending.COMPLETED, "", "n1"),
         "2": (JobState.ENDED, Ending.FAILED, "NonZeroExitCode", "n1"),
@@ -116,8 +119,8 @@ def test_recorded_queue(release):
     }
     assert found[JobId("8")].expected_start and found[JobId("9")].expected_start is None
     assert {job for job, s in found.items() if s.end_time is None} == {"8", "9"}
-    assert SLURM.statuses(recorded(release, "squeue-one-unknown")) == {}
-    assert SLURM.statuses(recorded(release, "squeue-two-unknown")) == {}
+    assert replayed(SLURM.query([]), recorded(release, "squeue-one-unknown")) == {}
+    assert replayed(SLURM.query([]), recorded(release, "squeue-two-unknown")) == {}
 
 
 @pytest.mark.parametrize(
@@ -135,22 +138,22 @@ def test_recorded_queue(release):
     ],
 )
 def test_recorded_ends(release, name, job, state, ending, exit_code, signal, nodes):
-    status = SLURM.settled(recorded(release, f"scontrol-{name}"), JobId(job))
+    status = replayed(SLURM.settle(JobId(job)), recorded(release, f"scontrol-{name}"))
     assert (status.job_id, status.state, status.ending) == (job, state, ending)
     assert (status.exit_code, status.signal, status.nodes) == (exit_code, signal, nodes)
     assert (status.end_time is None) == (state is JobState.PENDING)
 
 
 def test_recorded_strangers(release):
-    unknown = JobStatus(JobId("1"), JobState.UNKNOWN)
-    assert SLURM.settled(recorded(release, "scontrol-unknown"), JobId("1")) == unknown
-    assert SLURM.settled(recorded(release, "sacct-disabled"), JobId("1")) == unknown
+    forgotten = recorded(release, "scontrol-unknown"), recorded(release, "sacct-disabled")
+    assert replayed(SLURM.settle(JobId("1")), *forgotten) == JobStatus(JobId("1"), JobState.UNKNOWN)
     assert recorded(release, "scancel-unknown").returncode == 0
 
 
 def test_recorded_sites(release):
     more = [recorded(release, f"site-{name}") for name in ("partitions", "sacctmgr") if has_estimates(release)]
-    site = SLURM.read_site([recorded(release, "site-sinfo"), recorded(release, "site-scontrol"), *more])
+    said = (recorded(release, "site-sinfo"), recorded(release, "site-scontrol"), *more)
+    site = replayed(SLURM.site(), said)
     known = Partition("debug", default_mem_mb_per_cpu=1000)
     if more:
         known = replace(
@@ -185,11 +188,11 @@ def test_recorded_sites(release):
 def test_recorded_silence_is_never_an_answer(release):
     sinfo = recorded(release, "silent-sinfo")
     for read in (
-        lambda: SLURM.submitted(recorded(release, "silent-sbatch")),
-        lambda: SLURM.statuses(recorded(release, "silent-squeue")),
-        lambda: SLURM.settled(recorded(release, "silent-scontrol"), JobId("1")),
-        lambda: SLURM.read_site([sinfo, recorded(release, "site-scontrol")]),
-        lambda: SLURM.read_site([recorded(release, "site-sinfo"), sinfo]),
+        lambda: replayed(SLURM.submit(SPEC), recorded(release, "silent-sbatch")),
+        lambda: replayed(SLURM.query([]), recorded(release, "silent-squeue")),
+        lambda: replayed(SLURM.settle(JobId("1")), recorded(release, "silent-scontrol")),
+        lambda: replayed(SLURM.site(), (sinfo, recorded(release, "site-scontrol"))),
+        lambda: replayed(SLURM.site(), (recorded(release, "site-sinfo"), sinfo)),
     ):
         with pytest.raises(SchedulerUnreachable) as error:
             read()
@@ -253,44 +256,18 @@ def test_states_of_living_jobs(word, state, reason):
         JobId("5"),
         state,
         reason=reason,
+        meaning="jobs with a higher priority are ahead" if word == "PENDING" else "",
+        requeued=reason == "requeued",
         expected_start="2026-01-02T03:04:05" if pending else None,
         end_time=None if pending else "2026-01-03T03:04:05",
     )
 
 
+def test_a_job_that_waits_for_its_begin_may_have_been_put_back():
+    status = one("5|PENDING|N/A|N/A||BeginTime")
+    assert (status.reason, status.requeued) == ("BeginTime", True)
+    assert status.meaning == "its begin time is not reached"
+
+
 def test_a_reason_may_hold_anything():
     assert one("5|PENDING|N/A|N/A||a|b, c").reason == "a|b, c"
-
-
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [
-        ("7|COMPLETED|0:0|2026-01-02T03:04:05|n1", (Ending.COMPLETED, 0, None)),
-        ("7|CANCELLED by 1001|0:0|2026-01-02T03:04:05|n1", (Ending.CANCELLED, 0, None)),
-        ("7|FAILED|3:0|2026-01-02T03:04:05|n1", (Ending.FAILED, 3, None)),
-        ("7|FAILED|0:9|2026-01-02T03:04:05|n1", (Ending.FAILED, 0, 9)),
-        ("7|OUT_OF_MEMORY|0:125|2026-01-02T03:04:05|n1", (Ending.OUT_OF_MEMORY, 0, 125)),
-    ],
-)
-def test_accounting_remembers(row, expected):
-    ending, exit_code, signal = expected
-    assert SLURM.settled(Output(0, f"{row}\n", ""), JobId("7")) == JobStatus(
-        JobId("7"),
-        JobState.ENDED,
-        nodes="n1",
-        end_time="2026-01-02T03:04:05",
-        ending=ending,
-        exit_code=exit_code,
-        signal=signal,
-    )
-
-
-def test_accounting_that_knows_nothing():
-    assert SLURM.settled(Output(0, "", ""), JobId("7")) == JobStatus(JobId("7"), JobState.UNKNOWN)
-
-
-@pytest.mark.parametrize("log", ["exceeded memory limit (9 > 5)", "Detected 1 oom_kill event in StepId=7"])
-def test_the_end_of_a_log_tells_a_job_that_was_out_of_memory_from_one_that_failed(log):
-    failed, line = JobStatus(JobId("7"), JobState.ENDED, ending=Ending.FAILED), f"slurmstepd-n1: error: {log}"
-    assert SLURM.last_words(failed, f"x\n{line}\n").ending is Ending.OUT_OF_MEMORY
-    assert SLURM.last_words(failed, f"said {line}") == failed

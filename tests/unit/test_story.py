@@ -7,13 +7,14 @@ from jupyter_hpcctr.core.life.words import words
 from jupyter_hpcctr.core.story import RESTART, died, ended, told, waiting
 
 JOB = JobId("7")
+AHEAD = "jobs with a higher priority are ahead"
 
 
 @pytest.mark.parametrize(
     ("status", "text"),
     [
         (
-            JobStatus(JOB, JobState.PENDING, "Priority", expected_start="2026-11-22T10:32:00"),
+            JobStatus(JOB, JobState.PENDING, "Priority", expected_start="2026-11-22T10:32:00", meaning=AHEAD),
             "Slurm job 7 is pending (Priority: jobs with a higher priority are ahead), expected start "
             "2026-11-22 10:32. Cells run when the kernel is there.",
         ),
@@ -21,7 +22,7 @@ JOB = JobId("7")
             JobStatus(JOB, JobState.PENDING, "SomethingNew"),
             "Slurm job 7 is pending (SomethingNew). Cells run when the kernel is there.",
         ),
-        (JobStatus(JOB, JobState.PENDING, "None"), "Slurm job 7 is pending. Cells run when the kernel is there."),
+        (JobStatus(JOB, JobState.PENDING), "Slurm job 7 is pending. Cells run when the kernel is there."),
         (JobStatus(JOB, JobState.RUNNING, nodes="n[1-2]"), "Slurm job 7 runs on n[1-2]; the kernel is starting …"),
     ],
 )

@@ -1,7 +1,6 @@
 """What is concluded from a scheduler's answers, good and bad, when it is asked again and again."""
 
 import asyncio
-import os
 import time
 
 import pytest
@@ -20,9 +19,7 @@ class Fickle:
         self.answers, self.asked = list(answers), 0
 
     def query(self, jobs):
-        return Command(("true",))
-
-    def statuses(self, output):
+        yield Command(("true",))
         self.asked += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
@@ -30,13 +27,13 @@ class Fickle:
         self.last = answer
         return answer
 
-    settle = query
-
-    def settled(self, output: Output, job):
+    def settle(self, job):
+        yield Command(("true",))
         return self.last.get(job, JobStatus(job, JobState.UNKNOWN))
 
-    def recall(self, job):
-        return None
+
+async def answered(question):
+    return Output(0, "", "")
 
 
 @pytest.fixture
@@ -49,7 +46,7 @@ def heard(monkeypatch):
         job, told, scheduler = JobId("1"), [], Fickle(*answers)
 
         async def main():
-            watch = watching.Watch(scheduler, lambda: dict(os.environ))
+            watch = watching.Watch(scheduler, answered)
             watch.add(job, lambda status, *, requeued: told.append((status, requeued)))
             if runs:
                 watch.runs(job)
@@ -82,16 +79,17 @@ def test_a_job_that_is_not_known_is_lost_each_time_that_it_is_asked_for(heard):
 def says(*states):
     """Answers of a scheduler: a state, and its reason where that matters."""
     pairs = [each if isinstance(each, tuple) else (each, "") for each in states]
-    return [{JobId("1"): JobStatus(JobId("1"), state, reason)} for state, reason in pairs]
+    return [{JobId("1"): JobStatus(JobId("1"), state, reason, requeued=reason == AGAIN)} for state, reason in pairs]
 
 
+AGAIN = "put back"
 PENDING, RUNNING, ENDED = JobState.PENDING, JobState.RUNNING, JobState.ENDED
 
 
 @pytest.mark.parametrize("before", [RUNNING, ENDED])
 def test_a_job_that_had_its_nodes_and_waits_again_was_requeued(heard, before):
-    told = heard(*says(before, (PENDING, "BeginTime"), (PENDING, "Resources"), RUNNING))
-    back = [(PENDING, "BeginTime", True), (PENDING, "Resources", False), (RUNNING, "", False)]
+    told = heard(*says(before, (PENDING, AGAIN), (PENDING, "Resources"), RUNNING))
+    back = [(PENDING, AGAIN, True), (PENDING, "Resources", False), (RUNNING, "", False)]
     assert told == [(before, "", False), *back]
 
 
@@ -101,4 +99,4 @@ def test_one_answer_of_before_is_no_requeue_and_two_are(heard):
 
 
 def test_a_job_whose_agent_was_heard_and_that_waits_was_requeued(heard):
-    assert heard(*says((PENDING, "BeginTime")), runs=True) == [(PENDING, "BeginTime", True)]
+    assert heard(*says((PENDING, AGAIN)), runs=True) == [(PENDING, AGAIN, True)]

@@ -1,8 +1,9 @@
 """Names and figures for people."""
 
 import pytest
+from support.policies import site_policy
 
-from jupyter_hpcctr.core.facts import Account, Partition, Policy, Site
+from jupyter_hpcctr.core.facts import Account, Partition, Site
 from jupyter_hpcctr.core.job import Ending
 from jupyter_hpcctr.core.wording import TITLES, ending_text, minutes_text
 from jupyter_hpcctr.offers.form import schema
@@ -26,7 +27,7 @@ def test_a_field_has_one_name():
         "a", nodes_total=2, cpus_per_node=4, mem_mb_per_node=1, gres=("gpu:x:1",), features=("ib_hdr",)
     )
     site = Site("slurm", partitions=(partition,), accounts=(Account("physics"),))
-    fields = schema(site, Policy(infiniband_features=("ib*",)))["properties"]
+    fields = schema(site, site_policy(infiniband_features=("ib*",)))["properties"]
     stored = {"mem": "mem_mb", "time": "time_minutes"}
     for name, field in fields.items():
         assert TITLES[stored.get(name, name)] == field["title"]

@@ -65,7 +65,7 @@ def check(rank: int, ranks: int) -> dict[str, Any]:
         "size": world.Get_size(),
         "agrees": (world.Get_rank(), world.Get_size()) == (rank, ranks),
         "host": os.uname().nodename,
-        "node": os.environ.get("SLURMD_NODENAME") or os.uname().nodename,
+        "node": os.environ.get("HPCCTR_NODE") or os.uname().nodename,
     }
     if world.Get_size() != ranks:  # the others of this world, if any, wait in vain for those that are in none
         return found

@@ -1,16 +1,17 @@
-"""Wraps each process that is started as a rank: ``python -S -E enter.py SPEC_PATH REST FIRST_NODE``.
+"""Wraps each process that is started as a rank: ``python -S -E enter.py SPEC_PATH REST FIRST_NODE NODE_VARIABLE``.
 
-It runs under the launcher (srun, mpiexec) on the host, or inside a container where the launcher is the
+It runs under the launcher (a scheduler's, mpiexec) on the host, or inside a container where the launcher is the
 image's own. It gives the process its environment, makes two FIFOs for what it prints, tells the node's
 relay of both, lets the process join the container, and reports how it ended. ``SPEC_PATH`` and ``REST`` are the
-path of a JSON file, with nothing between them on the first node and ``.NAME`` on any other.
+path of a JSON file, with nothing between them on the first node and ``.NAME`` on any other. ``NODE_VARIABLE`` is the
+name of the variable that has the node's name, "" where there is one node.
 
-The spec's keys: ``world``, ``ranks``, ``argv``, ``by_step`` (whether a scheduler's step starts us), ``dir`` (with the
-FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it, "" where that is
-no other), ``cwd``, ``env``, ``image_env``, ``pass_env``, ``drop_env``, ``shared_memory`` (a directory for MPI's, ""
-for none), and ``inside``: whether the container is around us already, so that our own environment is the process's.
-Else ``environment`` says how the process gets its own (``protocol.container``), and ``env_file`` what stands for the
-path of its file in ``argv``.
+The spec's keys: ``world``, ``ranks``, ``argv``, ``rank_variable`` (where a scheduler's step starts us), ``dir`` (with
+the FIFOs and the relay's ``door``, as seen from here), ``dir_inside`` (the same as the process sees it, "" where that
+is no other), ``cwd``, ``env``, ``image_env``, ``pass_env``, ``drop_env``, ``shared_memory`` (a directory for MPI's,
+"" for none), and ``inside``: whether the container is around us already, so that our own environment is the
+process's. Else ``environment`` says how the process gets its own (``protocol.container``), and ``env_file`` what
+stands for the path of its file in ``argv``.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ OFFSPRING_S = 2.0
 _NEEDED = ("PATH", "LD_LIBRARY_PATH")  # by a program without a container, to find the host's MPI
 # Where Open MPI 4, Open MPI 5 and UCX put what the ranks of a node share; killed ranks leave it behind.
 _SHARED_MEMORY = ("OMPI_MCA_btl_vader_backing_directory", "OMPI_MCA_btl_sm_backing_directory", "UCX_POSIX_DIR")
-_RANK_VARIABLES = ("SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
+_RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
 
 
 def main(argv: list[str]) -> int:
     """Run one process as a rank; return its exit status, or 128 and the signal that ended it."""
-    spec = read_spec(argv[1], argv[2], argv[3])
+    spec = read_spec(argv[1], argv[2], argv[3], os.environ.get(argv[4], ""))
     rank = own_rank(spec)
     stdio = Stdio(spec, rank)
     program, env = prepare(spec, rank, stdio.token)
@@ -83,33 +84,33 @@ def main(argv: list[str]) -> int:
     return status if status >= 0 else 128 - status
 
 
-def read_spec(path: str, rest: str, first: str) -> dict[str, Any]:
-    """Read what is to be run on this node.
+def read_spec(path: str, rest: str, first: str, node: str) -> dict[str, Any]:
+    """Read what is to be run on a node.
 
     Raises
     ------
     OSError, ValueError
         Nobody wrote it: the launcher put a rank where no relay is.
     """
-    with open(f"{path}{suffix(first)}{rest}", encoding="utf-8") as file:
+    with open(f"{path}{suffix(first, node)}{rest}", encoding="utf-8") as file:
         spec: dict[str, Any] = json.load(file)
-    return spec
+    return {**spec, "node": node}
 
 
-def suffix(first: str) -> str:
-    """Return what tells this node's private directory from the first node's, whose disk may be the same."""
-    node = os.environ.get("SLURMD_NODENAME", "")
+def suffix(first: str, node: str) -> str:
+    """Return what tells a node's private directory from the first node's, whose disk may be the same."""
     return "" if node in ("", first) else f".{node}"
 
 
 def own_rank(spec: dict[str, Any]) -> int:
-    """Return the rank that the launcher gave this process: srun(1), mpiexec(1) of Open MPI and MPICH."""
-    for name in _RANK_VARIABLES:
+    """Return the rank that the launcher gave this process: a scheduler's step, mpiexec(1) of Open MPI and MPICH."""
+    # A job script's own number in its step says nothing of what an mpiexec in it starts.
+    names = (*filter(None, [spec.get("rank_variable")]), *_RANK_VARIABLES)
+    for name in names:
         value = os.environ.get(name, "")
-        # A job script's own SLURM_PROCID says nothing of what an mpiexec in it starts.
-        if value.isdecimal() and not (name == "SLURM_PROCID" and not spec["by_step"]):
+        if value.isdecimal():
             return int(value)
-    raise SystemExit("the launcher says no rank: none of " + ", ".join(_RANK_VARIABLES) + " is set")
+    raise SystemExit("the launcher says no rank: none of " + ", ".join(names) + " is set")
 
 
 def prepare(spec: dict[str, Any], rank: int, token: str) -> tuple[list[str], dict[str, str]]:
@@ -120,6 +121,7 @@ def prepare(spec: dict[str, Any], rank: int, token: str) -> tuple[list[str], dic
         "HPCCTR_RANKS": str(spec["ranks"]),
         "HPCCTR_TOKEN": token,
         "HPCCTR_DIR": spec["dir_inside"] or spec["dir"],
+        "HPCCTR_NODE": spec["node"],
     }
     memory = dict.fromkeys(_SHARED_MEMORY, spec["shared_memory"]) if spec.get("shared_memory") else {}
     if spec["inside"]:

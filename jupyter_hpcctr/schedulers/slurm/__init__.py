@@ -1,4 +1,4 @@
-"""Slurm behind the ``Scheduler`` seam: ``commands`` builds the words, ``answers`` reads them."""
+"""Slurm behind the ``Scheduler`` seam: ``commands`` asks, ``answers`` reads."""
 
 from .commands import Slurm
 

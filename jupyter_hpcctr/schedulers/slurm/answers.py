@@ -8,9 +8,12 @@ from dataclasses import replace
 
 from ...core.facts import Site
 from ...core.job import Ending, Estimate, JobId, JobState, JobStatus, Output
-from ...errors import SchedulerAway, SchedulerUnreachable, SubmitRefused
+from ...core.questions import NoAnswer
+from ...errors import SchedulerUnreachable
 from . import site as site_
+from .failures import NO_SUCH_JOB, refusal, unreachable
 
+_Said = Output | NoAnswer
 MARK = "hpcctr:"
 """What comes before the token in a job's comment."""
 
@@ -49,6 +52,22 @@ _LIVE_STATES: Mapping[str, JobState] = {
     "UPDATE_DB": JobState.RUNNING,
 }
 _REQUEUED = frozenset({"REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
+# squeue(1), "JOB REASON CODES": those that people meet, in their words.
+_MEANINGS = {
+    "Priority": "jobs with a higher priority are ahead",
+    "Resources": "waiting for free resources",
+    "QOSMaxJobsPerUserLimit": "your limit of running jobs is reached",
+    "AssocGrpCpuLimit": "your group's limit of CPUs is reached",
+    "PartitionTimeLimit": "the time asked for is above the partition's limit",
+    "PartitionNodeLimit": "more nodes are asked for than the partition has",
+    "PartitionConfig": "the partition cannot give what is asked for",
+    "ReqNodeNotAvail": "a node that is needed is down or reserved",
+    "BadConstraints": "no node can ever satisfy what is asked for",
+    "JobHeldUser": "the job is held by you (scontrol release)",
+    "JobHeldAdmin": "the job is held by an administrator",
+    "Dependency": "waiting for another job",
+    "BeginTime": "its begin time is not reached",
+}
 _NOTHING = frozenset({"", "None", "N/A", "NONE", "(null)", "Unknown", "None assigned"})
 
 # slurmstepd, to the job's log: of jobacct_gather (OverMemoryKill), and of task/cgroup
@@ -57,37 +76,6 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 
-# What Slurm's commands say when the controller, not the request, is the trouble (slurm_errno.c)
-_UNREACHABLE = re.compile(
-    r"unable to contact slurm controller|controller is not|standby mode|timed out|connection refused|connect failure"
-    r"|communication|zero bytes were transmitted|unexpected message|authentication|munge|configuration source"
-    r"|temporarily unable|temporarily unavailable|could not establish|unable to (?:resolve|connect)"
-    r"|error parsing|unable to process configuration|host is down|no route to host",
-    re.IGNORECASE,
-)
-# No connection was made; "receive failure" and time-outs come after the controller may have heard.
-_AWAY = re.compile(r"connect failure|connection refused|host is down|no route to host|unable to resolve", re.IGNORECASE)
-_NOISE = re.compile(
-    r"^(?:(?:sbatch|squeue|scontrol|sinfo|sacct|scancel)?:?\s*(?:error|fatal):\s*)?"
-    r"(?:Batch job submission failed: |allocation failure: )?",
-    re.IGNORECASE,
-)
-_NO_SUCH_JOB = "invalid job id"
-_REQUEST = "ask for fewer CPUs, less memory or fewer GPUs per node, as sinfo -N -l shows"
-# A word of what Slurm says, the request's field that it is about, and what to do.
-_HINTS: tuple[tuple[str, str, str], ...] = (
-    ("partition", "partition", "choose one of the partitions that sinfo lists, and stay within its limits"),
-    ("account", "account", "choose an account that you may use: sacctmgr show associations user=$USER"),
-    ("qos", "qos", "choose a quality of service that you may use: sacctmgr show associations user=$USER"),
-    ("reservation", "reservation", "choose a reservation that you may use: scontrol show reservation"),
-    ("feature", "constraint", "choose features that nodes have: scontrol show node"),
-    ("time limit", "time", "ask for less time"),
-    ("node count", "nodes", "ask for fewer nodes"),
-    ("generic resource", "gpus_per_node", "choose GPUs that nodes have: sinfo -o '%N %G'"),
-    ("configuration is not available", "", _REQUEST),
-    ("memory", "mem", "ask for less memory per node"),
-    ("submit limit", "", "wait until some of your jobs have ended"),
-)
 # sbatch --test-only; releases before 21.08 left out the word "nodes"
 _ESTIMATE = re.compile(r" to start at (?P<start>\S+) using \S+ processors on (?:nodes )?(?P<nodes>\S+)")
 
@@ -98,14 +86,14 @@ def job_id(output: Output) -> JobId:
     Raises
     ------
     SubmitRefused, SchedulerUnreachable
-        Slurm said no, or said nothing.
+        Slurm said no; it said nothing, or yes without an id.
     """
     if output.returncode != 0:
-        raise _refusal(output)
+        raise refusal(output)
     lines = output.stdout.split()
     found = re.fullmatch(r"([0-9]+)(?:;.*)?", lines[-1]) if lines else None
     if found is None:
-        raise SubmitRefused(
+        raise SchedulerUnreachable(
             f"sbatch answered {output.stdout.strip()!r}, which holds no job id",
             hint="look with squeue whether the job is there; a site's wrapper around sbatch may be the cause",
         )
@@ -121,7 +109,7 @@ def estimate(output: Output) -> Estimate:
         Such a job can never start, or Slurm said nothing.
     """
     if output.returncode != 0:
-        raise _refusal(output)
+        raise refusal(output)
     found = _ESTIMATE.search(output.stderr)
     return Estimate(None) if found is None else Estimate(_plain(found["start"]) or None, found["nodes"])
 
@@ -134,8 +122,8 @@ def queue(output: Output) -> Mapping[JobId, JobStatus]:
     SchedulerUnreachable
         It failed otherwise.
     """
-    if output.returncode != 0 and _NO_SUCH_JOB not in output.stderr.lower():
-        raise _unreachable(output)
+    if output.returncode != 0 and NO_SUCH_JOB not in output.stderr.lower():
+        raise unreachable(output)
     rows = (line.split("|", 5) for line in output.stdout.splitlines())
     found = (_queued(row) for row in rows if len(row) == 6)
     return {status.job_id: status for status in found}
@@ -150,7 +138,7 @@ def tokens(output: Output) -> Mapping[str, JobId]:
         It failed.
     """
     if output.returncode != 0:
-        raise _unreachable(output)
+        raise unreachable(output)
     rows = re.findall(rf"^([0-9]+)\|{MARK}([\w-]+)$", output.stdout, re.MULTILINE)
     return {token: JobId(job) for job, token in sorted(rows, key=lambda row: int(row[0]))}
 
@@ -165,9 +153,9 @@ def end(output: Output, job: JobId) -> JobStatus:
     """
     if output.returncode != 0:
         said = output.stderr.lower()
-        if _NO_SUCH_JOB in said or "accounting storage is disabled" in said:
+        if NO_SUCH_JOB in said or "accounting storage is disabled" in said:
             return JobStatus(job, JobState.UNKNOWN)
-        raise _unreachable(output)
+        raise unreachable(output)
     if output.stdout.startswith("JobId="):
         return _from_scontrol(output.stdout, job)
     rows = [line.split("|") for line in output.stdout.splitlines()]
@@ -182,42 +170,24 @@ def last_words(status: JobStatus, log: str) -> JobStatus:
     return status
 
 
-def site(sinfo: Output, config: Output, partitions: Output | None = None, users: Output | None = None) -> Site:
-    """Read what a site says of itself; the last two may have failed.
+def site(sinfo: _Said, config: _Said, partitions: _Said | None = None, users: _Said | None = None) -> Site:
+    """Read what a site says of itself; the last two may have failed, or not have come.
 
     Raises
     ------
     SchedulerUnreachable
         One of the others failed.
     """
-    for output in (sinfo, config):
-        if output.returncode != 0:
-            raise _unreachable(output)
-    return site_.read(sinfo, config, partitions, users)
+    known = [None if isinstance(each, NoAnswer) else each for each in (partitions, users)]
+    return site_.read(_needed(sinfo), _needed(config), *known)
 
 
-def _message(output: Output) -> str:
-    lines = (output.stderr.strip() or output.stdout.strip()).splitlines()
-    said = [_NOISE.sub("", line) for line in lines]
-    return "; ".join(dict.fromkeys(line.strip() for line in said if line.strip())) or f"exit status {output.returncode}"
-
-
-def _refusal(output: Output) -> SubmitRefused | SchedulerUnreachable:
-    said = _message(output)
-    if _UNREACHABLE.search(said):
-        return _unreachable(output)
-    low = said.lower()
-    anything = ("", "", "change the request, or ask your site what this means")
-    _, field, hint = next((each for each in _HINTS if each[0] in low), anything)
-    return SubmitRefused(f"Slurm refused the job: {said}", hint=hint, field=field)
-
-
-def _unreachable(output: Output) -> SchedulerUnreachable:
-    said = _message(output)
-    kind = SchedulerAway if _AWAY.search(said) and "timed out" not in said.lower() else SchedulerUnreachable
-    return kind(
-        f"Slurm does not answer: {said}", hint="nothing was concluded from that; try again in a minute"
-    )
+def _needed(said: _Said) -> Output:
+    if isinstance(said, NoAnswer):
+        raise said.error
+    if said.returncode != 0:
+        raise unreachable(said)
+    return said
 
 
 def _plain(text: str) -> str:
@@ -236,13 +206,16 @@ def _state(word: str) -> tuple[JobState, Ending | None]:
 def _queued(row: Sequence[str]) -> JobStatus:
     job, word, start, end, nodes, reason = row
     state, ending = _state(word)
+    # A job that was put back into the queue waits for its new begin time first.
+    requeued = state is JobState.PENDING and (word in _REQUEUED or reason.startswith("Begin"))
     if state is JobState.PENDING and word != "PENDING" or state is JobState.RUNNING and word != "RUNNING":
-        # core.job: the reason of a requeued job begins with "requeue"
         reason = "requeued" if word in _REQUEUED else word.capitalize()
     return JobStatus(
         job_id=JobId(job),
         state=state,
         reason=_plain(reason),
+        meaning=_MEANINGS.get(reason.split(",")[0], "") if state is JobState.PENDING else "",
+        requeued=requeued,
         nodes=_plain(nodes),
         expected_start=(_plain(start) or None) if state is JobState.PENDING else None,
         end_time=(_plain(end) or None) if state > JobState.PENDING else None,

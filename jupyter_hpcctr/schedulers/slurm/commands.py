@@ -6,20 +6,22 @@ room builds words and reads words; it runs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from ...core.facts import Site
-from ...core.job import Command, Estimate, JobId, JobStatus, Output
+from ...core.job import Command, Estimate, JobId, JobState, JobStatus
 from ...core.plan import JobSpec
+from ...core.questions import Asking
 from ...core.quote import job_script
-from ...core.ranks import Steps
 from ...core.request import Resources
+from ...core.seams import Scheduler
 from ...errors import RequestError
 from ...protocol import words
-from . import answers, site
+from ...protocol.ranks import JobVariables, Probe, Steps
+from . import answers, failures, site
 
 
-class Slurm:
+class Slurm(Scheduler):
     """Starts jobs through Slurm."""
 
     name = "slurm"
@@ -32,9 +34,11 @@ class Slurm:
         "SBATCH_RESERVATION",
         "SBATCH_CONSTRAINT",
     )
+    job_env = ("SLURM_*", "SLURMD_NODENAME")
+    secret_env = ("SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_JOBID_*")
 
-    def submit(self, spec: JobSpec) -> Command:
-        """Return the sbatch(1) words.
+    def submit(self, spec: JobSpec) -> Asking[JobId]:
+        """Ask sbatch(1), and read the id that ``--parsable`` has it print.
 
         ``--export=ALL`` hands on what the caller gives sbatch, which is an allow-list; ``NONE`` would
         load a login environment instead.
@@ -49,127 +53,70 @@ class Slurm:
         RequestError
             The log file or the work directory has a name that sbatch(1) cannot carry.
         """
-        log = _pattern(spec.log_file)
-        words = (
-            "sbatch",
-            "--parsable",
-            "--no-requeue",
-            "--export=ALL",
-            "--open-mode=append",
-            f"--signal=B:{_WARNING}@60",
-            f"--job-name={_job_name(spec.name)}",
-            *((f"--comment={answers.MARK}{spec.token}",) if spec.token else ()),
-            f"--chdir={_absolute(spec.workdir)}",
-            f"--output={log}",
-            f"--error={log}",
-            *(("--no-kill",) if spec.resources.nodes > 1 else ()),  # a lost node is not the kernel's end
-            *_resource_words(spec.resources),
-        )
-        return Command(words, stdin=job_script(spec.argv, ignored=(_WARNING,)))
+        return answers.job_id((yield _sbatch(spec)))
 
-    def submitted(self, output: Output) -> JobId:
-        """Read the id that ``sbatch --parsable`` prints."""
-        return answers.job_id(output)
+    def find(self, tokens: Collection[str]) -> Asking[Mapping[str, JobId]]:
+        """Ask squeue(1) for all of the user's jobs with their comments, also those that ended a moment ago.
 
-    def find(self, tokens: Collection[str]) -> Command:
-        """Return a squeue(1) for all of the user's jobs with their comments, also those that ended a moment ago."""
-        return Command(("squeue", "--noheader", "--me", "--states=all", "--format=%A|%k"))
-
-    def found(self, output: Output) -> Mapping[str, JobId]:
-        """Read squeue's rows; other jobs' comments may hold anything."""
-        return answers.tokens(output)
+        Other jobs' comments may hold anything.
+        """
+        return answers.tokens((yield Command(("squeue", "--noheader", "--me", "--states=all", "--format=%A|%k"))))
 
     def steps(self) -> Steps | None:
-        """Return the srun(1) words for ranks and for the other nodes' own processes.
+        """Return the srun(1) words for ranks and for the other nodes' own processes."""
+        return STEPS
 
-        srun takes what the job was submitted with for options of its own (srun(1), "INPUT ENVIRONMENT VARIABLES"),
-        so that each is either given or unset. ``--mem=0`` is the job's memory, without taking it from
-        other steps; what a rank's end means is not srun's to decide. Ranks are spread evenly over the
-        nodes, in blocks, as far as there are CPUs on each.
+    def query(self, jobs: Collection[JobId]) -> Asking[Mapping[JobId, JobStatus]]:
+        """Ask one squeue(1) for all jobs, also those that ended a moment ago."""
+        fields = "--format=%A|%T|%S|%e|%N|%r"
+        words = ("squeue", "--noheader", "--states=all", fields, "--jobs=" + ",".join(jobs))
+        return answers.queue((yield Command(words)))
+
+    def settle(self, job: JobId) -> Asking[JobStatus]:
+        """Ask the controller, which remembers a job for MinJobAge (slurm.conf(5)), and then accounting.
+
+        The database, where there is one, remembers a job for months; sites without it have forgotten the job.
         """
-        return Steps(
-            ranks=(
-                *_STEP,
-                f"--ntasks={words.RANKS}",
-                f"--cpus-per-task={words.CPUS}",
-                "--distribution=block",
-                "--input=none",
-                f"--mpi={words.PMI}",
-                "--no-kill=off",
-                words.OVERCOMMIT,
-            ),
-            nodes=(
-                *_STEP,
-                f"--ntasks={words.NODES}",
-                "--ntasks-per-node=1",
-                "--cpus-per-task=1",
-                "--gres=none",
-                "--input=all",
-                "--mpi=none",
-                "--no-kill",
-            ),
-            overcommit="--overcommit",
-        )
-
-    def query(self, jobs: Collection[JobId]) -> Command:
-        """Return one squeue(1) for all jobs, also those that ended a moment ago."""
-        return Command(
-            ("squeue", "--noheader", "--states=all", "--format=%A|%T|%S|%e|%N|%r", "--jobs=" + ",".join(jobs))
-        )
-
-    def statuses(self, output: Output) -> Mapping[JobId, JobStatus]:
-        """Read squeue's rows."""
-        return answers.queue(output)
-
-    def settle(self, job: JobId) -> Command:
-        """Return a ``scontrol show job``: the controller remembers a job for MinJobAge (slurm.conf(5))."""
-        return Command(("scontrol", "--oneliner", "show", "job", job))
-
-    def recall(self, job: JobId) -> Command | None:
-        """Return a sacct(1): the accounting database, where there is one, remembers a job for months."""
+        status = answers.end((yield Command(("scontrol", "--oneliner", "show", "job", job))), job)
+        if status.state is not JobState.UNKNOWN:
+            return status
         fields = "--format=JobIDRaw,State,ExitCode,End,NodeList"
-        return Command(("sacct", "--allocations", "--parsable2", "--noheader", fields, f"--jobs={job}"))
-
-    def settled(self, output: Output, job: JobId) -> JobStatus:
-        """Read what scontrol or sacct says; sites without accounting count as having forgotten the job."""
-        return answers.end(output, job)
+        words = ("sacct", "--allocations", "--parsable2", "--noheader", fields, f"--jobs={job}")
+        return answers.end((yield Command(words)), job)
 
     def last_words(self, status: JobStatus, log: str) -> JobStatus:
         """Read what slurmstepd has written: without cgroups Slurm calls a job that it killed for its memory FAILED."""
         return answers.last_words(status, log)
 
-    def signal(self, job: JobId, signum: int) -> Command:
-        """Return a scancel(1) that signals the batch script, which has become the agent, and nothing else."""
-        return Command(("scancel", "--batch", f"--signal={signum}", job))
+    def signal(self, job: JobId, signum: int) -> Asking[None]:
+        """Have scancel(1) signal the batch script, which has become the agent, and nothing else."""
+        failures.done((yield Command(("scancel", "--batch", f"--signal={signum}", job))))
 
-    def cancel(self, jobs: Collection[JobId]) -> Command:
-        """Return one scancel(1) for all jobs; it exits 0 for those that are gone."""
-        return Command(("scancel", "--quiet", *jobs))
+    def cancel(self, jobs: Collection[JobId]) -> Asking[None]:
+        """Ask one scancel(1) for all jobs; it exits 0 for those that are gone."""
+        failures.done((yield Command(("scancel", "--quiet", *jobs))))
 
-    def estimate(self, spec: JobSpec) -> Command | None:
-        """Return the words of ``submit`` with ``--test-only``: the same job, tried and not submitted."""
-        asked = self.submit(spec)
-        return Command((asked.argv[0], "--test-only", *asked.argv[1:]), stdin=asked.stdin)
+    def estimate(self, spec: JobSpec) -> Asking[Estimate]:
+        """Ask the words of ``submit`` with ``--test-only``: the same job, tried and not submitted."""
+        asked = _sbatch(spec)
+        words = (asked.argv[0], "--test-only", *asked.argv[1:])
+        return answers.estimate((yield Command(words, stdin=asked.stdin)))
 
-    def estimated(self, output: Output) -> Estimate:
-        """Read when the job would start."""
-        return answers.estimate(output)
+    def site(self, *, user: str = "") -> Asking[Site]:
+        """Ask sinfo(1) for the partitions, scontrol(1) for their limits and the rest, sacctmgr(1) for accounts.
 
-    def site(self, *, user: str = "") -> tuple[Command, ...]:
-        """Return sinfo(1) for the partitions, scontrol(1) for their limits and the rest, sacctmgr(1) for accounts."""
+        Sites without accounting have no accounts.
+        """
         fields = ",".join(f"{name}:|" for name in site.FIELDS)
         accounts = "format=DefaultAccount,Cluster,Account,QOS"
         users = ("sacctmgr", "--parsable2", "--noheader", "show", "user", f"name={user}", "withassoc", accounts)
-        return (
+        said = yield (
             Command(("sinfo", "--noheader", "--exact", f"--Format={fields}")),
             Command(("scontrol", "show", "config")),
             Command(("scontrol", "--oneliner", "show", "partition")),
             *((Command(users),) if user else ()),
         )
-
-    def read_site(self, outputs: Sequence[Output]) -> Site:
-        """Read what they say; sites without accounting have no accounts."""
-        return answers.site(*outputs)
+        return answers.site(*said)
 
 
 _WARNING = "USR1"
@@ -190,6 +137,65 @@ _STEP = (
     "--kill-on-bad-exit=0",
     "--wait=0",
 )
+
+# srun takes what the job was submitted with for options of its own (srun(1), "INPUT ENVIRONMENT VARIABLES"), so that
+# each is either given or unset. --mem=0 is the job's memory, without taking it from other steps; what a rank's end
+# means is not srun's to decide. Ranks are spread evenly over the nodes, in blocks, as far as there are CPUs on each.
+STEPS = Steps(
+    ranks=(
+        *_STEP,
+        f"--ntasks={words.RANKS}",
+        f"--cpus-per-task={words.CPUS}",
+        "--distribution=block",
+        "--input=none",
+        f"--mpi={words.PMI}",
+        "--no-kill=off",
+        words.OVERCOMMIT,
+    ),
+    nodes=(
+        *_STEP,
+        f"--ntasks={words.NODES}",
+        "--ntasks-per-node=1",
+        "--cpus-per-task=1",
+        "--gres=none",
+        "--input=all",
+        "--mpi=none",
+        "--no-kill",
+    ),
+    overcommit="--overcommit",
+    variables=JobVariables(  # sbatch(1) and srun(1), "OUTPUT ENVIRONMENT VARIABLES"
+        job="SLURM_JOB_ID",
+        node="SLURMD_NODENAME",
+        nodes="SLURM_JOB_NUM_NODES",
+        tasks="SLURM_TASKS_PER_NODE",
+        cpus="SLURM_CPUS_PER_TASK",
+        rank="SLURM_PROCID",
+        hub="SLURM_LAUNCH_NODE_IPADDR",  # srun runs on the hub's node
+    ),
+    names=Probe(("scontrol", "show", "hostnames"), r"(\S+)"),  # of SLURM_JOB_NODELIST (scontrol(1))
+    addresses=Probe(("scontrol", "--oneliner", "show", "node", words.NODELIST), r"\bNodeAddr=(\S+)"),
+    pmi=Probe(("srun", "--mpi=list"), r"^[ \t]*(\S.*?)(?<!\.\.\.)[ \t]*$"),
+)
+
+
+def _sbatch(spec: JobSpec) -> Command:
+    log = _pattern(spec.log_file)
+    words = (
+        "sbatch",
+        "--parsable",
+        "--no-requeue",
+        "--export=ALL",
+        "--open-mode=append",
+        f"--signal=B:{_WARNING}@60",
+        f"--job-name={_job_name(spec.name)}",
+        *((f"--comment={answers.MARK}{spec.token}",) if spec.token else ()),
+        f"--chdir={_absolute(spec.workdir)}",
+        f"--output={log}",
+        f"--error={log}",
+        *(("--no-kill",) if spec.resources.nodes > 1 else ()),  # a lost node is not the kernel's end
+        *_resource_words(spec.resources),
+    )
+    return Command(words, stdin=job_script(spec.argv, ignored=(_WARNING,)))
 
 
 def _resource_words(wanted: Resources) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ class _Rows:
             gres=tuple(self.gres),
             gres_used=tuple(f"{kind}:{count}" for kind, count in self.used.items() if count),
             gres_idle=tuple(f"{kind}:{count}" for kind, count in self.idle.items()) if self.known else None,
-            features=tuple(self.features),
+            features=tuple(self.features) or None,
         )
 
 
