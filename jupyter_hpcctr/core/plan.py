@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import RequestError
 from ..protocol.container import SCRIPTS, Container, Mount, NodeFacts, Program
@@ -16,32 +16,15 @@ from ..protocol.shared import Devices
 from ..protocol.values import JobPlan
 from ..protocol.words import HOLDER_PID, NODE
 from .facts import ARCHIVE, GUEST_ROOT, HOST_ROOTS, Facts, Host, ImageInfo, Policy
+from .jobspec import JobSpec
 from .questions import Question, opening
 from .ranks import Place, rank_plan
 from .request import Resources
 from .resolve import Resolved, shown
-
-if TYPE_CHECKING:
-    from .seams import Engine, Scheduler
+from .seams import Engine, Scheduler
 
 STARTUP = "startup"
 """Directory below the state directory for the guests' start-up caches."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobSpec:
-    """What a scheduler needs to know of a job.
-
-    ``token`` is a word of letters, digits, "-" and "_" that no other job has, by which it can be found when its id
-    is not known; "" for none.
-    """
-
-    name: str
-    argv: tuple[str, ...]
-    resources: Resources
-    workdir: str
-    log_file: str
-    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

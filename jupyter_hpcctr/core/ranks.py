@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ..protocol.container import Container
 from ..protocol.ranks import Beyond, ImageMpi, RankPlan
 from ..protocol.shared import ImageFile
 from .facts import ARCHIVE, Facts, ImageInfo, Policy
 from .resolve import Resolved
-
-if TYPE_CHECKING:
-    from ..protocol.container import Container
-    from .seams import Engine, Scheduler
+from .seams import Engine, Scheduler
 
 _IMPLEMENTATION, _VERSION = "org.supercontainers.mpi.implementation", "org.supercontainers.mpi.version"
 _PMI = "org.supercontainers.pmi.version"

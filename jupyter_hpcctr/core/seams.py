@@ -17,7 +17,7 @@ from ..protocol.container import Container, EngineCommand, ImageKind, NodeFacts,
 from ..protocol.ranks import Steps
 from .facts import ImageInfo, Site
 from .job import Estimate, JobId, JobStatus
-from .plan import JobSpec
+from .jobspec import JobSpec
 from .questions import Asking, Service
 from .request import ImageRef
 

@@ -6,21 +6,23 @@ import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..core import cost as costs
 from ..core import limits
 from ..core.cost import Cost
 from ..core.facts import HOST_ROOTS, Facts, ImageInfo, Policy, Site
-from ..core.job import Command, Output
 from ..core.limits import Problem
 from ..core.plan import LaunchPlan
+from ..core.questions import Asking
 from ..core.request import KernelRequest, Resources
 from ..core.seams import Engine, ImageStore, Scheduler
 from ..edge.loop import in_thread
 from ..errors import HpcctrError, SchedulerUnreachable
 from .gather import draw, gather, translated
 from .progress import resources_dict
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class Sources(Protocol):
         """Return what a scheduler says of itself; raises ``SchedulerUnreachable``."""
         ...
 
-    async def run(self, name: str, command: Command) -> Output:
-        """Run one of a scheduler's commands; raises ``CommandError``."""
+    async def run(self, name: str, asking: Asking[T]) -> T:
+        """Ask what a scheduler asks; raises as ``edge.asking.carry_out``."""
         ...
 
 

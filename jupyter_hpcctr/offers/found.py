@@ -17,7 +17,7 @@ def gpus(partition: Partition) -> list[tuple[str, int, int | None]]:
 
 def infiniband(site: Site, policy: Policy) -> list[str]:
     """Return the node features of a site that the policy takes for fast networks."""
-    features = {name for partition in site.partitions for name in partition.features}
+    features = {name for partition in site.partitions for name in partition.features or ()}
     return sorted(n for n in features if any(fnmatch.fnmatchcase(n.lower(), p) for p in policy.infiniband_features))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 
 from ..core.facts import Partition, Site
 from ..core.job import Command, Ending, JobId, JobState, JobStatus, Output
-from ..core.plan import JobSpec
+from ..core.jobspec import JobSpec
 from ..core.questions import Asking
 from ..core.quote import line
 from ..core.request import Resources

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..core.job import JobId, JobState, JobStatus
-from ..core.plan import JobSpec
+from ..core.jobspec import JobSpec
 from ..core.questions import Answer, Asking, Question
 from ..core.request import Resources
 from ..core.seams import Scheduler

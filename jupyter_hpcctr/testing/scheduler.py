@@ -14,7 +14,7 @@ from typing import ClassVar
 import pytest
 
 from ..core.job import Ending, JobId, JobState
-from ..core.plan import JobSpec
+from ..core.jobspec import JobSpec
 from ..core.questions import Asking, opening
 from ..core.request import Resources
 from ..core.seams import Scheduler

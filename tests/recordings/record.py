@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from jupyter_hpcctr.core.job import Command, JobId
-from jupyter_hpcctr.core.plan import JobSpec
+from jupyter_hpcctr.core.jobspec import JobSpec
 from jupyter_hpcctr.core.questions import opening, replayed
 from jupyter_hpcctr.core.request import Resources
 from jupyter_hpcctr.downscale.cluster import Cluster

@@ -3,7 +3,7 @@
 import pytest
 
 from jupyter_hpcctr.core.job import Command, Output
-from jupyter_hpcctr.core.plan import JobSpec
+from jupyter_hpcctr.core.jobspec import JobSpec
 from jupyter_hpcctr.core.questions import opening, replayed
 from jupyter_hpcctr.core.request import Resources
 from jupyter_hpcctr.errors import RequestError, SchedulerAway, SchedulerUnreachable

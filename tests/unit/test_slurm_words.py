@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_hpcctr.core.facts import Partition, Site
 from jupyter_hpcctr.core.job import Ending, JobId, JobState, JobStatus, Output
-from jupyter_hpcctr.core.plan import JobSpec
+from jupyter_hpcctr.core.jobspec import JobSpec
 from jupyter_hpcctr.core.questions import opening, replayed
 from jupyter_hpcctr.core.request import Resources
 from jupyter_hpcctr.errors import SchedulerUnreachable, SubmitRefused

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from ...core.facts import Site
 from ...core.job import Command, Estimate, JobId, JobState, JobStatus
-from ...core.plan import JobSpec
+from ...core.jobspec import JobSpec
 from ...core.questions import Asking
 from ...core.quote import job_script
 from ...core.request import Resources
