@@ -21,7 +21,7 @@ from ..edge import files
 from ..errors import RecordUnreadable
 from .view import LaunchView
 
-FORMAT = 2
+FORMAT = 3
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, cattrs.BaseValidationError)
 NAME = "record.json"
 """The file in a kernel's directory."""

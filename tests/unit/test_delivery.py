@@ -18,8 +18,12 @@ def message(text, size=0):
 def drained(kept):
     found = []
     while kept:
-        found.append(kept.pop()[1].decode())
+        found.append(text(kept.pop()))
     return found
+
+
+def text(frames):
+    return bytes(frames[1]).decode()
 
 
 def test_what_is_kept_comes_out_in_order_from_memory_and_files(tmp_path):
@@ -60,19 +64,19 @@ def test_behind_its_bound_a_message_is_refused_or_forced_and_order_is_kept(tmp_p
 
 def test_a_full_disk_refuses_and_keeps_what_was_whole(tmp_path, monkeypatch):
     kept = Kept(str(tmp_path / "kept"), memory=0)
-    write = os.pwrite
+    write = os.pwritev
 
-    def full(fd, data, at):
-        if len(data) > 100:
-            return write(fd, data[:50], at)
+    def full(fd, parts, at):
+        if sum(map(len, parts)) > 100:
+            return write(fd, [b"".join(parts)[:50]], at)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(os, "pwritev", full)
     assert not kept.put(message("nothing is there yet", 100))
     assert not kept
     monkeypatch.undo()
     assert kept.put(message("a", 100))
-    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(os, "pwritev", full)
     assert not kept.put(message("b", 100))
     monkeypatch.undo()
     assert kept.put(message("c", 100))
