@@ -58,13 +58,18 @@ class Port:
 
     def _read(self) -> None:
         self._again = False
+        if self.socket.closed:
+            return
         for _ in range(TURN):
-            if self.socket.closed or not sockets.is_there(self.socket):
+            try:
+                frames = sockets.received(self.socket)
+            except zmq.Again:  # the descriptor tells of other changes, too
                 return
-            frames = sockets.received(self.socket)
             try:
                 self._receive(frames)
             except Exception as error:  # noqa: BLE001  (of one bad message, not of the socket)
                 context = {"message": "a message could not be handled", "exception": error}
                 self._loop.call_exception_handler(context)
+            if self.socket.closed or not sockets.is_there(self.socket):
+                return
         self.look()

@@ -29,6 +29,9 @@ class Socket:
             raise zmq.ZMQError(zmq.EHOSTUNREACH)
 
     def received(self):
+        assert not self.closed
+        if not self.there:
+            raise zmq.Again
         return self.there.pop(0)
 
     def close(self):
@@ -83,6 +86,22 @@ def test_a_socket_that_a_message_closes_is_not_looked_at_again():
         port.look()
         await turns()
         assert (len(heard), faults) == (TURN, [])
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("calls")
+def test_a_socket_that_is_closed_before_its_turn_is_not_read():
+    async def scenario():
+        faults, heard = [], []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        socket = Socket()
+        port = Port(socket, heard.append)
+        socket.there = [b"x"]
+        port.look()
+        port.close()
+        await turns()
+        assert (heard, faults) == ([], [])
 
     asyncio.run(scenario())
 

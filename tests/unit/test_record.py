@@ -72,8 +72,8 @@ def test_the_key_is_not_shown():
         ("{", "cannot be read"),
         ("[]", "cannot be read"),
         ('{"format": 99}', "another version"),
-        ('{"format": 2}', "cannot be read"),
-        ('{"format": 2, "kernel": 7}', "cannot be read"),
+        ('{"format": 3}', "cannot be read"),
+        ('{"format": 3, "kernel": 7}', "cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_said_and_left_alone(tmp_path, text, words):
