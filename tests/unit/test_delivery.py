@@ -83,6 +83,21 @@ def test_a_full_disk_refuses_and_keeps_what_was_whole(tmp_path, monkeypatch):
     assert drained(kept) == ["a", "c"]
 
 
+@pytest.mark.parametrize("most", [10_000_000, 5000, 777])
+def test_a_message_of_very_many_pieces_is_read_as_it_was_written(tmp_path, monkeypatch, most):
+    kept, write = Kept(str(tmp_path / "kept"), memory=0), os.pwritev
+
+    def some(fd, parts, at):
+        """As a disk that takes only a part of what it is given."""
+        assert len(parts) <= 1024, "IOV_MAX"
+        return write(fd, [b"".join(parts)[:most]], at)
+
+    monkeypatch.setattr(os, "pwritev", some)
+    sent = [[b"", b"a" * number, memoryview(b"b" * number), b""] * (1500 // (1 + number)) for number in range(4)]
+    assert all(kept.put(frames) for frames in sent)
+    assert [kept.pop() for _ in sent] == sent
+
+
 def test_a_directory_that_is_removed_loses_nothing(tmp_path):
     kept = Kept(str(tmp_path / "kept"), memory=0)
     kept.put(message("a"))
