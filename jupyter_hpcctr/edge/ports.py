@@ -46,7 +46,7 @@ class Port:
         The descriptor tells of a change only once, and any call may take note of it, also one that fails
         (zmq_getsockopt(3), ZMQ_FD).
         """
-        if not self._again and not self.socket.closed and sockets.is_there(self.socket):
+        if not self._again and self._is_there():
             self._again = True
             self._loop.call_soon(self._read)
 
@@ -70,6 +70,9 @@ class Port:
             except Exception as error:  # noqa: BLE001  (of one bad message, not of the socket)
                 context = {"message": "a message could not be handled", "exception": error}
                 self._loop.call_exception_handler(context)
-            if self.socket.closed or not sockets.is_there(self.socket):
+            if not self._is_there():
                 return
         self.look()
+
+    def _is_there(self) -> bool:
+        return not self.socket.closed and sockets.is_there(self.socket)
