@@ -64,6 +64,8 @@ class _File:
         return frames
 
     def _bytes(self, length: int) -> bytearray:
+        if length > self.end - self._at:
+            raise OSError(errno.EIO, "messages that were kept are damaged")
         found = bytearray(length)
         left = memoryview(found)
         while left:

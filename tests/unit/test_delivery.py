@@ -83,6 +83,14 @@ def test_a_full_disk_refuses_and_keeps_what_was_whole(tmp_path, monkeypatch):
     assert drained(kept) == ["a", "c"]
 
 
+def test_what_is_damaged_is_counted_as_lost(tmp_path):
+    kept = Kept(str(tmp_path / "kept"), memory=0)
+    kept.put(message("a")), kept.put(message("b"))
+    os.pwrite(kept._files[0]._fd, b"\x7f" * 16, 8)  # the lengths of the first one's frames
+    assert kept.pop() is None
+    assert (kept.lost, bool(kept)) == (2, False)
+
+
 @pytest.mark.parametrize("most", [10_000_000, 5000, 777])
 def test_a_message_of_very_many_pieces_is_read_as_it_was_written(tmp_path, monkeypatch, most):
     kept, write = Kept(str(tmp_path / "kept"), memory=0), os.pwritev
