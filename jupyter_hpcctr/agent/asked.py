@@ -5,8 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
-import zmq
-
 from ..guest import wire
 
 AGAIN = b"again"
@@ -24,7 +22,14 @@ class Asked:
     def __init__(self) -> None:
         self._known: dict[int, None] = {}
 
-    def note(self, frames: Sequence[zmq.Frame]) -> bool:
+    def way(self, channel: bytes, frames: Sequence[bytes]) -> str | None:
+        """Return the kernel's channel for a client's message; None where the kernel has got it before."""
+        if channel not in (b"shell", AGAIN):
+            return channel.decode()
+        known = self.note(frames)
+        return None if known and channel == AGAIN else "shell"
+
+    def note(self, frames: Sequence[bytes]) -> bool:
         """Note a message that the kernel is to get, where it is an execute request; return whether that was known."""
         header = _header(frames)
         if header is None:
@@ -38,10 +43,9 @@ class Asked:
         return False
 
 
-def _header(frames: Sequence[zmq.Frame]) -> bytes | None:
-    parts = [frame.bytes for frame in frames[:8]]
+def _header(frames: Sequence[bytes]) -> bytes | None:
     try:
-        header = parts[parts.index(wire.DELIMITER) + 2]
+        header = frames[frames.index(wire.DELIMITER) + 2]
     except (ValueError, IndexError):  # the kernel's to refuse
         return None
     return header if b'"execute_request"' in header else None

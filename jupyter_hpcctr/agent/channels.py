@@ -12,6 +12,7 @@ from typing import Any
 
 import zmq
 
+from ..delivery import sockets
 from ..guest import wire
 
 PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
@@ -92,21 +93,19 @@ class Channels:
         frames = wire.pack(self._key, "kernel_info_request", {}, session="hpcctr-agent", idents=[NUDGE])
         self.sockets["shell"].send_multipart(frames)
 
-    def send(self, channel: str, frames: Sequence[zmq.Frame]) -> None:
+    def send(self, channel: str, frames: Sequence[bytes]) -> None:
         """Pass a client's frames to the kernel; without a kernel they are dropped."""
         if channel in self.sockets:
-            self.sockets[channel].send_multipart(frames, copy=False)
+            sockets.send(self.sockets[channel], frames)
 
     def receive(self, name: str, *, most: int = 100) -> Iterator[list[zmq.Frame]]:
         """Yield what has arrived on a channel, up to ``most`` messages so that others get their turn."""
         socket = self.sockets[name]
         for _ in range(most):
-            try:
-                frames = socket.recv_multipart(zmq.DONTWAIT, copy=False)
-            except zmq.Again:
+            if not sockets.is_there(socket):
                 return
             self.heard = self.heard or name == "iopub"
-            yield frames
+            yield sockets.received(socket)
 
     def close(self) -> None:
         """Disconnect."""

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import zmq
 
+from ..delivery import parcel, sockets
 from ..delivery import session as delivery
 from ..delivery.kept import Frames, Kept
 from ..protocol.values import Link
@@ -52,7 +53,7 @@ class _Connection:
 
     def send(self, frames: Frames) -> bool:
         try:
-            self.socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
+            sockets.send(self.socket, parcel.sealed(frames))
         except zmq.Again:  # ZeroMQ has given the connection up, and would wait for another one here
             return False
         return True
@@ -113,30 +114,34 @@ class Line:
 
     def say(self, event: str, **more: Any) -> None:
         """Tell the server what happened."""
-        self._session.put([b"event", json.dumps({"event": event, **more}).encode()], force=True)
+        self.send(b"event", [json.dumps({"event": event, **more}).encode()], force=True)
 
     def send(self, channel: bytes, frames: Sequence[bytes | zmq.Frame], *, force: bool = False) -> bool:
         """Pass on a kernel's message; False where there is no room to keep it (``Kept.put``)."""
-        return self._session.put([channel, *frames], force=force)
+        return self._session.put(parcel.wrapped([channel, *frames]), force=force)
 
     def _send(self, frames: Frames) -> bool:
         return self._current is not None and self._current.send(frames)
 
     # -- receiving
 
-    def receive(self) -> Iterator[tuple[bytes, list[zmq.Frame]]]:
+    def talking(self, ready: Container[object]) -> int:
+        """Return on how many connections something is there, by what a poll has found (``turn``)."""
+        current, other = self._current, self._next
+        number = int(current is not None and current.socket in ready)
+        return number if other is None else number + (other.socket in ready)
+
+    def receive(self) -> Iterator[tuple[bytes, list[bytes]]]:
         """Yield what has arrived: (channel, frames)."""
         for connection in (self._current, self._next):
-            while connection is not None and not connection.socket.closed:
-                try:
-                    head, *frames = connection.socket.recv_multipart(zmq.DONTWAIT, copy=False)
-                except zmq.Again:
-                    break
+            while connection is not None and not connection.socket.closed and sockets.is_there(connection.socket):
+                head, frames = parcel.opened(sockets.received(connection.socket))
                 self._last_heard = time.monotonic()
                 if connection is self._next:
                     self._adopt(connection)
-                if self._session.receive(head.bytes, frames) is not None:
-                    yield frames[0].bytes, frames[1:]
+                if self._session.receive(head, frames) is not None:
+                    channel, *message = parcel.unwrapped(frames)
+                    yield channel, message
                     self._session.settle()
 
     def _adopt(self, connection: _Connection) -> None:

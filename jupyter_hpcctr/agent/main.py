@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import shutil
-import signal
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,12 +19,13 @@ from ..delivery.kept import Kept
 from ..errors import EngineError
 from ..protocol.values import AgentFile
 from . import removal, room, signals, unpacked
-from .asked import AGAIN, Asked
+from .asked import Asked
 from .channels import Channels, kernel_info
 from .children import Child
 from .container import NodeContainer
 from .devices import DevicesMissing
 from .doors import Doors
+from .doubt import Doubt
 from .image import ImageChanged
 from .line import Line
 from .logpipe import LogPipe
@@ -35,10 +35,9 @@ from .vigil import Vigil
 log = logging.getLogger("hpcctr.agent")
 
 START_TICK_MS, SLOW_TICK_MS, IDLE_TICK_MS = 5, 100, 1000
+LOOK_MS = 50
 HASTE_S = 10.0
 HOLD_PATIENCE_S, START_PATIENCE_S = 60.0, 300.0
-DOUBT_S, DOUBT_TICK_MS = 0.5, 50
-_ENDED_FROM_OUTSIDE = (-signal.SIGTERM, -signal.SIGKILL)
 ORPHANED = 75  # sysexits.h: EX_TEMPFAIL
 
 
@@ -70,8 +69,8 @@ class Agent:
         self._informed: dict[str, Any] | None = None
         self._exited: dict[str, Any] | None = None
         self._starts = 1
-        self._signalled = False
-        self._held_since = self._started = self._doubted_since = 0.0
+        self._doubt = Doubt()
+        self._held_since = self._started = self._next_look = 0.0
         self._server = ""
         self._over: str | None = None
         self._status = 0
@@ -125,7 +124,7 @@ class Agent:
         self._ready, self._informed, self._exited = False, None, None
         self._output.forget()
         self._started = time.monotonic()
-        self._signalled, self._doubted_since = False, 0.0
+        self._doubt = Doubt()
         for each in self._channels.sockets.values():
             self._poller.unregister(each)
         self._doors.end()
@@ -152,31 +151,40 @@ class Agent:
 
     def _turn(self, wakeup: int) -> None:
         events = dict(self._poller.poll(self._tick_ms()))
-        if wakeup in events:
-            os.read(wakeup, 4096)
-        self._log.turn(self._output.notice)
-        self._from_server()
+        talking = self._line.talking(events)
+        if talking:
+            self._from_server()
         for name, each in tuple(self._channels.sockets.items()):
             if each in events:
+                talking += 1
                 self._from_kernel(name)
-        self._look_after_children()
-        self._doors.turn(kernel=self._kernel, holder_pid=self._holder_pid)
-        if not self._ready:
-            self._bring_up()
-        self._line.turn(events)
         if self._line.server != self._server:
             if self._server:  # the first one hears what was said at the beginning
                 self._greet()
                 self._output.say_again()
             self._server = self._line.server
+        if talking < len(events) or not events or time.monotonic() >= self._next_look:
+            self._look_after(events, wakeup)
+
+    def _look_after(self, events: Mapping[object, int], wakeup: int) -> None:
+        """See to everything but messages: after each other event, and while messages pass every ``LOOK_MS``."""
+        if wakeup in events:
+            os.read(wakeup, 4096)
+        self._log.turn(self._output.notice)
+        self._look_after_children()
+        self._doors.turn(kernel=self._kernel, holder_pid=self._holder_pid)
+        if not self._ready:
+            self._bring_up()
+        self._line.turn(events)
         self._vigil.heard(busy=self._output.busy or not self._ready)
         why = self._vigil.over(self._line.silent_s, heard=bool(self._server))
         if why and not self._doors.checkpoint.holds_up():
             self._finish(why, ORPHANED)
+        self._next_look = time.monotonic() + min(self._tick_ms(), LOOK_MS) / 1000
 
     def _tick_ms(self) -> int:
         if self._ready:
-            return self._doors.haste_ms or (DOUBT_TICK_MS if self._doubted_since else IDLE_TICK_MS)
+            return self._doors.haste_ms or self._doubt.tick_ms or IDLE_TICK_MS
         since = max(self._started, self._held_since)
         return START_TICK_MS if time.monotonic() - since < HASTE_S else SLOW_TICK_MS
 
@@ -225,30 +233,19 @@ class Agent:
             self._fail(f"the container ended with status {code}")
 
     def _in_doubt(self, code: int) -> bool:
-        # A scheduler that ends the job signals the kernel too, and may do so before it signals us.
-        if self._over is not None:
-            return True
-        if code not in _ENDED_FROM_OUTSIDE or self._signalled:
-            return False
-        self._doubted_since = self._doubted_since or time.monotonic()
-        return time.monotonic() - self._doubted_since < DOUBT_S
+        return self._over is not None or self._doubt.holds(code)
 
     def _from_server(self) -> None:
         for channel, frames in self._line.receive():
             if channel == b"command":
-                self._obey(json.loads(frames[0].bytes))
-            elif channel == AGAIN:
-                if not self._asked.note(frames):
-                    self._channels.send("shell", frames)
-            else:
-                if channel == b"shell":
-                    self._asked.note(frames)
-                self._channels.send(channel.decode(), frames)
+                self._obey(json.loads(frames[0]))
+            elif way := self._asked.way(channel, frames):
+                self._channels.send(way, frames)
 
     def _obey(self, what: Mapping[str, Any]) -> None:
         command = what["command"]
         if command == "signal" and self._kernel is not None:
-            self._signalled = self._signalled or int(what["signum"]) != signal.SIGINT
+            self._doubt.signalled(int(what["signum"]))
             self._kernel.signal(int(what["signum"]))
         elif command == "restart" and int(what["start"]) > self._starts:
             self._starts = int(what["start"])

@@ -20,7 +20,9 @@ from .kept import Frames, Kept, size_of
 WINDOW_BYTES = 16_000_000
 ACK_MESSAGES = 200
 _HEAD = struct.Struct(">BQQ")
+HEAD_BYTES = _HEAD.size
 _DATA, _ACK, _SYNC, _BEAT = 1, 2, 3, 4
+_SYNC_BYTE = bytes([_SYNC])
 
 Send = Callable[[Frames], bool]
 
@@ -186,12 +188,13 @@ class Session:
         if kind == _SYNC:
             self._synced(read_sync(frames))
             return None
-        self._landed(received)
+        if self._flying or self.kept:
+            self._landed(received)
+        if kind == _DATA:
+            return self._taken(number, frames)
         if kind == _BEAT:
             self.acknowledge()
-        if kind != _DATA:
-            return None
-        return self._taken(number, frames)
+        return None
 
     def _taken(self, number: int, frames: Frames) -> Frames | None:
         if number != self._received + 1:
@@ -218,13 +221,13 @@ class Session:
 
 def is_sync(head: bytes) -> bool:
     """Whether a message with this head is a ``sync``."""
-    return head[:1] == bytes([_SYNC])
+    return head[:1] == _SYNC_BYTE
 
 
 def read_sync(frames: Frames) -> Sync:
     """Read what a ``sync`` says; raises ValueError where it is none."""
     try:
-        found: dict[str, Any] = json.loads(frames[0] if isinstance(frames[0], bytes) else frames[0].bytes)
+        found: dict[str, Any] = json.loads(bytes(frames[0]))
         return Sync(**found)
     except (ValueError, TypeError, IndexError) as error:
         raise ValueError(f"no sync: {error}") from None

@@ -6,8 +6,6 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import zmq
-
 from ..guest.wire import DELIMITER, PROTOCOL
 
 UNREACHABLE = (
@@ -79,10 +77,9 @@ def failure(name: str, value: str, *, log_tail: str = "") -> dict[str, Any]:
     return {"ename": name, "evalue": value, "traceback": lines}
 
 
-def are_given_here(frames: Sequence[bytes | zmq.Frame]) -> bool:
+def are_given_here(frames: Sequence[bytes]) -> bool:
     """Whether a kernel's message on iopub is a welcome or a status, which the front says itself to who awaits one."""
-    head = [frame.bytes if isinstance(frame, zmq.Frame) else frame for frame in frames[:4]]
-    if DELIMITER not in head[:-2]:
+    if len(frames) < 4 or DELIMITER not in frames[:2]:
         return False
-    header = head[head.index(DELIMITER) + 2]
+    header = frames[frames.index(DELIMITER) + 2]
     return b'"iopub_welcome"' in header or b'"status"' in header

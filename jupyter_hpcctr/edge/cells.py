@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -62,7 +61,7 @@ class Cells:
         at = _start(frames)
         if b'"execute_request"' not in frames[at + 2]:
             return None
-        header = json.loads(frames[at + 2])
+        header = wire.header_of(frames[at + 2])
         cell = self._running[header["msg_id"]] = Cell(list(frames[:at]), header)
         return cell
 
@@ -74,7 +73,7 @@ class Cells:
         """Note what the kernel says on shell."""
         at = _start(frames)
         if self._running and len(frames) > at + 3 and b'"execute_reply"' in frames[at + 2]:
-            self._running.pop(json.loads(frames[at + 3]).get("msg_id", ""), None)
+            self._running.pop(wire.header_of(frames[at + 3]).get("msg_id", ""), None)
 
 
 def _start(frames: Sequence[bytes]) -> int:

@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..guest.wire import header_of
+
 MOST_CELLS = 2000
+_CELL = b'"cellId"'
 
 
 @dataclass(slots=True)
@@ -62,8 +65,9 @@ class Executions:
 
     def asked(self, header: bytes, metadata: bytes, now: float) -> Execution | None:
         """A cell is to be executed; None where the request names no cell, or is known already."""
-        said = _read(metadata)
-        cell, msg_id = said.get("cellId"), _read(header).get("msg_id")
+        if _CELL not in metadata:
+            return None
+        cell, msg_id = _read(metadata).get("cellId"), header_of(header).get("msg_id")
         if not isinstance(cell, str) or not isinstance(msg_id, str) or not cell or msg_id in self._by_id:
             return None
         return self._add(Execution(cell, msg_id, now, now))

@@ -151,12 +151,12 @@ class Front:
         """Abort the waiting cells; the first says why."""
         self._end_cells(self._cells.take_waiting(), answers.failure("KeyboardInterrupt", why))
 
-    def from_kernel(self, channel: str, frames: list[bytes | zmq.Frame]) -> None:
+    def from_kernel(self, channel: str, frames: Sequence[bytes]) -> None:
         """Pass a kernel's message to its client, or on iopub to all."""
         if self._closed or (channel == "iopub" and self.phase is Phase.WAITING and answers.are_given_here(frames)):
             return  # the latter are between kernel and agent
         if channel == "shell":
-            self._cells.answered([f.bytes if isinstance(f, zmq.Frame) else f for f in frames[:5]])
+            self._cells.answered(frames)
         self.sockets.send(channel, frames)
 
     # -- what clients send

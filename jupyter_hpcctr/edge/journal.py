@@ -9,17 +9,14 @@ from __future__ import annotations
 import collections
 import contextlib
 import errno
-import json
 import logging
 import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import zmq
-
 from ..errors import HpcctrError
-from ..guest.wire import DELIMITER
+from ..guest.wire import DELIMITER, header_of
 from . import files
 from .executions import Execution, Executions
 from .records import ASKED, CARRIED, SAID, Record, head, packed, records
@@ -31,7 +28,6 @@ NAMES = ("journal-1", "journal-0")
 LOOK_S = 1.0
 AGAIN = 500
 """An agent may send so many messages again that another process has had: more than it sends unacknowledged."""
-_Buffer = bytes | memoryview
 _USELESS = (b'"comm_', b'"execute_input"')
 
 
@@ -60,23 +56,23 @@ class Journal:
 
     # -- what passes
 
-    def asked(self, frames: Sequence[zmq.Frame]) -> None:
+    def asked(self, frames: Sequence[bytes]) -> None:
         """A client has sent something on shell."""
         at = _header(frames)
-        if at is None or b'"execute_request"' not in (header := _bytes(frames[at])):
+        if at is None or b'"execute_request"' not in (header := frames[at]):
             return
-        now, metadata = time.time(), _bytes(frames[at + 2])
+        now, metadata = time.time(), frames[at + 2]
         execution = self.executions.asked(header, metadata, now)
         if execution is not None:
             self._parent = b""  # perhaps that of another execution of the same cell
             self._write(execution, ASKED, now, header, metadata, b"")
 
-    def said(self, channel: str, frames: Sequence[bytes | zmq.Frame]) -> bool:
+    def said(self, channel: str, frames: Sequence[bytes]) -> bool:
         """A client is told something on iopub or shell; False for an output that another process has had, and noted."""
         at = _header(frames)
         if at is None:
             return True
-        header, parent, content = _bytes(frames[at]), _bytes(frames[at + 1]), frames[at + 3]
+        header, parent, content = frames[at], frames[at + 1], frames[at + 3]
         if self._had and channel == "iopub" and self._is_had(header):
             return False
         if parent != self._parent:
@@ -89,8 +85,8 @@ class Journal:
         else:
             wanted = not any(each in header for each in _USELESS)
         now = time.time()
-        if wanted and (execution is None or self.executions.said(execution, header, lambda: _bytes(content), now)):
-            self._write(execution, SAID, now, header, parent, _view(content))
+        if wanted and (execution is None or self.executions.said(execution, header, lambda: content, now)):
+            self._write(execution, SAID, now, header, parent, content)
         return True
 
     def _is_had(self, header: bytes) -> bool:
@@ -105,15 +101,12 @@ class Journal:
     def _of(self, parent: bytes) -> Execution | None:
         if b'"execute_request"' not in parent:
             return None
-        try:
-            return self.executions.get(json.loads(parent)["msg_id"])
-        except (ValueError, KeyError, TypeError):
-            return None
+        return self.executions.get(str(header_of(parent).get("msg_id", "")))
 
     # -- the files
 
     def _write(
-        self, execution: Execution | None, kind: bytes, now: float, first: bytes, second: bytes, third: _Buffer
+        self, execution: Execution | None, kind: bytes, now: float, first: bytes, second: bytes, third: bytes
     ) -> None:
         """Append a record, and note it; a kernel's message is without its parent where the last one had the same."""
         if self._closed:
@@ -138,7 +131,7 @@ class Journal:
         if self._size > self._most:
             self._rotate()
 
-    def _append(self, *parts: _Buffer) -> int:
+    def _append(self, *parts: bytes) -> int:
         assert self._fd is not None  # noqa: S101
         size = sum(map(len, parts))
         if os.writev(self._fd, parts) != size:
@@ -269,17 +262,9 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _header(frames: Sequence[bytes | zmq.Frame]) -> int | None:
+def _header(frames: Sequence[bytes]) -> int | None:
     """Return where the first of a message's four dictionaries is; None where they are not there."""
     for at in range(len(frames) - 5):
-        if _bytes(frames[at]) == DELIMITER:
+        if frames[at] == DELIMITER:
             return at + 2
     return None
-
-
-def _bytes(frame: bytes | zmq.Frame) -> bytes:
-    return frame if isinstance(frame, bytes) else frame.bytes
-
-
-def _view(frame: bytes | zmq.Frame) -> bytes | memoryview:
-    return frame if isinstance(frame, bytes) else frame.buffer

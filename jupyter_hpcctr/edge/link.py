@@ -17,7 +17,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -25,13 +25,14 @@ import zmq
 import zmq.asyncio
 from zmq.auth.asyncio import AsyncioAuthenticator
 
+from ..delivery import parcel
 from ..delivery import session as delivery
 from ..delivery.kept import Frames, Kept
 from .ports import Port
 
 log = logging.getLogger(__name__)
 
-Receiver = Callable[[bytes, "list[zmq.Frame]"], None]
+Receiver = Callable[[bytes, list[bytes]], None]
 LOOK_SECONDS = 10.0
 SILENCE_SECONDS = 35.0
 ACK_SECONDS = 1.0
@@ -171,10 +172,10 @@ class Link:
         peer = self._allowed.peers.get(public_key)
         return peer is not None and time.monotonic() - peer.heard <= SILENCE_SECONDS
 
-    def send(self, public_key: str, channel: bytes, frames: Frames, *, force: bool = False) -> bool:
+    def send(self, public_key: str, channel: bytes, frames: Sequence[bytes], *, force: bool = False) -> bool:
         """Send to an agent, now or when it is there; False where there is no room to keep more (``Kept.put``)."""
         peer = self._allowed.peers.get(public_key)
-        return peer is not None and peer.session.put([channel, *frames], force=force)
+        return peer is not None and peer.session.put(parcel.wrapped([channel, *frames]), force=force)
 
     def command(self, public_key: str, **what: Any) -> bool:
         """Send an agent a command."""
@@ -194,7 +195,7 @@ class Link:
     def _send(self, public_key: str, frames: Frames) -> bool:
         route = self._allowed.peers[public_key].route
         try:
-            self._port.send([route, *frames])
+            self._port.send([route, *parcel.sealed(frames)])
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:  # the connection is gone
                 raise
@@ -209,7 +210,7 @@ class Link:
         if peer is None:
             return
         try:
-            delivered = self._taken(peer, message[0].bytes, message[1].bytes, message[2:])
+            delivered = self._taken(peer, message[0].bytes, *parcel.opened(message[1:]))
         except ValueError as error:
             log.warning("an agent's message could not be read: %s", error)
             return
@@ -218,14 +219,14 @@ class Link:
         if again:
             self._deliver(peer.receiver, b"heard", [])
         if delivered:
-            self._deliver(peer.receiver, delivered[0].bytes, delivered[1:])
+            self._deliver(peer.receiver, delivered[0], delivered[1:])
         if self._allowed.peers.get(key) is peer:
             peer.session.settle()
             if peer.session.owes and peer.ack is None:
                 peer.ack = asyncio.get_running_loop().call_later(ACK_SECONDS, self._acknowledge, peer)
 
     @staticmethod
-    def _taken(peer: _Peer, route: bytes, head: bytes, frames: list[zmq.Frame]) -> list[zmq.Frame]:
+    def _taken(peer: _Peer, route: bytes, head: bytes, frames: Frames) -> list[bytes]:
         """Return a message's frames where it is the next one, else none."""
         if delivery.is_sync(head):
             sync = delivery.read_sync(frames)
@@ -234,7 +235,7 @@ class Link:
             if peer.session.is_another(sync):
                 peer.session.forget()  # what waits is for an agent whose job was requeued since
             peer.route = route
-        return frames if peer.session.receive(head, frames) is not None else []
+        return parcel.unwrapped(frames) if peer.session.receive(head, frames) is not None else []
 
     @staticmethod
     def _acknowledge(peer: _Peer) -> None:
@@ -243,7 +244,7 @@ class Link:
             peer.session.acknowledge()
 
     @staticmethod
-    def _deliver(receiver: Receiver, channel: bytes, frames: list[zmq.Frame]) -> None:
+    def _deliver(receiver: Receiver, channel: bytes, frames: list[bytes]) -> None:
         try:
             receiver(channel, frames)
         except Exception:  # noqa: BLE001  (one bad message of one agent must not end all kernels' link)

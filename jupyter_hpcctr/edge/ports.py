@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import zmq
+
+from ..delivery import sockets
+from ..delivery.kept import Frames
 
 TURN = 200  # messages that are read before others have their turn
 
@@ -30,10 +33,10 @@ class Port:
         self._loop.add_reader(self._fd, self._read)
         self.look()
 
-    def send(self, frames: Sequence[bytes | zmq.Frame]) -> None:
+    def send(self, frames: Frames) -> None:
         """Send a message; raises zmq.ZMQError where the socket cannot."""
         try:
-            self.socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+            sockets.send(self.socket, frames)
         finally:
             self.look()
 
@@ -43,7 +46,7 @@ class Port:
         The descriptor tells of a change only once, and any call may take note of it, also one that fails
         (zmq_getsockopt(3), ZMQ_FD).
         """
-        if not self._again and not self.socket.closed and int(self.socket.events) & zmq.POLLIN:
+        if not self._again and self._is_there():
             self._again = True
             self._loop.call_soon(self._read)
 
@@ -55,16 +58,21 @@ class Port:
 
     def _read(self) -> None:
         self._again = False
+        if self.socket.closed:
+            return
         for _ in range(TURN):
-            if self.socket.closed:
-                return
             try:
-                frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
+                frames = sockets.received(self.socket)
+            except zmq.Again:  # the descriptor tells of other changes, too
                 return
             try:
                 self._receive(frames)
             except Exception as error:  # noqa: BLE001  (of one bad message, not of the socket)
                 context = {"message": "a message could not be handled", "exception": error}
                 self._loop.call_exception_handler(context)
+            if not self._is_there():
+                return
         self.look()
+
+    def _is_there(self) -> bool:
+        return not self.socket.closed and sockets.is_there(self.socket)

@@ -12,7 +12,7 @@ from .ports import Port
 MOST = 1000
 """So many replies wait, of all clients together; the oldest go first."""
 
-Frames = Sequence["bytes | zmq.Frame"]
+Frames = Sequence[bytes]
 
 
 class Replies:
@@ -28,8 +28,7 @@ class Replies:
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
-            first = frames[0]
-            self._waiting.append((first if isinstance(first, bytes) else first.bytes, frames))
+            self._waiting.append((frames[0], frames))
 
     def came(self, port: Port, identity: bytes) -> None:
         """A client has said something: send what waits for it, in order."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import struct
@@ -11,10 +10,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import zmq
-
 from ..errors import HpcctrError
-from ..guest.wire import DELIMITER
+from ..guest.wire import DELIMITER, header_of
 from . import files
 from .records import packed, records
 
@@ -42,20 +39,18 @@ class Requests:
         """Return the frames of each request that has no reply, in the order in which they came."""
         return list(self._open.values())
 
-    def asked(self, frames: Sequence[zmq.Frame]) -> None:
+    def asked(self, frames: Sequence[bytes]) -> None:
         """A client has sent something on shell."""
-        parts = [frame.bytes for frame in frames]
-        msg_id = _named(parts, b'"execute_request"', 2)
+        msg_id = _named(frames, b'"execute_request"', 2)
         if msg_id:
-            self._open[msg_id] = parts
-            self._write(packed(_ASKED, time.time(), msg_id.encode(), _joined(parts)))
+            self._open[msg_id] = list(frames)
+            self._write(packed(_ASKED, time.time(), msg_id.encode(), _joined(frames)))
 
-    def said(self, frames: Sequence[bytes | zmq.Frame]) -> None:
+    def said(self, frames: Sequence[bytes]) -> None:
         """A client is told something on shell."""
         if not self._open:
             return
-        parts = [frame if isinstance(frame, bytes) else frame.bytes for frame in frames[:6]]
-        msg_id = _named(parts, b'"execute_reply"', 3)
+        msg_id = _named(frames, b'"execute_reply"', 3)
         if self._open.pop(msg_id, None) is not None:
             self._write(packed(_ANSWERED, time.time(), msg_id.encode()))
 
@@ -101,7 +96,7 @@ def _named(parts: Sequence[bytes], kind: bytes, behind: int) -> str:
     """Return the id in a header ``behind`` the delimiter where the message's header has this kind, else ""."""
     try:
         at = parts.index(DELIMITER)
-        return str(json.loads(parts[at + behind])["msg_id"]) if kind in parts[at + 2] else ""
+        return str(header_of(parts[at + behind])["msg_id"]) if kind in parts[at + 2] else ""
     except (ValueError, IndexError, KeyError, TypeError):
         return ""
 

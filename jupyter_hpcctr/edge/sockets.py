@@ -136,7 +136,7 @@ class Sockets:
         for port in self._ports.values():
             port.close()
 
-    def send(self, channel: str, frames: Sequence[bytes | zmq.Frame]) -> None:
+    def send(self, channel: str, frames: Sequence[bytes]) -> None:
         """Send a message, soon."""
         if self.journal is not None and channel in ("iopub", "shell") and not self.journal.said(channel, frames):
             return
@@ -147,12 +147,13 @@ class Sockets:
         elif channel in self._ports:  # else nobody listens
             self._ports[channel].send(frames)
 
-    def _take(self, channel: str, frames: list[zmq.Frame]) -> None:
+    def _take(self, channel: str, message: list[zmq.Frame]) -> None:
+        frames = [frame.bytes for frame in message]
         if self.journal is not None and channel == "shell":
             self.journal.asked(frames)
         if self.requests is not None and channel == "shell":
             self.requests.asked(frames)
         if channel == "shell":
             self.complete()
-            self._replies.came(self._ports[channel], frames[0].bytes)
-        self._receive(channel, [frame.bytes for frame in frames])
+            self._replies.came(self._ports[channel], frames[0])
+        self._receive(channel, frames)

@@ -5,6 +5,7 @@ Shared by the agent, which must start fast, the front, and what runs in the cont
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import json
@@ -37,6 +38,16 @@ class Message(NamedTuple):  # no dataclass: that import would be a fifth of the 
             return datetime.fromisoformat(str(self.header.get("date")).replace("Z", "+00:00")) < moment
         except (ValueError, TypeError):
             return False
+
+
+@functools.lru_cache(maxsize=16)
+def header_of(text: bytes) -> Mapping[str, Any]:
+    """Read a header, also one that many messages repeat; empty where it cannot be read. Do not change it."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def sign(key: bytes, parts: Iterable[bytes]) -> bytes:

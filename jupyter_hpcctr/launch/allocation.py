@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import zmq
-
 from ..core.job import Ending, JobId, JobState, JobStatus
 from ..core.life import events as on
 from ..core.plan import LaunchPlan
@@ -33,7 +31,7 @@ class Listener(Protocol):
     def tell(self, event: on.Event) -> None:
         """Something has happened."""
 
-    def from_kernel(self, job: int, channel: str, frames: list[zmq.Frame]) -> None:
+    def from_kernel(self, job: int, channel: str, frames: Sequence[bytes]) -> None:
         """A kernel says something."""
 
     def checkpoint(self, job: int, known: Mapping[str, object] | None) -> None:
@@ -173,7 +171,7 @@ class Allocation:
 
     # -- the agent
 
-    def send(self, channel: bytes, frames: Sequence[bytes | zmq.Frame]) -> bool:
+    def send(self, channel: bytes, frames: Sequence[bytes]) -> bool:
         """Send to the agent, now or when it is heard again; False where there is no room to keep more."""
         return self._hub.link.send(self._key, channel, frames)
 
@@ -182,13 +180,13 @@ class Allocation:
         name = {"restart": "start", "signal": "signum"}.get(command)
         self._hub.link.command(self._key, command=command, **({} if name is None else {name: value}))
 
-    def _from_agent(self, channel: bytes, frames: list[zmq.Frame]) -> None:
+    def _from_agent(self, channel: bytes, frames: Sequence[bytes]) -> None:
         if channel == b"silence":
             self._listener.tell(on.Silent(self.number))
         elif channel == b"heard":
             self._listener.tell(on.Heard(self.number))
         elif channel == b"event":
-            self._on_event(json.loads(frames[0].bytes))
+            self._on_event(json.loads(frames[0]))
         else:
             self._listener.from_kernel(self.number, channel.decode(), frames)
 

@@ -11,8 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import zmq
-
 from ..core.life import Life
 from ..core.life import effects as do
 from ..core.life import events as on
@@ -240,11 +238,11 @@ class Launch(FrontOwner, JobsOwner):
         """Something has happened."""
         self._driver.tell(event)
 
-    def from_kernel(self, job: int, channel: str, frames: list[zmq.Frame]) -> None:
+    def from_kernel(self, job: int, channel: str, frames: Sequence[bytes]) -> None:
         """Pass a kernel's message to its clients."""
         own = self._driver.life.job
         if own is not None and own.number == job:
-            self._front.from_kernel(channel, list(frames))
+            self._front.from_kernel(channel, frames)
 
     def checkpoint(self, job: int, known: Mapping[str, object] | None) -> None:
         """Tell observers what has become of the kernel's checkpoint."""

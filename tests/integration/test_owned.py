@@ -79,7 +79,7 @@ def test_an_agent_tells_a_server_that_does_not_know_it_what_it_is_at(site, start
 
     def hear(channel, frames):
         if channel == b"event":
-            told.append(json.loads(frames[0].bytes))
+            told.append(json.loads(frames[0]))
 
     async def forget():
         hub.link.dismiss(key)

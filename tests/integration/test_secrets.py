@@ -18,6 +18,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from jupyter_hpcctr.core import plan as planning
 from jupyter_hpcctr.delivery.kept import Kept
+from jupyter_hpcctr.delivery.parcel import opened, sealed, wrapped
 from jupyter_hpcctr.delivery.session import Session
 
 BARE = {"engine": "bare", "scheduler": "slurm"}
@@ -208,8 +209,7 @@ class Caller:
     def next(self):
         """The next message of the link: its head, its frames."""
         assert self.socket.poll(15_000), "the link says nothing"
-        head, *frames = self.socket.recv_multipart()
-        return head, frames
+        return opened(self.socket.recv_multipart(copy=False))
 
     def __enter__(self):
         return self
@@ -266,10 +266,10 @@ def speaks_as_another(ours, other):
     keys = curve(given["server_key"], given["public_key"], given["secret_key"])
     with Caller(zmq.DEALER, given["addresses"][0], routing_id=name, **keys) as caller:
         assert caller.handshake() == zmq.EVENT_HANDSHAKE_SUCCEEDED
-        session = Session(Kept("/nonexistent"), lambda frames: caller.socket.send_multipart(frames) is None)
+        session = Session(Kept("/nonexistent"), lambda frames: caller.socket.send_multipart(sealed(frames)) is None)
         session.greet(connection=1_000_000)
         session.receive(*caller.next())
-        session.put(BYE)
+        session.put(wrapped(BYE))
         code = None
         for _ in range(100):
             code = code or ours.launch.exit_code

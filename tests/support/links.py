@@ -27,7 +27,7 @@ class Agent(threading.Thread):
     def run(self):
         while self.going:
             ready = dict(self.poller.poll(5))
-            self.heard += [frames[0].bytes for _, frames in self.line.receive()]
+            self.heard += [frames[0] for _, frames in self.line.receive()]
             while self.to_say:
                 assert self.line.send(b"shell", [self.to_say.pop(0)])
             self.line.turn(ready)
@@ -69,7 +69,7 @@ class Both:
         elif channel == b"heard":
             self.returns += 1
         else:
-            self.heard.append(frames[0].bytes)
+            self.heard.append(frames[0])
 
     def command(self, text):
         self.edge.wait(self._call(self.link.send, self.keys.public, b"shell", [text]))

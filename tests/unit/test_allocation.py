@@ -17,7 +17,7 @@ PENDING = JobStatus(JobId("7"), JobState.PENDING)
 
 
 def said(**event):
-    return [SimpleNamespace(bytes=json.dumps(event).encode())]
+    return [json.dumps(event).encode()]
 
 
 class Hub:

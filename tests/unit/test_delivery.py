@@ -18,8 +18,12 @@ def message(text, size=0):
 def drained(kept):
     found = []
     while kept:
-        found.append(kept.pop()[1].decode())
+        found.append(text(kept.pop()))
     return found
+
+
+def text(frames):
+    return bytes(frames[1]).decode()
 
 
 def test_what_is_kept_comes_out_in_order_from_memory_and_files(tmp_path):
@@ -60,23 +64,46 @@ def test_behind_its_bound_a_message_is_refused_or_forced_and_order_is_kept(tmp_p
 
 def test_a_full_disk_refuses_and_keeps_what_was_whole(tmp_path, monkeypatch):
     kept = Kept(str(tmp_path / "kept"), memory=0)
-    write = os.pwrite
+    write = os.pwritev
 
-    def full(fd, data, at):
-        if len(data) > 100:
-            return write(fd, data[:50], at)
+    def full(fd, parts, at):
+        if sum(map(len, parts)) > 100:
+            return write(fd, [b"".join(parts)[:50]], at)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(os, "pwritev", full)
     assert not kept.put(message("nothing is there yet", 100))
     assert not kept
     monkeypatch.undo()
     assert kept.put(message("a", 100))
-    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(os, "pwritev", full)
     assert not kept.put(message("b", 100))
     monkeypatch.undo()
     assert kept.put(message("c", 100))
     assert drained(kept) == ["a", "c"]
+
+
+def test_what_is_damaged_is_counted_as_lost(tmp_path):
+    kept = Kept(str(tmp_path / "kept"), memory=0)
+    kept.put(message("a")), kept.put(message("b"))
+    os.pwrite(kept._files[0]._fd, b"\x7f" * 16, 8)  # the lengths of the first one's frames
+    assert kept.pop() is None
+    assert (kept.lost, bool(kept)) == (2, False)
+
+
+@pytest.mark.parametrize("most", [10_000_000, 5000, 777])
+def test_a_message_of_very_many_pieces_is_read_as_it_was_written(tmp_path, monkeypatch, most):
+    kept, write = Kept(str(tmp_path / "kept"), memory=0), os.pwritev
+
+    def some(fd, parts, at):
+        """As a disk that takes only a part of what it is given."""
+        assert len(parts) <= 1024, "IOV_MAX"
+        return write(fd, [b"".join(parts)[:most]], at)
+
+    monkeypatch.setattr(os, "pwritev", some)
+    sent = [[b"", b"a" * number, memoryview(b"b" * number), b""] * (1500 // (1 + number)) for number in range(4)]
+    assert all(kept.put(frames) for frames in sent)
+    assert [kept.pop() for _ in sent] == sent
 
 
 def test_a_directory_that_is_removed_loses_nothing(tmp_path):

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import threading
 
-import zmq
 from support.launches import HELLO, PLAN, READY, Allocation
 
 from jupyter_hpcctr.core.facts import Policy
@@ -94,7 +93,7 @@ def test_cells_that_end_here_because_another_process_has_the_kernel_go_on_there(
         frames = wire.pack(key, "execute_request", {"code": "1"}, session="a page", idents=[b"page"])
         frames[-2] = b'{"cellId": "c1"}'
         for each in (launch.journal, sockets.requests):
-            each.asked([zmq.Frame(frame) for frame in frames])
+            each.asked(frames)
         launch._front._on_client("shell", frames)
         send = sockets.send
 

@@ -7,6 +7,7 @@ import threading
 import pytest
 import zmq
 
+from jupyter_hpcctr.edge import ports
 from jupyter_hpcctr.edge.link import Link
 from jupyter_hpcctr.edge.loop import EdgeLoop
 from jupyter_hpcctr.edge.ports import TURN, Port
@@ -19,16 +20,16 @@ class Socket:
         self.fd, self._other_end = os.pipe()
         self.closed, self.there, self.refuses = False, [], False
 
-    @property
-    def events(self):
+    def is_there(self):
         assert not self.closed, "a closed socket has none"
-        return zmq.POLLIN if self.there else 0
+        return bool(self.there)
 
-    def send_multipart(self, frames, flags, *, copy):
+    def send(self, frames):
         if self.refuses:
             raise zmq.ZMQError(zmq.EHOSTUNREACH)
 
-    def recv_multipart(self, flags, *, copy):
+    def received(self):
+        assert not self.closed
         if not self.there:
             raise zmq.Again
         return self.there.pop(0)
@@ -39,11 +40,18 @@ class Socket:
             os.close(fd)
 
 
+@pytest.fixture
+def calls(monkeypatch):
+    """The calls that a port makes are those of the socket above."""
+    monkeypatch.setattr(ports, "sockets", Socket)
+
+
 async def turns():
     for _ in range(5):
         await asyncio.sleep(0)
 
 
+@pytest.mark.usefixtures("calls")
 @pytest.mark.parametrize("refuses", [False, True])
 def test_what_came_while_something_was_sent_is_read_even_if_that_failed(refuses):
     async def scenario():
@@ -61,6 +69,7 @@ def test_what_came_while_something_was_sent_is_read_even_if_that_failed(refuses)
     asyncio.run(scenario())
 
 
+@pytest.mark.usefixtures("calls")
 def test_a_socket_that_a_message_closes_is_not_looked_at_again():
     async def scenario():
         faults = []
@@ -77,6 +86,22 @@ def test_a_socket_that_a_message_closes_is_not_looked_at_again():
         port.look()
         await turns()
         assert (len(heard), faults) == (TURN, [])
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("calls")
+def test_a_socket_that_is_closed_before_its_turn_is_not_read():
+    async def scenario():
+        faults, heard = [], []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        socket = Socket()
+        port = Port(socket, heard.append)
+        socket.there = [b"x"]
+        port.look()
+        port.close()
+        await turns()
+        assert (heard, faults) == ([], [])
 
     asyncio.run(scenario())
 

@@ -1,7 +1,6 @@
 """Requests without a reply, as another process finds them; and a kernel that gets each of them once."""
 
 import os
-from types import SimpleNamespace
 
 import pytest
 
@@ -18,10 +17,6 @@ def message(kind, parent=None, code="1"):
     return wire.pack(KEY, kind, {"code": code}, session="s", parent=parent, idents=[b"page"])
 
 
-def frames(parts):
-    return [SimpleNamespace(bytes=part) for part in parts]
-
-
 def header(parts):
     return wire.unpack(KEY, parts).header
 
@@ -30,7 +25,7 @@ def test_what_has_no_reply_is_found_in_order_by_the_next_process(tmp_path):
     first, second, third = (message("execute_request", code=code) for code in "abc")
     it = Requests(tmp_path / "k")
     for each in (first, second, message("complete_request"), third):
-        it.asked(frames(each))
+        it.asked(each)
     it.said(message("execute_reply", header(second)))
     it.said(message("complete_reply", header(first)))
     assert it.open() == Requests(tmp_path / "k").open() == [first, third]
@@ -46,7 +41,7 @@ def test_the_file_does_not_grow_for_ever_and_is_the_users_alone(tmp_path, monkey
     it = Requests(tmp_path / "k")
     for _ in range(50):
         each = message("execute_request")
-        it.asked(frames(each))
+        it.asked(each)
         it.said(message("execute_reply", header(each)))
     path = tmp_path / "k" / requests.NAME
     assert path.stat().st_size < 3000 and path.stat().st_mode & 0o777 == 0o600
@@ -56,8 +51,8 @@ def test_the_file_does_not_grow_for_ever_and_is_the_users_alone(tmp_path, monkey
 def test_a_torn_record_costs_itself_alone(tmp_path):
     first, second = message("execute_request"), message("execute_request")
     it = Requests(tmp_path / "k")
-    it.asked(frames(first))
-    it.asked(frames(second))
+    it.asked(first)
+    it.asked(second)
     path = tmp_path / "k" / requests.NAME
     os.truncate(path, path.stat().st_size - 5)
     assert Requests(tmp_path / "k").open() == [first]
@@ -67,7 +62,7 @@ def test_a_directory_that_cannot_be_written_is_said_once(tmp_path, caplog):
     (tmp_path / "k").write_text("in the way")
     it = Requests(tmp_path / "k")
     for _ in range(3):
-        it.asked(frames(message("execute_request")))
+        it.asked(message("execute_request"))
     assert len(it.open()) == 3
     assert caplog.text.count("cannot be kept") == 1
 
@@ -78,17 +73,24 @@ NO_CELLS = ([], [b"x"], [wire.DELIMITER, b"s", b"{"], message("kernel_info_reque
 @pytest.mark.parametrize("parts", NO_CELLS)
 def test_what_is_no_cell_is_left_alone(tmp_path, parts):
     it = Requests(tmp_path / "k")
-    it.asked(frames(parts))
+    it.asked(parts)
     assert it.open() == []
     seen = Asked()
-    assert not seen.note(frames(parts)) and not seen.note(frames(parts))
+    assert not seen.note(parts) and not seen.note(parts)
+
+
+def test_a_cell_that_is_sent_again_is_not_run_again():
+    seen, cell = Asked(), message("execute_request")
+    assert [seen.way(channel, cell) for channel in (b"shell", b"again", b"shell")] == ["shell", None, "shell"]
+    assert seen.way(b"again", message("execute_request")) == "shell"
+    assert [seen.way(b"stdin", message("input_reply")) for _ in range(2)] == ["stdin", "stdin"]
 
 
 def test_a_kernel_gets_a_cell_once(monkeypatch):
     monkeypatch.setattr(asked, "MOST", 2)
     seen, (first, second, third) = Asked(), (message("execute_request") for _ in range(3))
-    assert [seen.note(frames(each)) for each in (first, second, first, third)] == [False, False, True, False]
-    assert not seen.note(frames(first)), "it was forgotten: only so many are remembered"
+    assert [seen.note(each) for each in (first, second, first, third)] == [False, False, True, False]
+    assert not seen.note(first), "it was forgotten: only so many are remembered"
 
 
 def test_clients_that_count_again_from_the_beginning_are_not_mistaken_for_others():
@@ -96,4 +98,4 @@ def test_clients_that_count_again_from_the_beginning_are_not_mistaken_for_others
     one = wire.pack(KEY, "execute_request", {}, session="s", parent=parent)
     other = list(one)
     other[2] = one[2].replace(b'"date": "2', b'"date": "3')
-    assert other != one and not seen.note(frames(one)) and not seen.note(frames(other)) and seen.note(frames(one))
+    assert other != one and not seen.note(one) and not seen.note(other) and seen.note(one)
