@@ -6,9 +6,11 @@
 import json
 from pathlib import Path
 
-from jupyter_hpcctr.core.facts import Account, Partition, Policy, Site
+from jupyter_hpcctr.core.facts import Account, Partition, Site
 from jupyter_hpcctr.offers.shown import shown
 from jupyter_hpcctr.server.offers import options
+
+from .policies import site_policy
 
 FILE = Path(__file__).resolve().parents[2] / "labextension" / "src" / "__tests__" / "forms.json"
 
@@ -27,7 +29,7 @@ MIXED = Partition(
 ACCOUNTS = (Account("phys", ("long",), is_default=True), Account("chem", ("long", "short")))
 SLURM = Site("slurm", "22.05", partitions=(SLOW, FAST, MIXED), accounts=ACCOUNTS)
 LOCAL = Site("local", partitions=(Partition("local", True, nodes_total=1, nodes_idle=1, cpus_per_node=4),))
-POLICY = Policy(engines=("charliecloud",), currency="EUR", prices=(("*", 0.5),))
+POLICY = site_policy(engines=("charliecloud",), currency="EUR", prices=(("*", 0.5),))
 CHOICES = (
     {},
     {"partition": "slow"},

@@ -91,6 +91,10 @@ class Lab(Server):
         return name
 
 
+OF_JUPYTER = "Canceled future for create_subshell_request"
+"""JupyterLab's own complaint of a kernel that ends, or is left, while it still asks that one for a subshell."""
+
+
 class Desk:
     """JupyterLab on a page, and what went wrong there."""
 
@@ -112,7 +116,8 @@ class Desk:
 
     def trouble(self):
         """What the browser complained of and no test expected, and what was asked of other hosts."""
-        errors = [each for each in self.errors if not any(re.search(known, each) for known in self.expected)]
+        known = (*self.expected, OF_JUPYTER)
+        errors = [each for each in self.errors if not any(re.search(each_known, each) for each_known in known)]
         return errors + self.foreign
 
     def forget(self):

@@ -5,7 +5,6 @@ import json
 import pytest
 from jupyter_core import paths
 from support.policies import site_policy
-from traitlets import TraitError
 from traitlets.config import Config
 
 from jupyter_hpcctr.config import BASENAME, Configuration, HpcctrSite, load_policy
@@ -76,7 +75,7 @@ def test_endpoints_are_values(places):
 @pytest.mark.parametrize("endpoint", [{}, {"url": "api.example.org"}, {"url": "https://a", "token": "s3cret"}])
 def test_an_endpoint_that_is_none_is_refused_without_what_is_in_it(places, endpoint):
     places(user={"endpoints": {"api": endpoint}})
-    with pytest.raises(TraitError, match="the endpoint 'api' has a 'url'") as refused:
+    with pytest.raises(ConfigurationError, match="the endpoint 'api' has a 'url'") as refused:
         load_policy()
     assert "s3cret" not in str(refused.value)
 

@@ -34,6 +34,7 @@ STATUSES = {
     "PullCancelled": 422,
     "EngineError": 422,
     "LaunchError": 500,
+    "ConfigurationError": 500,
     "ClusterError": 500,
     "SchedulerError": 502,
     "CommandError": 502,
