@@ -652,7 +652,7 @@ export interface components {
             request: {
                 [key: string]: unknown;
             };
-            /** @description For a shell. */
+            /** @description In one line; for a shell where it is a command. */
             command: string | null;
             script: string | null;
             engine: string | null;

@@ -29,8 +29,8 @@ def test_the_server_extension_is_enabled_where_it_is_installed():
     assert enabled == {"jpserver_extensions": {"jupyter_hpcctr": True}}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.name)
-def test_sources_are_short(path):
+@pytest.mark.parametrize("path", [each for each in SOURCES if each.name != "openapi.ts"], ids=lambda p: p.name)
+def test_sources_that_people_write_are_short(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 300
     assert max(map(len, lines)) <= 120

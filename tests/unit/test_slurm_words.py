@@ -271,3 +271,9 @@ def test_a_job_that_waits_for_its_begin_may_have_been_put_back():
 
 def test_a_reason_may_hold_anything():
     assert one("5|PENDING|N/A|N/A||a|b, c").reason == "a|b, c"
+
+
+def test_nodes_that_are_drained_are_said_in_the_same_words_however_slurm_says_it():
+    said = "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions"
+    waiting = [one(f"5|PENDING|N/A|N/A||{reason}") for reason in ("ReqNodeNotAvail, UnavailableNodes:n1", said)]
+    assert {each.meaning for each in waiting} == {"a node that is needed is down or reserved"}

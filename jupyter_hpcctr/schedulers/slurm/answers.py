@@ -62,6 +62,8 @@ _MEANINGS = {
     "PartitionNodeLimit": "more nodes are asked for than the partition has",
     "PartitionConfig": "the partition cannot give what is asked for",
     "ReqNodeNotAvail": "a node that is needed is down or reserved",
+    # What it says in place of that one or of "Resources", up to its first comma, where nodes are drained.
+    "Nodes required for job are DOWN": "a node that is needed is down or reserved",
     "BadConstraints": "no node can ever satisfy what is asked for",
     "JobHeldUser": "the job is held by you (scontrol release)",
     "JobHeldAdmin": "the job is held by an administrator",
