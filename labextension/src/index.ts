@@ -89,7 +89,7 @@ const main: JupyterFrontEndPlugin<IContext> = {
       // The defaults stay where the settings cannot be read.
       registry?.load(main.id).then(configure, () => undefined);
       // The palette finds commands by the words of their category, too.
-      const category = trans.__('HPC cluster (jobs, GPU)');
+      const category = trans.__('HPC cluster (Slurm, jobs, GPU)');
       [NEW, CHANGE, JOBS, CANCEL, RESTART, LOG, CONTINUE, HELP].forEach((command, rank) =>
         palette?.addItem({ command, category, args: { isPalette: true }, rank })
       );
