@@ -40,7 +40,7 @@ def environment(directory, nodes, per_node):
 def main(argv):
     """Be srun, or the scontrol that says the names of nodes."""
     if argv[1] == "scontrol":
-        asked = os.environ["SLURM_JOB_NODELIST"] if argv[-1] == "hostnames" else argv[-1]  # scontrol(1), "show hostnames"
+        asked = os.environ["SLURM_JOB_NODELIST"] if argv[-1] == "hostnames" else argv[-1]  # scontrol(1)
         print(*asked.split(","), sep="\n")
         return
     options = dict(word.removeprefix("--").partition("=")[::2] for word in argv[2:] if word.startswith("--"))
