@@ -121,6 +121,7 @@ class _Running:
     def __init__(self, command: Command, env: Mapping[str, str]) -> None:
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._errors: collections.deque[bytes] = collections.deque(maxlen=10)
+        self._silent = threading.Event()
         began: queue.SimpleQueue[process.Conversation | Exception] = queue.SimpleQueue()
         threading.Thread(target=self._read, args=(command, env, began), name="hpcctr-worker", daemon=True).start()
         child = began.get()
@@ -132,8 +133,8 @@ class _Running:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended."""
-        return self._child.poll() is not None
+        """Whether it has ended, or answers no more; it cannot be asked while another thread waits for it."""
+        return self._silent.is_set() or self._child.poll() is not None
 
     def _read(self, command: Command, env: Mapping[str, str], began: queue.SimpleQueue[Any]) -> None:
         try:
@@ -146,6 +147,7 @@ class _Running:
         with child.stdout:
             for line in child.stdout:
                 self._lines.put(line)
+        self._silent.set()
         self._lines.put(None)
         child.wait()
 

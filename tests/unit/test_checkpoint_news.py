@@ -36,7 +36,7 @@ def running(end, state=JobState.RUNNING):
 
 def test_what_the_agent_says_is_told_with_the_number_of_the_submission(made):
     for each in (SAID, {**SAID, "state": "none"}, {**SAID, "state": "none", "restore": ""}):
-        made.it._from_agent(b"event", [SimpleNamespace(bytes=json.dumps({"event": "checkpoint", **each}).encode())])
+        made.it._from_agent(b"event", [json.dumps({"event": "checkpoint", **each}).encode()])
     assert made.told == [(1, SAID), (1, None), (1, {**SAID, "state": "none", "restore": ""})]
 
 
