@@ -78,7 +78,7 @@ def _forked(words, name, part):
         return pid
     os.environ["SLURMD_NODENAME"] = name
     try:
-        Ranks(enter.read_spec(*words[-3:]), part).serve()
+        Ranks(enter.read_spec(*words[-4:-1], name), part).serve()
     finally:
         os._exit(0)
 
