@@ -5,6 +5,7 @@ The suite's cases speak of programs and what they see; whatever an engine's meth
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -98,6 +99,9 @@ class Node:
             child.end(patience_s=0)
         self.end()
         self.remove()
+        if self.holder_pid and waiting.is_running(int(self.holder_pid)):  # a case's own one does not watch its parents
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(self.holder_pid), signal.SIGKILL)
 
     def check(self) -> None:
         """Ask the engine whether it can run this container, as ``plan`` does; raises ``EngineError``."""
