@@ -54,7 +54,7 @@ class NodeContainer:
         DevicesMissing
             A device that was asked for is not there.
         EngineError
-            The engine cannot add what the devices need.
+            The engine is not in the job's archive, or cannot add what the devices need.
         OSError
             The run directory cannot be written.
         """

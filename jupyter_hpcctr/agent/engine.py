@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..errors import EngineError
 from ..protocol.container import SCRIPTS, EngineCommand, Mount, NodeFacts, Program, on_node
 from ..protocol.ranks import RankPlan
 from ..protocol.words import NODE
@@ -29,7 +30,7 @@ class NodeEngine:
 
     Raises
     ------
-    ImportError, AttributeError
+    EngineError
         The engine is not in the job's archive.
     """
 
@@ -78,9 +79,13 @@ class NodeEngine:
 
 def _load(name: str) -> Any:
     module, _, kind = name.partition(":")
-    found: Any = importlib.import_module(module)
-    for part in kind.split("."):
-        found = getattr(found, part)
+    try:
+        found: Any = importlib.import_module(module)
+        for part in kind.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        message = f"the engine {name} of this job is not in its archive: {error}"
+        raise EngineError(message, hint="restart the kernel: that submits a new job") from error
     return found()
 
 

@@ -102,8 +102,6 @@ class Agent:
             step()
         except (ImageChanged, DevicesMissing, EngineError) as fault:
             self._fail(str(fault))
-        except (ImportError, AttributeError) as error:
-            self._fail(f"the engine of this job is not in its archive: {error}")
         except OSError as error:
             self._fail(f"the kernel cannot be started on this node: {error}")
 

@@ -81,9 +81,9 @@ def serve(image: str, mount_point: str) -> int:
         fail(127, f"{PROGRAMS[0]}: not found, and without it this engine cannot mount an image")
     os.makedirs(mount_point, mode=0o700, exist_ok=True)
     before = os.stat(mount_point).st_dev
-    pid = os.fork()
+    own, pid = os.getpid(), os.fork()
     if pid == 0:
-        _die_with_parent()
+        _die_with(own)
         _keep_to_mount()
         become([program, "-f", "-o", "ro,nosuid,nodev", image, mount_point], dict(os.environ))
     until = time.monotonic() + PATIENCE_S
@@ -111,15 +111,17 @@ def _keep_to_mount() -> None:
     _LIBC.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_ADMIN, 0, 0)
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it has ended before it could be asked for
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def start(words: list[str], env: dict[str, str]) -> int:
     """Start the command, and return its process."""
-    pid = os.fork()
+    own, pid = os.getpid(), os.fork()
     if pid == 0:
-        _die_with_parent()
+        _die_with(own)
         become(words, env)
     return pid
 

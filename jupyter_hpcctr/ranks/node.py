@@ -5,7 +5,6 @@ It holds the node's container, has its relay, and ends when the hub is silent.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -69,7 +68,7 @@ class NodeProcess:
         self._over = False
         try:
             self._container.prepare()
-        except (ImageChanged, DevicesMissing, EngineError, ImportError, AttributeError) as fault:
+        except (ImageChanged, DevicesMissing, EngineError) as fault:
             shutil.rmtree(self._run_dir, ignore_errors=True)
             raise SystemExit(f"{self._name}: {fault}") from fault
         if plan.holder:
@@ -85,8 +84,11 @@ class NodeProcess:
         self._last_beat = self._last_items = 0.0
 
     def _enter(self, program: Sequence[str], env_file: str) -> EngineCommand:
-        with open(f"{self._run_dir}/kernel/holder.pid", encoding="ascii") if self._holder else io.StringIO() as file:
-            return self._container.enter(program, env_file, file.read().strip())
+        pid = ""
+        if self._holder is not None:
+            with open(f"{self._run_dir}/kernel/holder.pid", encoding="ascii") as file:
+                pid = file.read().strip()
+        return self._container.enter(program, env_file, pid)
 
     def _dial(self, invitation: Invitation, address: str) -> zmq.Socket[bytes]:
         dealer = self._context.socket(zmq.DEALER)

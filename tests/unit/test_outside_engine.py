@@ -56,7 +56,7 @@ def test_what_is_no_file_is_refused():
 
 
 def test_an_engine_that_a_job_does_not_have_is_named(agent_plan):
-    with pytest.raises(ImportError, match="no_such_package"):
+    with pytest.raises(EngineError, match="no_such_package.engine:Engine of this job is not in its archive"):
         NodeEngine(agent_plan(engine="no_such_package.engine:Engine"))
     assert "no_such_package" not in sys.modules
 
